@@ -15,12 +15,10 @@ import {
   type TaskFinding,
 } from './judge.ts'
 
-type Kind = FindingKind
-
 export interface IncidentTask {
   readonly task: string
   readonly owner: string | undefined
-  readonly counts: ReadonlyMap<Kind, number>
+  readonly counts: ReadonlyMap<FindingKind, number>
   readonly from: Instant
   readonly to: Instant
   /** The zone of the oldest slot, which may not be that of the newest one. */
@@ -75,7 +73,7 @@ export interface Streak extends Omit<IncidentTask, 'from' | 'fromZone' | 'counts
   /** The slot that keeps the newest one from starting. Null: none does. */
   readonly blockedBy: Key | null
   readonly cause: IncidentCause
-  readonly counts: Record<Kind, number>
+  readonly counts: Record<FindingKind, number>
   /** How many failures say each text. */
   readonly texts: Map<string, number>
   from: Instant
@@ -106,7 +104,7 @@ export function collectIncidents(countDue: CountDue = () => 0) {
      */
     add(finding: TaskFinding, endedAt: Instant | null = null): Streak {
       const { kind, slot, owner, schedule, task, blockedBy = null } = finding
-      const cause = causeOf(finding)
+      const cause = finding.doubt === undefined ? FINDINGS[kind].cause : 'doubtful'
       const like = `${task} ${cause} ${blockedBy?.task}`
       let streak = open.get(like)
       if (streak === undefined || (isApart(slot, endedAt, streak) && found.length < MAX_STREAKS)) {
@@ -120,7 +118,8 @@ export function collectIncidents(countDue: CountDue = () => 0) {
           from: slot,
           fromZone: schedule.zone,
           to: slot,
-          newest: finding,
+          // There may be many repaired ones, and their rows are not needed.
+          newest: endedAt === null ? finding : { ...finding, row: null, own: null, older: [], covering: null },
           endedAt,
         }
         found.push(streak)
@@ -167,10 +166,6 @@ function failureText({ kind, own, blockedBy }: TaskFinding): string | null {
   if (attempt?.phase !== 'ended') return null
   const reported = causeReported(attempt)
   return reported === null ? endingText(attempt) : `report: ${reported}`
-}
-
-function causeOf({ doubt, kind }: TaskFinding): IncidentCause {
-  return doubt === undefined ? FINDINGS[kind].cause : 'doubtful'
 }
 
 type Blocked = ReadonlyMap<Streak | null, readonly Streak[]>
@@ -335,7 +330,7 @@ function joined(streaks: readonly Streak[]): readonly IncidentTask[] {
   const [oldest, last] = [streaks[0], streaks.at(-1)]
   if (oldest === undefined || last === undefined) return []
   const { task, owner, to, newest, blockedBy } = last
-  const countOf = (kind: Kind) => streaks.reduce((sum, { counts: one }) => sum + one[kind], 0)
+  const countOf = (kind: FindingKind) => streaks.reduce((sum, { counts: one }) => sum + one[kind], 0)
   const counts = new Map(FINDING_KINDS.map((kind) => [kind, countOf(kind)] as const).filter(([, count]) => count > 0))
   return [
     {

@@ -43,7 +43,7 @@ export function incidentTitle(incident: Incident, now: Instant): string {
   return tasks
     .map((own) => {
       const { task, counts, owner } = own
-      return `${task}: ${countsOf(counts)}, ${spanOf(own, now)}${owner === undefined ? '' : ` (${owner})`}`
+      return `${task}: ${countsText(Object.fromEntries(counts))}, ${spanOf(own, now)}${owner === undefined ? '' : ` (${owner})`}`
     })
     .join()
 }
@@ -76,10 +76,6 @@ export function ownerCounts({ owners }: Incident): readonly (readonly [owner: st
 /** Each slot has the zone of its own schedule. */
 function spanOf({ from, fromZone, to, newest }: IncidentTask, now: Instant): string {
   return spanTime(from, to, newest.schedule.zone, now, fromZone)
-}
-
-function countsOf(counts: IncidentTask['counts']): string {
-  return countsText(Object.fromEntries(counts))
 }
 
 /** Up to so many tasks have a line each. With more, those of an owner stand together, and tasks with the same problems share a line. */
@@ -238,9 +234,9 @@ function reasonLines({ first: { incident, own }, tasks }: Alike, screen: Screen)
   if (blockedBy !== undefined) return [cutLine(waitText(newest, blockedBy), screen, REASON_INDENT)]
   if (isOutage(incident)) return tasks.length === 1 ? failureLines({ incident, own }, REASON_INDENT, screen) : []
   if (newest.kind === 'missed') return []
+  if (tasks.length === 1) return [detailLine(own, REASON_INDENT, screen)]
   const reason = whyFound(newest)
-  if (reason !== null) return [cutLine(latest(own, reason), screen, REASON_INDENT)]
-  return tasks.length === 1 ? [detailLine(own, REASON_INDENT, screen)] : []
+  return reason === null ? [] : [cutLine(latest(own, reason), screen, REASON_INDENT)]
 }
 
 /** Returns why a task of a shared incident failed, unless the incident says what most failures say. */
@@ -286,19 +282,16 @@ function cellsOf({ own, incident }: FoundTask, now: Instant) {
   const blocked = blockedBy === undefined ? '' : `, ${waitText(newest, blockedBy)}`
   return [
     { text: task },
-    { text: countsOf(counts) + blocked, color: COLORS[incident.cause] },
+    { text: countsText(Object.fromEntries(counts)) + blocked, color: COLORS[incident.cause] },
     { text: spanOf(own, now) },
     { text: owner },
   ]
 }
 
-/** Why it failed is what a narrow screen has room for. */
+/** A screen has room for the reason. */
 function detailLine(own: IncidentTask, indent: string, screen: Screen): string {
-  const [line, brief] = [findingDetail(own.newest), whyFound(own.newest)].map(
-    (text) => text && `${indent}${printable(latest(own, text))}`,
-  )
-  const isWide = screen.columns !== null && widthOf([line ?? '']) > screen.columns
-  return cutLine((isWide && brief) || (line ?? ''), screen)
+  const reason = screen.columns === null ? null : whyFound(own.newest)
+  return cutLine(latest(own, reason ?? findingDetail(own.newest)), screen, indent)
 }
 
 function latest({ from, to }: IncidentTask, text: string): string {

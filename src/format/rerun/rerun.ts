@@ -51,8 +51,8 @@ export function rerunLine(
   )
   const left = counts.left > 0 ? '. Run the same command again to continue.' : ''
   const message = withDoubts(words.length === 0 ? nothing(only, doubts) : `${words.join(', ')}${left}`, doubts)
-  const steps = doubtSteps(task, doubts)
   if (format === 'json') {
+    const steps = doubtSteps(task, doubts)
     const level = exitCode === 0 ? 'info' : 'error'
     return safeJson({
       ...{ time: formatInstant(now), level, event: 'rerun', task, ...counts },
@@ -61,7 +61,7 @@ export function rerunLine(
     })
   }
   if (format === 'quiet' && exitCode === 0) return null
-  return [`cronledger: ${task}: ${message}`, ...stepLines(steps)].map(printable).join('\n')
+  return withDoubtSteps([`cronledger: ${task}: ${message}`], task, doubts)
 }
 
 /** With the longest usual text after it, the bar fits a terminal of 80 columns. */
@@ -116,15 +116,16 @@ export function planSummary(
   })
   const summary = withDoubts(words.length === 0 ? nothing(only, doubts) : words.join(', '), doubts)
   const hasStale = slots.some(({ why }) => why === 'stale')
-  return [summary, ...(hasStale ? [STALE_SLOTS_CAUTION] : []), ...stepLines(doubtSteps(task, doubts))]
-    .map(printable)
-    .join('\n')
+  return withDoubtSteps([summary, ...(hasStale ? [STALE_SLOTS_CAUTION] : [])], task, doubts)
 }
 
 /** Returns the line about the slots that a plan leaves out. The JSON does not have it. Null: there are none. */
 export function leftOutLine(task: string, doubts: LeftOutDoubts): string | null {
-  if (doubts.whys.length === 0) return null
-  return [`cronledger: ${task}: ${doubtText(doubts)}`, ...stepLines(doubtSteps(task, doubts))].map(printable).join('\n')
+  return doubts.whys.length === 0 ? null : withDoubtSteps([`cronledger: ${task}: ${doubtText(doubts)}`], task, doubts)
+}
+
+function withDoubtSteps(lines: readonly string[], task: string, doubts: LeftOutDoubts): string {
+  return [...lines, ...stepLines(doubtSteps(task, doubts))].map(printable).join('\n')
 }
 
 function nothing(only: readonly Selectable[], { whys }: LeftOutDoubts): string {

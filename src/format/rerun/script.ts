@@ -52,7 +52,7 @@ export function scriptLines(script: RerunScript): readonly string[] {
   const ownCommands = blanks.includes('YOUR_COMMAND') && tasksOf(slots) > 1 ? '. Each task has its own command.' : ''
   const kinds = [...new Set(slots.map(({ shown }) => shown.target.place?.kind))]
   const tell = count === 1 ? null : tellCommand(script)
-  const end = endLines({ count, tell, hasContainers: kinds.some((kind) => kind !== undefined) })
+  const end = endLines(count, tell, kinds.some(Boolean))
   const lines = [
     `echo ${shellWord(`${head} Ctrl-C starts nothing more, and waits for what runs.`)} >&2`,
     ...functions,

@@ -141,12 +141,8 @@ export function indented(line: string): string {
   return `  ${line}`
 }
 
-interface EndParts extends Pick<RunParts, 'count' | 'tell'> {
-  /** They do not have the `--notify` of this shell, and send no message of their own that a slot is repaired. */
-  readonly hasContainers: boolean
-}
-
-export function endLines({ count, tell, hasContainers }: EndParts): readonly string[] {
+/** Containers have another `--notify` than this shell, and send no message of their own that a slot is repaired. */
+export function endLines(count: number, tell: string | null, hasContainers: boolean): readonly string[] {
   const span = '--new "$(($(date +%s) - began + 1))s"'
   const send = tell === null ? '' : `\n[ -z "$notified" ] || ${tell} ${span} >/dev/null`
   const how = `To send one message for what is repaired, if no check --new --notify does: ${tell}`

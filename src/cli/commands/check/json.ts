@@ -20,28 +20,18 @@ export function openFindingsJson(store: string, countDue: CountDue, status: read
         return
       }
       const repair = repairOf(one)
-      // There may be many of them, and their rows are not needed.
-      if (repair !== null && isWanted(repair.found)) add({ ...repair.found, row: null, own: null }, repair.endedAt)
+      if (repair !== null && isWanted(repair.found)) add(repair.found, repair.endedAt)
     },
     /** Yields the items. The incident of a finding is not known before the last one is found. */
     async *items(found: AsyncIterable<TaskFinding>) {
       const packs: Buffer[] = []
       const streaks: (Streak | undefined)[] = []
-      let texts: string[] = []
-      let failure: unknown = null
-      const pack = () => packs.push(deflateRawSync(texts.join('\n'), { level: 1 }))
-      try {
-        for await (const finding of found) {
-          streaks.push(streakOf.get(finding))
-          texts.push(safeJson(findingJson(finding, store)))
-          if (texts.length < PACKED) continue
-          pack()
-          texts = []
-        }
-      } catch (error) {
-        // The findings before the error are printed.
-        failure = error
-      }
+      const texts: string[] = []
+      const pack = () => packs.push(deflateRawSync(texts.splice(0).join('\n'), { level: 1 }))
+      const failure = await readAll(found, (finding) => {
+        streaks.push(streakOf.get(finding))
+        if (texts.push(safeJson(findingJson(finding, store))) === PACKED) pack()
+      })
       if (texts.length > 0) pack()
       const incidents = incidentsOfStreaks()
       const next = streaks.values()
@@ -51,6 +41,19 @@ export function openFindingsJson(store: string, countDue: CountDue, status: read
       }
       if (failure !== null) throw failure
     },
+  }
+}
+
+/** Returns the error that ended it, or null: the findings before it are printed first. */
+export async function readAll(
+  found: AsyncIterable<TaskFinding>,
+  add: (finding: TaskFinding) => void,
+): Promise<unknown> {
+  try {
+    for await (const finding of found) add(finding)
+    return null
+  } catch (error) {
+    return error
   }
 }
 

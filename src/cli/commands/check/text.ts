@@ -5,6 +5,7 @@ import { brokenLines, type Screen } from '../../../format/table.ts'
 import { OPERATING_GUIDE } from '../../../format/text.ts'
 import { type CountDue, collectIncidents } from '../../../verdict/incidents.ts'
 import type { TaskFinding } from '../../../verdict/judge.ts'
+import { readAll } from './json.ts'
 
 interface CheckText {
   readonly store: string
@@ -22,20 +23,15 @@ export async function* findingsText(found: AsyncIterable<TaskFinding>, options: 
   const { store, commands, scope, screen, now, countDue, summary } = options
   const { needs, add: addToNeeds } = collectNeeds()
   const { incidents, add } = collectIncidents(countDue)
-  let failure: unknown = null
-  try {
-    for await (const finding of found) {
-      add(finding)
-      addToNeeds(finding)
-    }
-  } catch (error) {
-    // The findings before the error are printed, without a summary.
-    failure = error
-  }
+  const failure = await readAll(found, (finding) => {
+    add(finding)
+    addToNeeds(finding)
+  })
   const { columns } = screen
   const hasCommands = commands === true || needs.size === 1
   const lines = incidentLines(incidents(), screen, now, scope.owner !== undefined)
   for (const line of [...lines, ...(hasCommands ? needsLines(needs, store, columns) : [])]) yield `${line}\n`
+  // There is no summary then.
   if (failure !== null) throw failure
   const repair = repairLines(needs, scope, columns)
   const advice =
