@@ -139,13 +139,8 @@ export function openTaskTally(happenedOf: (slot: JudgedSlot) => string) {
         const last = exceptions.at(-1)
         if (wasExceptional && last !== undefined) exceptions[exceptions.length - 1] = { ...last, follows: true }
         const name = CALM.has(counted) ? 'repaired' : counted
-        exceptions.push({
-          slot: one.slot,
-          zone: one.schedule.zone,
-          class: name,
-          happened: happenedOf(one),
-          follows: false,
-        })
+        const { slot, schedule } = one
+        exceptions.push({ slot, zone: schedule.zone, class: name, happened: happenedOf(one), follows: false })
       } else if (isExceptional) unlisted += 1
       wasExceptional = isExceptional
     },

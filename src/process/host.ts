@@ -9,6 +9,7 @@ import { quote } from '../core/errors.ts'
 import { defined, isRecord } from '../core/objects.ts'
 import type { KnownPlace } from '../core/place.ts'
 import { parseTaskArn } from '../core/place.ts'
+import { parseOrNull } from '../core/row/report.ts'
 import { encodeShortEcs, isOnFargate } from '../core/row/stored-place.ts'
 import type { EcsFacts, Environment, Host, KubernetesFacts } from '../core/types.ts'
 import { bytesOf, MAX_PERSON_BYTES } from '../core/user-text.ts'
@@ -172,7 +173,7 @@ function textIn(value: unknown, name: string): string | undefined {
 
 /** Returns the JSON for `run-task --network-configuration`, or null. A template may have empty items. */
 export function readNetwork(text: string): string | null {
-  const found = parsed(text)
+  const found = parseOrNull(text)
   const given = isRecord(found) ? found['awsvpcConfiguration'] : undefined
   if (!isRecord(given)) return null
   const [subnets, securityGroups] = ['subnets', 'securityGroups'].map((name) => textsOf(given[name] ?? []))
@@ -187,14 +188,6 @@ export function readNetwork(text: string): string | null {
 function textsOf(value: unknown): readonly string[] | null {
   const isTexts = Array.isArray(value) && value.every((one) => typeof one === 'string')
   return isTexts ? value.filter((one) => one !== '') : null
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }
 
 async function readJson(url: string, signal: AbortSignal): Promise<unknown> {

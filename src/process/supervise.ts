@@ -105,7 +105,7 @@ async function superviseGroup(
       resolve(exit)
       if (firstCause() !== null) return
       if (exit.lost === undefined && (exit.code === 0 || !request.endsWhole)) over.abort()
-      else endRest()
+      else terminate({ outcome: 'failed' }, request.killAfterMs)
     })
     over.signal.addEventListener('abort', () => {
       if (!hasEnded()) resolve(null)
@@ -114,8 +114,8 @@ async function superviseGroup(
   /** Returns whether the command ended by itself, so that nothing may decide its outcome or signal what it left behind. */
   const hasEndedFirst = (): boolean => firstCause() === null && hasEnded()
 
-  const endRest = (): void => {
-    void end({ outcome: 'failed' }, request.killAfterMs)
+  const terminate = (cause: Cause, killInMs: number): void => {
+    void end(cause, killInMs)
     send('SIGTERM')
   }
   const onStop = (): void => {
@@ -126,9 +126,7 @@ async function superviseGroup(
     void end({ outcome: 'interrupted', stoppedBy: signal }, Math.max(0, killAtMs - clock.monotonicMs()))
   }
   const onLeaseLost = (): void => {
-    if (hasEndedFirst()) return
-    void end({ outcome: 'leaseLost' }, leaseLost.reason.killInMs)
-    send('SIGTERM')
+    if (!hasEndedFirst()) terminate({ outcome: 'leaseLost' }, leaseLost.reason.killInMs)
   }
 
   const pass = (signal: PassedSignal): void => {
@@ -144,9 +142,7 @@ async function superviseGroup(
   else leaseLost.addEventListener('abort', onLeaseLost, once)
   if (request.timeoutMs !== null) {
     void clock.wait(request.timeoutMs, over.signal).then(() => {
-      if (hasEndedFirst()) return
-      void end({ outcome: 'timedOut' }, request.killAfterMs)
-      send('SIGTERM')
+      if (!hasEndedFirst()) terminate({ outcome: 'timedOut' }, request.killAfterMs)
     })
   }
 

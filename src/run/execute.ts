@@ -151,7 +151,7 @@ async function runClaimed<T>(
 ): Promise<RunResult<T> | Taken> {
   const { request, settings, io } = asked
   let holdsLock = false
-  const hasLostLock = async (ask: Ask) => holdsLock && (await takeOverlapLock(row, settings, io, ask)) !== null
+  const hasLostLock = async (ask: Ask) => holdsLock && (await takeOverlapLock(row, settings, io, ask)).kind !== 'held'
   // A forced attempt does not count against the attempts of scheduled triggers, so one of those may take the slot over when
   // the lease has run out. So a forced attempt must not outlive its lease, even if the caller allows that.
   const onLeaseLost = request.trigger.kind === 'forced' ? 'stop' : settings.onLeaseLost
@@ -192,7 +192,11 @@ async function endEarly<T>(
 ): Promise<RunResult<T>> {
   const { before } = progress
   // A stop must not hide from the caller what the attempt before has thrown.
-  if (error instanceof Halted) return { ...(await endUnstarted(claimedSlot)), ...errorPart(before) }
+  if (error instanceof Halted)
+    return {
+      ...(await endUnstarted(claimedSlot)),
+      ...(before !== null && 'error' in before && { error: before.error }),
+    }
   if (before !== null && error instanceof LedgerError) {
     await endUnstarted(claimedSlot, error.message)
     return before
@@ -277,10 +281,6 @@ async function runWork<T>(
 function resultOf<T>(end: WorkEnd<T>, attempt: number, recorded: boolean): RunResult<T> {
   if (end.outcome !== 'succeeded') return { status: 'failed', attempt, recorded, ...end }
   return { status: recorded ? 'completed' : 'unrecorded', attempt, value: end.value }
-}
-
-function errorPart(before: RunResult<unknown> | null): { readonly error?: unknown } {
-  return before !== null && 'error' in before ? { error: before.error } : {}
 }
 
 function liveAttempt(row: PendingRow, { request, lease, settings, io }: ClaimedSlot): LiveAttempt {

@@ -15,32 +15,36 @@ import type { RunIo } from './write.ts'
 /** The longest time between two tries. Each try costs two reads, and a batch that runs daily can wait this long. */
 const LONGEST_POLL_MS = 5_000
 
-export type Acquired =
-  | {
-      readonly kind: 'held'
-      readonly hasWaited: boolean
-      /** What the rows around the slot said when the lock was taken. Null: the runs of the task have no ranges. */
-      readonly around: Around | null
-      /** The lapses of the lease at that time. After another one, another run may have had the lock. */
-      readonly lapses: number
-    }
-  | Busy
-  | RangeAnswer
+interface Held {
+  readonly kind: 'held'
+  /** What the rows around the slot said when the lock was taken. Null: the runs of the task have no ranges. */
+  readonly around: Around | null
+}
+
+interface Acquired extends Held {
+  readonly hasWaited: boolean
+  /** The lapses of the lease at that time. After another one, another run may have had the lock. */
+  readonly lapses: number
+}
 
 /**
  * Takes the overlap lock, or returns why the run does not start. Throws a usage error if this process is a part of the run
  * that has the lock.
  */
-export async function acquireOverlapLock(row: PendingRow, claimedSlot: ClaimedSlot, ms: number): Promise<Acquired> {
+export async function acquireOverlapLock(
+  row: PendingRow,
+  claimedSlot: ClaimedSlot,
+  ms: number,
+): Promise<Acquired | Busy | RangeAnswer> {
   const { request, lease, halt, settings, io } = claimedSlot
   const limit = { ms, halt, retry: 'denied' } as const
   const startMs = io.clock.monotonicMs()
   for (let hasWaited = false; ; ) {
     const { lapses } = lease
-    const turn = turnOf(row, claimedSlot)
-    const taken = await within(limit, io, (ask) => takeOverlapLock(row, settings, io, ask, turn.look))
-    if (taken === null) {
-      if (lease.lapses === lapses) return { kind: 'held', hasWaited, around: turn.around(), lapses }
+    const look = lookOf(row, claimedSlot)
+    const taken = await within(limit, io, (ask) => takeOverlapLock(row, settings, io, ask, look))
+    if (taken.kind === 'held') {
+      if (lease.lapses === lapses) return { ...taken, hasWaited, lapses }
       // The lease ran out during the try, so another slot may have taken the lock after the answer that gave it to this one.
       continue
     }
@@ -61,7 +65,7 @@ export async function acquireOverlapLock(row: PendingRow, claimedSlot: ClaimedSl
 }
 
 /** What a run reads of the slots around its own before it takes the lock. */
-interface Neighbours extends Pick<Around, 'rows' | 'askedAt'> {
+interface Neighbours extends Pick<Around, 'rows' | 'askedAt'>, Pick<Held, 'around'> {
   /** Returns why the run does not start now, although the lock is free, or while another slot has it (`isHeld`). */
   before(isHeld: boolean): Busy | RangeAnswer | null
 }
@@ -69,21 +73,16 @@ interface Neighbours extends Pick<Around, 'rows' | 'askedAt'> {
 type LookAround = (ask: Ask) => Promise<Neighbours>
 
 /** Returns what decides whether it is the turn of a run: with a range, what later runs did, and else the older ones that wait. */
-function turnOf(row: PendingRow, claimedSlot: ClaimedSlot): { readonly look?: LookAround; around(): Around | null } {
+function lookOf(row: PendingRow, claimedSlot: ClaimedSlot): LookAround | undefined {
   const { request, settings, io } = claimedSlot
   const { trigger } = request
-  let around: Around | null = null
-  const lookAround: LookAround = async (ask) => {
-    const found = await readAround(claimedSlot, row, ask)
-    around = found
+  if (!hasRanges(claimedSlot))
+    return patienceMs(trigger, false, settings) > 0 ? waitingLook(row, settings, io) : undefined
+  return async (ask) => {
+    const around = await readAround(claimedSlot, row, ask)
     const before = (isHeld: boolean) =>
-      answerOf(found.covering, trigger, settings, isHeld) ?? (isHeld ? null : busyWith(found.running))
-    return { ...found, before }
-  }
-  if (hasRanges(claimedSlot)) return { look: lookAround, around: () => around }
-  return {
-    ...(patienceMs(trigger, false, settings) > 0 && { look: waitingLook(row, settings, io) }),
-    around: () => null,
+      answerOf(around.covering, trigger, settings, isHeld) ?? (isHeld ? null : busyWith(around.running))
+    return { ...around, around, before }
   }
 }
 
@@ -98,7 +97,7 @@ function waitingLook({ task, slot }: PendingRow, { skewMs }: Pick<Settings, 'ske
     const { rows } = await ask((call) => io.store.list(query, call))
     const oldest = rows.findLast((row) => waitsForLock(row, askedAt, skewMs))
     return {
-      askedAt,
+      ...{ askedAt, around: null },
       rows: new Map(rows.map((row) => [row.slot, row])),
       before: (isHeld) => (isHeld ? null : busyWith(readableRow(oldest ?? null))),
     }
@@ -162,20 +161,21 @@ export async function takeOverlapLock(
   io: OverlapLockIo,
   ask: Ask,
   look?: LookAround,
-): Promise<Busy | RangeAnswer | null> {
+): Promise<Held | Busy | RangeAnswer> {
   const key: EntryKey = { task, kind: '#lock' }
   const document = encodeOverlapLock({ slot, runId: owner })
   let written: number | null = null
   for (;;) {
     const entry = await ask((call) => io.store.readEntry(key, call))
     const seen = await look?.(ask)
+    const held = { kind: 'held', around: seen?.around ?? null } as const
     let busy: Busy | null = null
     if (entry !== null) {
       const holder = decodeOverlapLock(entry.document, task)
       const isOwn = holder.slot === slot && holder.runId === owner
       // The entry has the version that this call wrote. The answer to that write was lost, or the network delivered it
       // twice.
-      if (isOwn && entry.version === written) return null
+      if (isOwn && entry.version === written) return held
       busy = isOwn ? null : await checkHolder(task, holder, settings, io, ask, seen)
     }
     const answer = seen?.before(busy !== null) ?? busy
@@ -183,7 +183,7 @@ export async function takeOverlapLock(
     const next = { version: (entry?.version ?? 0) + 1, document }
     written = next.version
     const expected = entry?.version ?? 'absent'
-    if ((await ask((call) => io.store.writeEntry(key, next, expected, call))) === 'ok') return null
+    if ((await ask((call) => io.store.writeEntry(key, next, expected, call))) === 'ok') return held
     // Either another slot was faster, or this write had been applied before. The next read of the entry shows which.
   }
 }

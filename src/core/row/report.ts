@@ -64,7 +64,7 @@ export function reportedFacts(report: string | undefined): ReportedFacts | null 
     : null
 }
 
-function parseOrNull(json: string): unknown {
+export function parseOrNull(json: string): unknown {
   try {
     return JSON.parse(json)
   } catch {

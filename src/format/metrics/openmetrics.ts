@@ -76,13 +76,7 @@ export async function* healthMetrics(tasks: AsyncIterable<TaskHealth>): AsyncGen
   for await (const health of tasks) all.push(health)
   for (const family of FAMILIES) {
     yield headText(family)
-    for (const { task, ...health } of all) {
-      const samples = family.samples({ task, ...health })
-      yield samplesText(
-        family,
-        samples.map(({ labels, value }) => ({ labels: { task, ...labels }, value })),
-      )
-    }
+    for (const health of all) yield samplesText(family, family.samples(health), { task: health.task })
   }
   yield END
 }
@@ -126,15 +120,13 @@ function headText({ name, help, unit }: FamilyHead): string {
   return `# HELP ${name} ${help}\n# TYPE ${name} gauge\n${unit === undefined ? '' : `# UNIT ${name} ${unit}\n`}`
 }
 
-function samplesText({ name }: FamilyHead, samples: readonly Sample[]): string {
-  return samples.map(({ labels = {}, value }) => `${name}${labelsText(labels)} ${value}\n`).join('')
+function samplesText({ name }: FamilyHead, samples: readonly Sample[], common: Sample['labels'] = {}): string {
+  return samples.map(({ labels, value }) => `${name}${labelsText({ ...common, ...labels })} ${value}\n`).join('')
 }
 
 function labelsText(labels: Readonly<Record<string, string>>): string {
-  if (Object.keys(labels).length === 0) return ''
-  return `{${Object.entries(labels)
-    .map(([name, value]) => `${name}="${escaped(value)}"`)
-    .join(',')}}`
+  const texts = Object.entries(labels).map(([name, value]) => `${name}="${escaped(value)}"`)
+  return texts.length === 0 ? '' : `{${texts.join(',')}}`
 }
 
 function escaped(text: string): string {

@@ -136,11 +136,7 @@ export interface AllChanged {
 }
 
 export function pausedAllText({ store, changed, failed, isOpen, mayHideTasks }: AllChanged): string {
-  const end = {
-    kind: 'other',
-    what: 'end these pauses',
-    command: program(['cronledger', 'resume', '--all'], { store }),
-  } as const
+  const command = program(['cronledger', 'resume', '--all'], { store })
   return lines([
     `${counted(changed, 'task')} paused. A task that this ledger does not know yet is not among them, so its first trigger starts the batch.`,
     ...(mayHideTasks ? ['  With row-level security, only the tasks that this user may see are among them.'] : []),
@@ -150,7 +146,7 @@ export function pausedAllText({ store, changed, failed, isOpen, mayHideTasks }: 
         ]
       : []),
     ...failedLines(failed, 'paused'),
-    ...stepLines(isOpen ? [end] : []),
+    ...stepLines(isOpen ? [{ kind: 'other', what: 'end these pauses', command }] : []),
   ])
 }
 

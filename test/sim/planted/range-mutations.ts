@@ -36,7 +36,7 @@ const BUGS: readonly Mutation[] = [
     simulation: false,
     scenario: 'a range and an earlier run without the lock',
     file: 'src/run/overlap.ts',
-    from: '?? (isHeld ? null : busyWith(found.running))',
+    from: '?? (isHeld ? null : busyWith(around.running))',
     to: '',
   },
   {
