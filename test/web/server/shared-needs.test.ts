@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { NO_FINDINGS } from '../../../src/verdict/judge.ts'
 import { type AppOptions, openReadings } from '../../../src/web/server/answers.tsx'
 import type { NeedsOfAll } from '../../../src/web/server/read/needs.ts'
-import { shareNeeds } from '../../../src/web/server/shared-needs.ts'
+import { shareNeeds } from '../../../src/web/server/shared.ts'
 import { gate } from '../../support/gate.ts'
 
 function handReading() {

@@ -1,3 +1,4 @@
+// Every text of the pages, in one snapshot. A line stands where it comes first. Of rejections that differ in their second, the first.
 import { expect, test } from 'vitest'
 import { addRejection, NO_NOTES } from '../../../src/core/row/rejections.ts'
 import { readableRow } from '../../../src/core/row/status.ts'
@@ -8,24 +9,21 @@ import { collectNeeds, needsOf } from '../../../src/format/check/needs.ts'
 import { STALE_CAUTION } from '../../../src/verdict/cautions.ts'
 import type { Incident } from '../../../src/verdict/incidents.ts'
 import { isFinding, type JudgedSlot, NO_FINDINGS } from '../../../src/verdict/judge.ts'
-import { ProblemView } from '../../../src/web/views/frame/document.tsx'
+import { MissingSlot, MissingTask, ProblemView } from '../../../src/web/views/frame/document.tsx'
 import { MOST_URGENT_FIRST } from '../../../src/web/views/frame/marks.ts'
-import { MissingSlot, MissingTask } from '../../../src/web/views/frame/missing.tsx'
 import { axisUntil } from '../../../src/web/views/overview/axis.ts'
 import type { GridCell } from '../../../src/web/views/overview/cells.ts'
 import type { TaskLine } from '../../../src/web/views/overview/grid.tsx'
 import { EmptyLedger, NeedsLine, NeedsList } from '../../../src/web/views/overview/needs.tsx'
 import { Overview, type OverviewModel } from '../../../src/web/views/overview/overview.tsx'
 import { SlotDetail, SlotView } from '../../../src/web/views/slot/slot.tsx'
-import { taskSteps } from '../../../src/web/views/task/commands.tsx'
+import { taskSteps } from '../../../src/web/views/task/findings.tsx'
 import type { TaskHead } from '../../../src/web/views/task/head.tsx'
 import { TaskView } from '../../../src/web/views/task/task.tsx'
 import { FINDINGS, ILL, LATER, WELL } from '../../support/pages/needs.ts'
 import { clock, judged, modelOf, now, records, schedule, slot } from '../../support/pages/slots.ts'
 import { textOf } from '../../support/pages/text.ts'
 import { FAILED, ON_ECS, PAUSE, rowOn, rowWith, SCHEDULED, SUCCEEDED } from '../../support/rows.ts'
-
-// Every text of the pages, in one snapshot. A line stands where it comes first. Of rejections that differ in their second, the first.
 
 const pause: FoundSuspension = { kind: 'pause', suspension: { ...PAUSE, until: now + 60_000 } }
 const retirement: FoundSuspension = { kind: 'retirement', suspension: { ...PAUSE, reason: 'replaced by nightly-v2' } }

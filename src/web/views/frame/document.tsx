@@ -2,7 +2,10 @@ import type { Child } from 'hono/jsx'
 import { formatInstant } from '../../../core/instant.ts'
 import type { Instant } from '../../../core/types.ts'
 import { printable } from '../../../format/text.ts'
+import { cronledger } from '../../../verdict/command.ts'
 import { links } from './links.ts'
+import { CommandToCopy } from './steps.tsx'
+import type { WallClock } from './time.tsx'
 
 /** The style is on the server, or in the page itself with a policy that allows it. */
 type Dress =
@@ -122,5 +125,41 @@ export function ProblemView({ title, message, retries = false, children }: Probl
         <a href={links.overview()}>All tasks</a>
       </p>
     </section>
+  )
+}
+
+export const NO_TASK = 'Task not found'
+export const NO_SLOT = 'Slot not found'
+
+export function LedgerHelp({ text, store }: Readonly<{ text: string; store: string }>) {
+  return (
+    <>
+      <p>{text}</p>
+      <CommandToCopy
+        what="Check the ledger from the host of this server"
+        command={cronledger('setup', { store, role: 'auditor' }, '--check')}
+      />
+    </>
+  )
+}
+
+export function MissingTask({ task }: { readonly task: string }) {
+  return (
+    <ProblemView title={NO_TASK} message={`No task is named ${JSON.stringify(task)}.`}>
+      <p class="quiet">A task is in the ledger after its first scheduled run.</p>
+    </ProblemView>
+  )
+}
+
+export function MissingSlot({ task, slot, clock }: Readonly<{ task: string; slot: Instant; clock: WallClock }>) {
+  return (
+    <ProblemView
+      title={NO_SLOT}
+      message={`${task} has no slot at ${clock.both(slot)}: no run is recorded, and none was expected.`}
+    >
+      <p>
+        <a href={links.task(task)}>All slots of {printable(task)}</a>
+      </p>
+    </ProblemView>
   )
 }

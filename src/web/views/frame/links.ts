@@ -1,31 +1,14 @@
 import { formatInstant } from '../../../core/instant.ts'
 import type { Instant } from '../../../core/types.ts'
 
-export interface OverviewQuery {
-  /** The span of the time axis: `24h`, `7d` or `30d`. */
-  readonly span?: string | undefined
-  readonly status?: string | undefined
-  /** A part of the name, or its begin (`pay/*`). */
-  readonly q?: string | undefined
-  /** A part of the owner. */
-  readonly owner?: string | undefined
-  /** `severity`, `name`, `duration` or `next`. */
-  readonly sort?: string | undefined
-  /** Set: more slots of each task are read, for a page with few tasks. */
-  readonly whole?: string | undefined
-  /** The number of the page of tasks. The first one is 1. */
-  readonly page?: string | undefined
-}
+/** What an address says. A person may have typed it, so it can be wrong. */
+type Query<Name extends string> = Readonly<Partial<Record<Name, string | undefined>>>
 
-/** The filters of the page of a task, as the address has them. A person may have typed them, so they can be wrong. */
-export interface TaskQuery {
-  readonly status?: string | undefined
-  readonly duplicates?: string | undefined
-  readonly since?: string | undefined
-  readonly until?: string | undefined
-  /** Only slots before this one are shown. The page before ended with it. */
-  readonly before?: string | undefined
-}
+/** `q` and `owner` are parts of names, and `q` may be the begin of one (`pay/*`). `whole`: more slots of each task are read. */
+export type OverviewQuery = Query<'span' | 'status' | 'q' | 'owner' | 'sort' | 'whole' | 'page'>
+
+/** Only slots before `before` are shown: the page before ended with it. */
+export type TaskQuery = Query<'status' | 'duplicates' | 'since' | 'until' | 'before'>
 
 /** Returns whether the history of a task does not begin with its newest slot, or leaves slots out. */
 export function isFiltered({ status, duplicates, since, until, before }: TaskQuery): boolean {

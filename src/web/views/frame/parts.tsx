@@ -1,6 +1,7 @@
+import type { FoundSuspension } from '../../../core/task/suspensions.ts'
 import { printable } from '../../../format/text.ts'
+import { Time, type WallClock } from './time.tsx'
 
-/** The heads of columns, each with the class of its column. */
 export function Heads({ columns }: { readonly columns: readonly (readonly [words: string, style?: string])[] }) {
   return columns.map(([words, style]) => (
     <th scope="col" class={style}>
@@ -16,7 +17,6 @@ interface ChoiceProps {
   readonly chosen: string | undefined
 }
 
-/** A field of a form, in which a person chooses one of some options. */
 export function Choice({ label, name, options, chosen }: ChoiceProps) {
   return (
     <label>
@@ -50,5 +50,26 @@ export function Owner({ owner }: { readonly owner: string }) {
     <a class="owner" title={text} href={address} rel="noreferrer noopener">
       {text}
     </a>
+  )
+}
+
+export const IN_FORCE = { pause: 'paused', retirement: 'retired' } as const
+
+export function SuspensionInForce({
+  found: { kind, suspension },
+  clock,
+}: Readonly<{ found: FoundSuspension; clock: WallClock }>) {
+  const { from, until, by, reason } = suspension
+  return (
+    <span class="suspended">
+      <strong>{IN_FORCE[kind]}</strong> since <Time at={from} clock={clock} />
+      {until !== null && (
+        <>
+          {' '}
+          until <Time at={until} clock={clock} />
+        </>
+      )}{' '}
+      by {printable(by)}: {printable(reason)}
+    </span>
   )
 }

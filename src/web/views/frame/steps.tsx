@@ -1,8 +1,8 @@
 import type { Place } from '../../../core/types.ts'
-import { OPERATING_GUIDE, printable } from '../../../format/text.ts'
+import { blankText, shellParts } from '../../../format/command-line.ts'
+import { listed, OPERATING_GUIDE, printable } from '../../../format/text.ts'
+import { BLANKS, type Blank, type CommandWords } from '../../../verdict/command.ts'
 import { neededSteps, type Step } from '../../../verdict/steps.ts'
-import { LogLink } from '../slot/log-link.tsx'
-import { CommandToCopy } from './command.tsx'
 
 interface StepsProps {
   readonly steps: readonly Step[]
@@ -62,4 +62,90 @@ function StepToCopy({ step, place }: { readonly step: Step } & Pick<StepsProps, 
 /** Returns what a step does, without the word that joins it to the step above it on a terminal. */
 function alone(what: string): string {
   return what.replace(/^or /, '')
+}
+
+interface CommandProps {
+  readonly what: string
+  readonly command: CommandWords
+  readonly note?: string | undefined
+}
+
+export function CommandToCopy({ what, command, note }: CommandProps) {
+  const placeholders = placeholdersOf(command)
+  return (
+    <div class="remedy">
+      <p>{what}</p>
+      <div class="command">
+        <code>
+          {commandGroups(command).flatMap((parts, index) => [
+            index > 0 && ' ',
+            <span>
+              {parts.map((part) => (typeof part === 'string' ? printable(part) : <mark>{blankText(part)}</mark>))}
+            </span>,
+          ])}
+        </code>
+        <button type="button" class="copy needs-script" aria-label={`Copy the command: ${what}`}>
+          Copy
+        </button>
+      </div>
+      {note !== undefined && <p class="quiet">{note}</p>}
+      {placeholders.length > 0 && <p class="quiet">Replace {listed(placeholders, 'and')} before you run it.</p>}
+    </div>
+  )
+}
+
+/** A line can end before an option but not within one, otherwise the text on the page could differ from the copied one. */
+export function commandGroups(command: CommandWords): readonly (readonly (string | Blank)[])[] {
+  const groups: (string | Blank)[][] = []
+  for (const word of command) {
+    const group = groups.at(-1)
+    if (group === undefined || (typeof word === 'string' && word.startsWith('--'))) groups.push([...shellParts(word)])
+    else group.push(' ', ...shellParts(word))
+  }
+  return groups
+}
+
+/** Returns the placeholders that a person must replace. The shell fills in the name. */
+function placeholdersOf(command: CommandWords): readonly string[] {
+  const blanks = command
+    .flatMap(shellParts)
+    .flatMap((part) => (typeof part === 'string' || part.blank === 'name' ? [] : BLANKS[part.blank]))
+  return [...new Set(blanks)]
+}
+
+/** The hosts of the console, by the form of a Region. Other partitions have a host that is not public. */
+const CONSOLES = [
+  { regions: /^cn-[a-z]+-\d+$/, host: 'console.amazonaws.cn' },
+  { regions: /^us-gov-[a-z]+-\d+$/, host: 'console.amazonaws-us-gov.com' },
+  { regions: /^(?:af|ap|ca|eu|il|me|mx|sa|us)-[a-z]+-\d+$/, host: 'console.aws.amazon.com' },
+] as const
+
+/** It cannot be a part of an address. A record that was damaged can have one. */
+const HALF_CHARACTER = /\p{Cs}/u
+
+/** A link to the log of a container in the console of CloudWatch. There is none if its address is not known. */
+export function LogLink({ place, text }: Readonly<{ place: Place; text: string }>) {
+  const address = logAddress(place)
+  if (address === null) return null
+  return (
+    <a href={address} rel="noreferrer noopener">
+      {text}
+    </a>
+  )
+}
+
+/** Returns null if it is not known. AWS does not document this address: `aws logs tail` does not depend on it. */
+export function logAddress(place: Place): string | null {
+  if (place.kind !== 'ecs') return null
+  const { region, logGroup, logStream } = place
+  const host = CONSOLES.find(({ regions }) => regions.test(region))?.host
+  if (host === undefined || logGroup === undefined || logStream === undefined) return null
+  if (HALF_CHARACTER.test(logGroup + logStream)) return null
+  const path = `log-groups/log-group/${consoleText(logGroup)}/log-events/${consoleText(logStream)}`
+  return `https://${host}/cloudwatch/home?region=${region}#logsV2:${path}`
+}
+
+/** Returns a text as the console writes it: escaped twice, with `$` in place of `%`. */
+function consoleText(text: string): string {
+  return encodeURIComponent(encodeURIComponent(text)).replaceAll('%', '$')
 }

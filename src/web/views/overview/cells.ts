@@ -14,10 +14,8 @@ export type GridCell =
       readonly kind: 'slots'
       readonly newest: Instant
       readonly counts: Readonly<Partial<Record<SlotMark, number>>>
-      /** The oldest slot that needs attention. */
       readonly firstProblem: FirstProblem | null
       readonly needsAttention: boolean
-      /** The mark of the most urgent slot. */
       readonly mark: SlotMark
       readonly rejected: RejectedCount
     }

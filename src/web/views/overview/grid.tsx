@@ -5,10 +5,9 @@ import type { Pace } from '../../../core/task/rules.ts'
 import type { FoundSuspension, Gap } from '../../../core/task/suspensions.ts'
 import type { Instant } from '../../../core/types.ts'
 import { counted, printable } from '../../../format/text.ts'
-import { Cell } from '../frame/cell.tsx'
+import { Cell } from '../frame/badge.tsx'
 import { links } from '../frame/links.ts'
-import { Heads } from '../frame/parts.tsx'
-import { IN_FORCE } from '../frame/suspension.tsx'
+import { Heads, IN_FORCE } from '../frame/parts.tsx'
 import { BriefTime, type WallClock, wordsIn } from '../frame/time.tsx'
 import type { Axis, Column } from './axis.ts'
 import { cellFacts, type GridCell } from './cells.ts'
@@ -25,7 +24,6 @@ export interface TaskLine {
   readonly unread: number
   readonly gaps: readonly Gap[]
   readonly isMoving: boolean
-  /** The newest completed slot. */
   readonly lastSuccess: Instant | null
   readonly pace: Pace
   readonly next: Instant | null
@@ -45,7 +43,6 @@ const AFTER_CELLS = [
   ['Next slot', 'when'],
 ] as const
 
-/** The table of the tasks. Its children are `GridGroup`s. */
 export function Grid({ axis, children }: Pick<GridProps, 'axis'> & { readonly children?: Child }) {
   const { clock, labels, all } = axis
   return (
@@ -170,7 +167,6 @@ function Cells({ line, axis, now }: { readonly line: TaskLine } & GridProps) {
   })
 }
 
-/** This many columns have room for the words. */
 const MIN_UNREAD = 5
 
 function columnClass(index: number, { columns, labels }: Axis): string | undefined {

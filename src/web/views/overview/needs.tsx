@@ -1,3 +1,4 @@
+import type { Child } from 'hono/jsx'
 import { groupedBy } from '../../../core/objects.ts'
 import type { Instant } from '../../../core/types.ts'
 import { countsText, findingDetail, totalOf } from '../../../format/check/finding.ts'
@@ -10,15 +11,13 @@ import { NO_FINDINGS, type TaskFinding } from '../../../verdict/judge.ts'
 import { repairStep } from '../../../verdict/steps.ts'
 import { verdictOf } from '../../../verdict/verdict.ts'
 import { Badge } from '../frame/badge.tsx'
-import { CommandToCopy } from '../frame/command.tsx'
 import { links } from '../frame/links.ts'
 import { Heads, Owner } from '../frame/parts.tsx'
-import { Said } from '../frame/said.tsx'
-import { ageText, Time, UTC, wallClock } from '../frame/time.tsx'
+import { CommandToCopy } from '../frame/steps.tsx'
+import { ageText, Said, Time, UTC, wallClock } from '../frame/time.tsx'
 
 type Kind = TaskFinding['kind']
 
-/** The findings of `check`: the slots that need attention. */
 export interface Needs {
   readonly count: Readonly<Record<Kind, number>>
   readonly byTask: ReadonlyMap<string, ReadonlyMap<Kind, number>>
@@ -45,7 +44,6 @@ export interface NeedsProps {
   readonly needs: Needs
   readonly zone?: string | undefined
   readonly now: Instant
-  /** For the commands. */
   readonly store: string
   /** The needs are those of the tasks whose owner contains this. Left out: of all. */
   readonly owner?: string | undefined
@@ -136,9 +134,10 @@ interface IncidentProps extends Pick<NeedsProps, 'zone' | 'store' | 'owner'>, Pi
   readonly index: number
 }
 
-/** `Outage 02:10 to 04:15 · 18 tasks · 59 slots`, with its cause and its teams, or the findings of one task. */
-function IncidentLine({ incident, index, zone, store, owner, isWhole }: IncidentProps) {
-  const { cause, tasks, slots, from, to } = incident
+/** A shared incident in one line, or the findings of one task. */
+function IncidentLine({ index, ...props }: IncidentProps) {
+  const { incident, zone, store, owner } = props
+  const { cause, tasks, from, to } = incident
   const [only] = tasks
   if (tasks.length === 1 && only !== undefined)
     return (
@@ -154,17 +153,9 @@ function IncidentLine({ incident, index, zone, store, owner, isWhole }: Incident
     )
   return (
     <li>
-      <strong>{nameOf(cause, isWhole)}</strong>
-      <span>
-        <strong>
-          <DatesOf from={from} to={to} zone={zone ?? incident.zone} />
-        </strong>{' '}
-        · <a href={`${links.needs(owner)}#incident-${index + 1}`}>{tasks.length} tasks</a> · {slots} slots{' '}
-        <span class="quiet">({countsText(sumOf(tasks.map(({ counts }) => counts)))})</span>
-        <IncidentFacts incident={incident} />
+      <IncidentHead {...props} href={`${links.needs(owner)}#incident-${index + 1}`}>
         {cause === 'broken' && (
-          <span class="needs-script">
-            {' '}
+          <span class="fact needs-script">
             <code class="aside" aria-hidden="true">
               {commandText(repairStep({ store, task: null, owner, from, to }).command)}
             </code>
@@ -173,36 +164,43 @@ function IncidentLine({ incident, index, zone, store, owner, isWhole }: Incident
             </button>
           </span>
         )}
-      </span>
+      </IncidentHead>
     </li>
   )
 }
 
-/** What most failures of an incident say, and how many tasks each team has. */
-function IncidentFacts({ incident }: { readonly incident: Incident }) {
-  const { says } = incident
+type HeadProps = Pick<IncidentProps, 'incident' | 'zone' | 'isWhole'> & Readonly<{ href?: string; children: Child }>
+
+/** `Outage 02:10 to 04:15 · 18 tasks · 59 slots`, what most failures say, and how many tasks each team has. */
+function IncidentHead({ incident, zone, isWhole, href, children }: HeadProps) {
+  const { cause, tasks, slots, from, to, says } = incident
   const owners = ownerCounts(incident)
   return (
     <>
-      {says !== null && <span class="fact">{printable(says)}</span>}
-      {owners.length > 0 && (
-        <span class="fact">
-          Owners:{' '}
-          {owners.map(([owner, tasks], index) => (
-            <>
-              {index > 0 && ', '}
-              <Owner owner={owner} /> {tasks}
-            </>
-          ))}
-        </span>
-      )}
+      {/* An outage of which only a part was read must not look like a whole one. */}
+      <strong>{`${INCIDENT_NAMES[cause]}${isWhole ? '' : ', as far as checked'}`}</strong>{' '}
+      <span>
+        <strong>
+          <DatesOf from={from} to={to} zone={zone ?? incident.zone} />
+        </strong>{' '}
+        · <a href={href}>{tasks.length} tasks</a> · {slots} slots{' '}
+        <span class="quiet">({countsText(sumOf(tasks.map(({ counts }) => counts)))})</span>
+        {says !== null && <span class="fact">{printable(says)}</span>}
+        {owners.length > 0 && (
+          <span class="fact">
+            Owners:{' '}
+            {owners.map(([owner, tasks], index) => (
+              <>
+                {index > 0 && ', '}
+                <Owner owner={owner} /> {tasks}
+              </>
+            ))}
+          </span>
+        )}
+        {children}
+      </span>
     </>
   )
-}
-
-/** An outage of which only a part was read must not look like a whole one. */
-function nameOf(cause: Incident['cause'], isWhole: boolean): string {
-  return `${INCIDENT_NAMES[cause]}${isWhole ? '' : ', as far as checked'}`
 }
 
 function TaskFindings({
@@ -278,10 +276,9 @@ export function NeedsList({ needs, store, owner, zone, now }: NeedsProps) {
   )
 }
 
-type IncidentRowsProps = IncidentProps & Pick<NeedsProps, 'now'>
-
-function IncidentRows({ incident, index, store, owner, zone, now, isWhole }: IncidentRowsProps) {
-  const { cause, tasks, slots, from, to } = incident
+function IncidentRows({ index, now, ...props }: IncidentProps & Pick<NeedsProps, 'now'>) {
+  const { incident, store, owner, zone } = props
+  const { cause, tasks, from, to } = incident
   const isShared = tasks.length > 1
   const teams = groupedBy(tasks, ({ owner = '' }) => owner)
   return (
@@ -289,17 +286,14 @@ function IncidentRows({ incident, index, store, owner, zone, now, isWhole }: Inc
       {isShared && (
         <tr class="group">
           <th scope="rowgroup" colspan={3}>
-            <strong>
-              {nameOf(cause, isWhole)} <DatesOf from={from} to={to} zone={zone ?? incident.zone} /> · {tasks.length}{' '}
-              tasks · {slots} slots
-            </strong>
-            <IncidentFacts incident={incident} />
-            {cause === 'broken' && (
-              <details class="commands">
-                <summary>Run these slots again</summary>
-                <CommandToCopy {...repairStep({ store, task: null, owner, from, to })} />
-              </details>
-            )}
+            <IncidentHead {...props}>
+              {cause === 'broken' && (
+                <details class="commands">
+                  <summary>Run these slots again</summary>
+                  <CommandToCopy {...repairStep({ store, task: null, owner, from, to })} />
+                </details>
+              )}
+            </IncidentHead>
           </th>
         </tr>
       )}
@@ -372,7 +366,6 @@ function TaskNames({ tasks }: { readonly tasks: readonly IncidentTask[] }) {
   ))
 }
 
-/** The overview of a ledger without tasks. */
 export function EmptyLedger({ store }: { readonly store: string }) {
   return (
     <section id="needs-line" aria-labelledby="needs-title">
@@ -386,7 +379,6 @@ export function EmptyLedger({ store }: { readonly store: string }) {
   )
 }
 
-/** Returns whether the ledger has no tasks. */
 export function isEmpty({ tasks, problems, isWhole }: Needs): boolean {
   return tasks === 0 && isWhole && problems.length === 0
 }

@@ -13,7 +13,6 @@ export type Sort = keyof typeof SORTS
 
 export interface OverviewModel extends Pick<GridProps, 'axis'> {
   readonly lines: readonly TaskLine[]
-  /** How many tasks of the page are still being read. */
   readonly unread: number
   readonly hasFindings: (task: string) => boolean
   readonly sort: Sort
@@ -27,7 +26,6 @@ export interface OverviewModel extends Pick<GridProps, 'axis'> {
   readonly isWhole: boolean
   readonly query: OverviewQuery
   readonly page: number
-  /** How many tasks stand on the pages before this one. */
   readonly before: number
 }
 
@@ -116,7 +114,6 @@ function emptyText({ query: { q, owner }, page, state, isWhole }: OverviewModel)
   return page > 1 ? 'There are no more tasks.' : 'Tasks appear here after their first run.'
 }
 
-/** A search by name and owner, and the order. */
 function Search({ model: { query, owners, sort } }: Pick<OverviewProps, 'model'>) {
   const { q, span, status, owner } = query
   // The order that an address without one has.

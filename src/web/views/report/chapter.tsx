@@ -14,7 +14,6 @@ import { type WallClock, wallClock } from '../frame/time.tsx'
 /** How many lines of exceptional slots, and of decisions, the file has of a task. 61 tasks must stay under 1 MB. */
 const MAX_LINES = 40
 
-/** Returns whether a task has more to file than its numbers. */
 export function hasMore(task: TaskReport): boolean {
   return task.exceptions.length > 0 || changesOf(task).length > 0
 }
@@ -65,7 +64,6 @@ interface LinesProps {
   readonly summary: string
   readonly head: readonly string[]
   readonly rows: readonly (readonly Content[])[]
-  /** How many slots or decisions each row stands for. */
   readonly sizes: readonly number[]
   readonly unlisted?: number
 }
@@ -158,7 +156,6 @@ interface Group {
   readonly slots: number
 }
 
-/** Joins slots with the same status that follow each other. */
 function groupsOf(exceptions: readonly ExceptionalSlot[]): readonly Group[] {
   const groups: Group[] = []
   for (const one of exceptions) {

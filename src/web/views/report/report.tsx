@@ -117,7 +117,6 @@ export function ReportSummary({ report }: { readonly report: Report }) {
   )
 }
 
-/** Says what the report does not have. */
 function Missing({ report: { tasks, leftOut, since } }: { readonly report: Report }) {
   const forced = tasks.reduce((sum, { forcedOnly }) => sum + forcedOnly, 0)
   const removed = tasks.filter(({ hasRetention }) => hasRetention).length

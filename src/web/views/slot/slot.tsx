@@ -9,10 +9,8 @@ import { ofRow } from '../../../verdict/target.ts'
 import { Badge } from '../frame/badge.tsx'
 import { links } from '../frame/links.ts'
 import { Owner } from '../frame/parts.tsx'
-import { Said } from '../frame/said.tsx'
-import { Steps } from '../frame/steps.tsx'
-import { Time, type WallClock } from '../frame/time.tsx'
-import { LogLink } from './log-link.tsx'
+import { LogLink, Steps } from '../frame/steps.tsx'
+import { Said, Time, type WallClock } from '../frame/time.tsx'
 
 export interface SlotModel extends ShownSlot {
   readonly clock: WallClock

@@ -1,13 +1,15 @@
+import type { FoundSuspension } from '../../../core/task/suspensions.ts'
 import { countsText, totalOf } from '../../../format/check/finding.ts'
 import type { TaskNeed } from '../../../format/check/needs.ts'
 import { printable } from '../../../format/text.ts'
+import { cronledger, REASON_WORD } from '../../../verdict/command.ts'
 import type { FindingKind, TaskFinding } from '../../../verdict/judge.ts'
+import type { Step } from '../../../verdict/steps.ts'
 import { verdictOf } from '../../../verdict/verdict.ts'
 import { Badge } from '../frame/badge.tsx'
 import { links } from '../frame/links.ts'
-import { Said } from '../frame/said.tsx'
-import { Steps } from '../frame/steps.tsx'
-import { Time, type WallClock } from '../frame/time.tsx'
+import { CommandToCopy, Steps } from '../frame/steps.tsx'
+import { Said, Time, type WallClock } from '../frame/time.tsx'
 
 export interface ShownFindings extends Pick<TaskNeed, 'cautions' | 'steps'> {
   readonly count: Readonly<Record<FindingKind, number>>
@@ -48,5 +50,45 @@ export function Findings({ findings, clock }: Readonly<{ findings: ShownFindings
       )}
       <Steps steps={steps} cautions={cautions} />
     </>
+  )
+}
+
+type OfTask = Readonly<{ store: string; task: string; suspended: FoundSuspension | null }>
+
+export function taskSteps({ store, task, suspended }: OfTask): readonly Step[] {
+  const pause: Step = {
+    kind: 'other',
+    what: 'Pause the task',
+    command: cronledger('pause', { store, task, reason: REASON_WORD }),
+    note: 'Its scheduled triggers start nothing until it is resumed. A slot in the pause is not missed.',
+  }
+  const resume: Step = {
+    kind: 'other',
+    what: `End the ${suspended?.kind}`,
+    command: cronledger('resume', { store, task }),
+    note: 'From then on, its slots are expected and run again. Earlier slots are not started.',
+  }
+  return [
+    suspended === null ? pause : resume,
+    {
+      kind: 'other',
+      what: 'Explain the schedule',
+      command: cronledger('explain', { store, task }),
+      note: 'Shows the slots around now, and what clock changes (daylight saving time) do to them.',
+    },
+    { kind: 'other', what: 'Check the slots of the last 7 days', command: cronledger('check', { store, task }) },
+  ]
+}
+
+/** The commands for a task itself. They are shown on the page of a task only, which has the script. */
+export function Commands({ steps }: { readonly steps: readonly Step[] }) {
+  if (steps.length === 0) return null
+  return (
+    <details class="commands">
+      <summary>Commands: {steps.map(({ what }) => what.toLowerCase()).join(', ')}</summary>
+      {steps.map((step) => (
+        <CommandToCopy {...step} />
+      ))}
+    </details>
   )
 }

@@ -6,8 +6,7 @@ import type { Instant } from '../../../core/types.ts'
 import { durationMsOf } from '../../../format/slot/row.ts'
 import { printable } from '../../../format/text.ts'
 import type { JudgedSlot, SlotMark } from '../../../verdict/judge.ts'
-import { Sign } from '../frame/badge.tsx'
-import { Cell } from '../frame/cell.tsx'
+import { Cell, Sign } from '../frame/badge.tsx'
 import { links } from '../frame/links.ts'
 import { MARKS, MOST_URGENT_FIRST } from '../frame/marks.ts'
 import { slotFactsOf, slotFactTexts } from '../frame/slot-facts.ts'
@@ -17,12 +16,9 @@ import type { WallClock } from '../frame/time.tsx'
 export const RECENT = 20
 /** A label of the time stands below the first of this many columns. */
 const COLUMNS_PER_LABEL = 5
-/** A label needs the width of this many columns. */
 const MIN_COLUMNS = 3
 
-/** The newest slots of a task that were due. */
 export interface RecentSlots {
-  /** At most `RECENT` slots, newest first. */
   readonly slots: readonly JudgedSlot[]
   /** As in the pace of the task. */
   readonly usualMs: number | null
@@ -111,12 +107,10 @@ function ShortTime({ at, clock }: { readonly at: Instant; readonly clock: WallCl
   )
 }
 
-/** The values of a slot in a plot, by the name of the series. */
 type PlotValues = ReadonlyMap<string, number>
 
 /** The series of the durations. The others have the names of the numbers that the batch reports. */
 const DURATION = 'Duration'
-/** How many of the reported numbers have a plot. */
 const MAX_FACTS = 3
 
 /** Returns how long a slot took, and the numbers that its last attempt reported. */
@@ -132,7 +126,6 @@ export function plotValues(one: JudgedSlot): PlotValues {
   ])
 }
 
-/** One column of the plot. */
 interface Point {
   readonly mark: SlotMark
   readonly values: PlotValues
@@ -146,7 +139,6 @@ export function Plots({ points, columns }: { readonly points: readonly Point[]; 
   ))
 }
 
-/** The height of a plot in pixels. */
 const HEIGHT = 64
 
 /** Each column has a picture without a viewBox, so that its lines meet those of the next one. */

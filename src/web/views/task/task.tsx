@@ -10,10 +10,8 @@ import { isFiltered, links, type TaskQuery } from '../frame/links.ts'
 import { MARKS, MOST_URGENT_FIRST, type RejectedCount, rejectedText, rejectionsText } from '../frame/marks.ts'
 import { Choice, Heads } from '../frame/parts.tsx'
 import { Time } from '../frame/time.tsx'
-import { Changes } from './changes.tsx'
-import { Commands } from './commands.tsx'
-import { Findings, type ShownFindings } from './findings.tsx'
-import { type TaskHead, TaskTitle } from './head.tsx'
+import { Commands, Findings, type ShownFindings } from './findings.tsx'
+import { Changes, type TaskHead, TaskTitle } from './head.tsx'
 import { Recent, type RecentSlots } from './recent.tsx'
 
 interface HistoryTotal {
@@ -24,7 +22,6 @@ interface HistoryTotal {
 
 export interface TaskPage {
   readonly query: TaskQuery
-  /** The slots of the page, newest first. */
   readonly slots: readonly JudgedSlot[]
   /** The slot before which the next page begins. Null on the last page. */
   readonly before: Instant | null
