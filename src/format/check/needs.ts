@@ -118,14 +118,14 @@ export interface TaskNeed {
   readonly steps: readonly Step[]
 }
 
-/** A task comes after those that it waits for. */
-export function needsOf(needs: NeedsOfTasks, store: string): readonly TaskNeed[] {
+/** A task comes after those that it waits for. `zone`: of all times. Left out: that of the schedule of each slot. */
+export function needsOf(needs: NeedsOfTasks, store: string, zone?: string): readonly TaskNeed[] {
   const upstreams = new Map([...needs].map(([task, { after }]) => [task, after]))
   const depths = new Map([...needs.keys()].map((task) => [task, depthOf(task, new Set(needs.keys()), upstreams)]))
   return [...needs]
     .sort(([one], [other]) => (depths.get(one) ?? 0) - (depths.get(other) ?? 0))
     .map(([task, own]) => {
-      const parts = stepsOfTask(own, store)
+      const parts = stepsOfTask(own, store, zone)
       const cautions = [...new Set(parts.flatMap((part) => part.cautions.flatMap((text) => text ?? [])))]
       return { task, owner: own.owner, cautions, steps: parts.flatMap(({ steps }) => steps) }
     })
@@ -134,6 +134,7 @@ export function needsOf(needs: NeedsOfTasks, store: string): readonly TaskNeed[]
 function stepsOfTask(
   { again, stale, settled, doubts, alone, tried, unsure }: NeedsOfTask,
   store: string,
+  zone: string | undefined,
 ): readonly NextSteps[] {
   const of = (found: TaskFinding) => needOfOne(found, store)
   const targetOf = (found: TaskFinding) => targetOfSlot(found, store)
@@ -152,7 +153,7 @@ function stepsOfTask(
   const isSeen = tried === null || (tried === stale?.newest && stale.count === 1) || (isOnly && again?.count === 1)
   const looks = isSeen ? [] : [lookStep(targetOf(tried), 'check the latest log')]
   const unsureText =
-    unsure && again?.count !== 1 && `${zonedTime(unsure.slot, unsure.schedule.zone)}: ${cautionOf(unsure)}`
+    unsure && again?.count !== 1 && `${zonedTime(unsure.slot, zone ?? unsure.schedule.zone)}: ${cautionOf(unsure)}`
   return [
     { cautions: [unsureText || null], steps: looks },
     ...ofGroup(again, null, (from, to) => rangeSteps(from, to, stale === null ? undefined : ['missed', 'failed'])),
@@ -160,7 +161,7 @@ function stepsOfTask(
       ...rangeSteps(from, to, ['stale']),
       ...settleSteps('or mark them as completed', from, to, ['stale']),
     ]),
-    ...alone.map((found) => (isOnly ? of(found) : named(of(found), found))),
+    ...alone.map((found) => (isOnly ? of(found) : named(of(found), found, zone))),
     ...doubts.map((group) => needOfDoubts(group, targetOf(group.newest), of)),
     ...ofGroup(settled, SETTLE_CAUTION, (from, to) =>
       settleSteps('if they are right, settle them', from, to, keysOf(REMARKS)),
@@ -176,8 +177,8 @@ function needOfOne(found: TaskFinding, store: string): NextSteps {
 }
 
 /** Each of several slots has steps of its own, so that its time stands before them. */
-function named({ cautions, steps }: NextSteps, { slot, schedule }: TaskFinding): NextSteps {
-  const time = zonedTime(slot, schedule.zone)
+function named({ cautions, steps }: NextSteps, { slot, schedule }: TaskFinding, zone = schedule.zone): NextSteps {
+  const time = zonedTime(slot, zone)
   return {
     cautions: cautions.map((text) => text && `${time}: ${text}`),
     steps: steps.map((step) => ({ ...step, what: `${time}: ${step.what}` })),

@@ -176,9 +176,9 @@ function viewsOfAll({ clock, store }: AppOptions, reading: ReadingOf, sharedNeed
 function viewsOfTask({ store, clock }: AppOptions, reading: ReadingOf) {
   const sharedFindings = shareAnswers<ShownFindings>(clock)
   /** Reads the findings of the last days, and of the slots from `oldest` on, which the page shows. */
-  const findingsOf = (read: ReadTask, oldest: Instant, untilMs: number) =>
-    sharedFindings(read.head.task, () =>
-      reading(untilMs, [], (apart) => readFindings(read, Math.min(apart.now - NEEDS_MS, oldest), store, apart)),
+  const findingsOf = (read: ReadTask, oldest: Instant, untilMs: number, zone: string | undefined) =>
+    sharedFindings(`${read.head.task} ${zone}`, () =>
+      reading(untilMs, [], (apart) => readFindings(read, Math.min(apart.now - NEEDS_MS, oldest), store, apart), zone),
     )
 
   const viewOfTask =
@@ -199,11 +199,12 @@ function viewsOfTask({ store, clock }: AppOptions, reading: ReadingOf) {
     const query = taskQueryOf(context)
     const page = await readTaskPage(read, query, own)
     const recent = await readRecent(read, page, own)
-    const findings = await findingsOf(read, recent.slots.at(-1)?.slot ?? own.now, untilMs)
-    const steps = known === null ? [] : taskSteps({ store, task: head.task, suspended: head.suspended })
+    const found = await findingsOf(read, recent.slots.at(-1)?.slot ?? own.now, untilMs, own.zone)
+    const ofTask = known === null ? [] : taskSteps({ store, task: head.task, suspended: head.suspended })
+    const findings = { ...found, steps: [...found.steps, ...ofTask] }
     return {
       title: head.task,
-      main: <TaskView {...{ head, findings, recent, page, steps }} now={own.now} />,
+      main: <TaskView {...{ head, findings, recent, page }} now={own.now} />,
       moves: [...page.slots, ...recent.slots].some((record) => isMoving(record)),
     }
   })

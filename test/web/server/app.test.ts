@@ -176,6 +176,17 @@ test('an address takes the times that the command line takes', async () => {
   expect((await ask(`/slot?task=a&slot=${slot}`)).html).toContain(`${day} 03:00`)
 })
 
+test('in a chosen zone, also the commands and cautions of a task have no time of another zone', async () => {
+  const { app } = open()
+  const textIn = async (zone: string) => {
+    const headers = { host: 'localhost', cookie: `cronledger-times=${zone}` }
+    const html = await (await app.request('/task?task=b', { headers })).text()
+    return html.replaceAll(/<[^>]*>/g, ' ')
+  }
+  expect(await textIn('')).toMatch(/03:00 JST: /)
+  expect(await textIn('UTC')).not.toContain('JST')
+})
+
 test('the newest slots are shown above a filtered history, too', async () => {
   const { html } = await open().ask('/task?task=a&status=skipped')
   expect(html).toContain('No slots match.')

@@ -233,20 +233,18 @@ newest.forEach(add)
 const when = 'in the last 7 days'
 const findings = {
   ...{ count: { ...NO_FINDINGS, failed: 3 }, newest, when, problem: null, cautions: [STALE_CAUTION] },
-  steps: needsOf(needs, ledger.store)[0]?.steps ?? [],
+  steps: [...(needsOf(needs, ledger.store)[0]?.steps ?? []), ...taskSteps({ ...ledger, suspended: null })],
 }
 const well = { count: NO_FINDINGS, newest: [], when, problem: null, cautions: [], steps: [] }
-const steps = taskSteps({ ...ledger, suspended: null })
-const task = { head, findings, recent, page, steps, now }
+const task = { head, findings, recent, page, now }
 
 const TASKS: Readonly<Record<string, unknown>> = {
   Task: TaskView(task),
   'Task that is paused': TaskView({
     ...task,
     ...none,
-    findings: well,
+    findings: { ...well, steps: taskSteps({ ...ledger, suspended: pause }) },
     page: noPage,
-    steps: taskSteps({ ...ledger, suspended: pause }),
     head: {
       ...none.head,
       suspended: pause,
@@ -261,10 +259,9 @@ const TASKS: Readonly<Record<string, unknown>> = {
   }),
   'Task that is retired': TaskView({
     ...task,
-    findings: well,
+    findings: { ...well, steps: taskSteps({ ...ledger, suspended: retirement }) },
     page: noPage,
     recent: { slots: records.filter(({ status }) => status === 'completed'), usualMs: 60_000, problem: null },
-    steps: taskSteps({ ...ledger, suspended: retirement }),
     head: {
       ...none.head,
       next: null,
@@ -277,7 +274,6 @@ const TASKS: Readonly<Record<string, unknown>> = {
     ...none,
     findings: well,
     page: { ...noPage, query: { status: 'failed', since: '7d' }, scanned: 9, slots: records, total: TOTAL },
-    steps: [],
   }),
   'Task without runs and schedule': TaskView({
     ...task,
@@ -285,7 +281,6 @@ const TASKS: Readonly<Record<string, unknown>> = {
     findings: well,
     head: { ...none.head, current: null, schedules: [], next: null },
     page: noPage,
-    steps: [],
   }),
 }
 

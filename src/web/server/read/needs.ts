@@ -135,6 +135,6 @@ export async function readFindings(
   } catch (error) {
     problem = faultOf(error)
   }
-  const { cautions = [], steps = [] } = needsOf(needs, store)[0] ?? {}
+  const { cautions = [], steps = [] } = needsOf(needs, store, reading.zone)[0] ?? {}
   return { count, newest, when: lastDaysText(since, reading), problem, cautions, steps }
 }

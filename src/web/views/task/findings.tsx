@@ -8,7 +8,7 @@ import type { Step } from '../../../verdict/steps.ts'
 import { verdictOf } from '../../../verdict/verdict.ts'
 import { Badge } from '../frame/badge.tsx'
 import { links } from '../frame/links.ts'
-import { CommandToCopy, Steps } from '../frame/steps.tsx'
+import { Steps } from '../frame/steps.tsx'
 import { Said, Time, type WallClock } from '../frame/time.tsx'
 
 export interface ShownFindings extends Pick<TaskNeed, 'cautions' | 'steps'> {
@@ -55,40 +55,24 @@ export function Findings({ findings, clock }: Readonly<{ findings: ShownFindings
 
 type OfTask = Readonly<{ store: string; task: string; suspended: FoundSuspension | null }>
 
+/** Returns the steps for a task itself, which nothing calls for. */
 export function taskSteps({ store, task, suspended }: OfTask): readonly Step[] {
-  const pause: Step = {
-    kind: 'other',
-    what: 'Pause the task',
+  const pause = {
+    what: 'pause the task',
     command: cronledger('pause', { store, task, reason: REASON_WORD }),
     note: 'Its scheduled triggers start nothing until it is resumed. A slot in the pause is not missed.',
   }
-  const resume: Step = {
-    kind: 'other',
-    what: `End the ${suspended?.kind}`,
+  const resume = {
+    what: `end the ${suspended?.kind}`,
     command: cronledger('resume', { store, task }),
     note: 'From then on, its slots are expected and run again. Earlier slots are not started.',
   }
-  return [
-    suspended === null ? pause : resume,
-    {
-      kind: 'other',
-      what: 'Explain the schedule',
-      command: cronledger('explain', { store, task }),
-      note: 'Shows the slots around now, and what clock changes (daylight saving time) do to them.',
-    },
-    { kind: 'other', what: 'Check the slots of the last 7 days', command: cronledger('check', { store, task }) },
-  ]
-}
-
-/** The commands for a task itself. They are shown on the page of a task only, which has the script. */
-export function Commands({ steps }: { readonly steps: readonly Step[] }) {
-  if (steps.length === 0) return null
-  return (
-    <details class="commands">
-      <summary>Commands: {steps.map(({ what }) => what.toLowerCase()).join(', ')}</summary>
-      {steps.map((step) => (
-        <CommandToCopy {...step} />
-      ))}
-    </details>
-  )
+  const explain = {
+    what: 'explain the schedule',
+    command: cronledger('explain', { store, task }),
+    note: 'Shows the slots around now, and what clock changes (daylight saving time) do to them.',
+  }
+  const check = { what: 'check the slots of the last 7 days', command: cronledger('check', { store, task }) }
+  const steps = [suspended === null ? pause : resume, explain, check]
+  return steps.map((step) => ({ kind: 'other', isOptional: true, ...step }))
 }

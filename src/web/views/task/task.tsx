@@ -4,13 +4,12 @@ import { type Instant, STATUSES } from '../../../core/types.ts'
 import { durationMsOf } from '../../../format/slot/row.ts'
 import { printable } from '../../../format/text.ts'
 import type { JudgedSlot, SlotMark } from '../../../verdict/judge.ts'
-import type { Step } from '../../../verdict/steps.ts'
 import { Badge } from '../frame/badge.tsx'
 import { isFiltered, links, type TaskQuery } from '../frame/links.ts'
 import { MARKS, MOST_URGENT_FIRST, type RejectedCount, rejectedText, rejectionsText } from '../frame/marks.ts'
 import { Choice, Heads } from '../frame/parts.tsx'
 import { Time } from '../frame/time.tsx'
-import { Commands, Findings, type ShownFindings } from './findings.tsx'
+import { Findings, type ShownFindings } from './findings.tsx'
 import { Changes, type TaskHead, TaskTitle } from './head.tsx'
 import { Recent, type RecentSlots } from './recent.tsx'
 
@@ -37,12 +36,10 @@ interface TaskViewProps {
   readonly recent: RecentSlots
   readonly page: TaskPage
   readonly findings: ShownFindings
-  /** The steps for the task itself. Empty: the ledger has no record of the task. */
-  readonly steps: readonly Step[]
   readonly now: Instant
 }
 
-export function TaskView({ head, recent, page, findings, steps, now }: TaskViewProps) {
+export function TaskView({ head, recent, page, findings, now }: TaskViewProps) {
   const { task, clock } = head
   return (
     <>
@@ -53,7 +50,6 @@ export function TaskView({ head, recent, page, findings, steps, now }: TaskViewP
       <div class="sheet">
         <div>
           <Findings {...{ findings, clock }} />
-          <Commands steps={steps} />
         </div>
         <div class="side">
           <Recent {...{ task, recent, clock }} />
