@@ -8,7 +8,7 @@ import type { Ledger } from '../../api.ts'
 import { type ErrorKind, LedgerError } from '../../core/errors.ts'
 import { type Clock, withDeadline } from '../../process/clock.ts'
 import { type Frame, LedgerHelp, ProblemView, pageText, ZONE_COOKIE } from '../views/frame/document.tsx'
-import type { Assets } from './listen.ts'
+import type { Assets } from './assets.ts'
 import type { Reading } from './read/reading.ts'
 import { shareAnswers, within } from './shared.ts'
 

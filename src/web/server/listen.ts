@@ -1,7 +1,5 @@
-import { readFileSync } from 'node:fs'
 import type { Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import { getAsset, isSea } from 'node:sea'
 import { createAdaptorServer } from '@hono/node-server'
 import type { Hono } from 'hono'
 import { firstLine, usageError } from '../../core/errors.ts'
@@ -51,20 +49,4 @@ function whyNot(error: NodeJS.ErrnoException, host: string, port: number): strin
     default:
       return `cannot listen on port ${port} of ${host}: ${firstLine(error)}`
   }
-}
-
-export interface Assets {
-  readonly script: string
-  readonly style: string
-}
-
-/** Reads the files that the build made for the browser. They are in the single executable, or else in dist/page. */
-export function readAssets(): Assets {
-  return { script: readPageFile('page.js'), style: readPageFile('page.css') }
-}
-
-function readPageFile(name: string): string {
-  if (isSea()) return getAsset(`page/${name}`, 'utf8')
-  // The path is relative to the bundle in dist/cli, which contains this code.
-  return readFileSync(new URL(`../page/${name}`, import.meta.url), 'utf8')
 }
