@@ -1,6 +1,6 @@
 import { LedgerError } from '../core/errors.ts'
 import { measuredAttempt } from '../core/row/attempts.ts'
-import { collectRanges, type Ranges } from '../core/row/range.ts'
+import { collectRanges, NO_RANGES, type Ranges } from '../core/row/range.ts'
 import { readableRow } from '../core/row/status.ts'
 import type { TimeRange } from '../core/schedule/time-range.ts'
 import type { Instant, Row, StoredRow } from '../core/types.ts'
@@ -46,7 +46,9 @@ export async function* judgedSlots(
   const range = { since, until: Math.min(until, now + 1) }
   let left = limit
   const later = new Map<string, Ranges>()
-  for (const of of tasks) later.set(of.task, await laterRanges(of, range.until, (asked) => readHistory(asked, deps)))
+  // The other tasks have no ranges, and 10,000 of them would take more memory.
+  for (const of of tasks.filter(({ rangesUntil }) => rangesUntil !== NO_RANGES))
+    later.set(of.task, await laterRanges(of, range.until, (asked) => readHistory(asked, deps)))
   const judged = judgedRows(rows.taken(), tasks, range, now, { olderThan, fromFirstRow, later })
   for await (const one of withInRange(judged)) {
     if (left <= 0) return
