@@ -143,12 +143,7 @@ export function leftOutText(whys: readonly LeftOut[], of: string): string {
 }
 
 function doubtText({ whys }: LeftOutDoubts): string {
-  const count = whys.length
-  if (whys.some((why) => why !== 'doubtful'))
-    return `Left out: ${leftOutText(whys, 'the range')}. Read what check says of that first.`
-  return count === 1
-    ? '1 slot of the range was left out, because it may not have been due. If it was due, run it with rerun --slot. If not, use the command that check prints.'
-    : `${count} slots of the range were left out, because they may not have been due. Run those that were due with rerun --slot. For the others, use the command that check prints.`
+  return `Left out: ${leftOutText(whys, 'the range')}. Read what check says before you run them.`
 }
 
 function doubtSteps(task: string, { store, oldest }: LeftOutDoubts): readonly Step[] {
@@ -156,7 +151,7 @@ function doubtSteps(task: string, { store, oldest }: LeftOutDoubts): readonly St
   return [
     {
       kind: 'show',
-      what: 'see these commands',
+      what: 'see what check says',
       command: cronledger('check', { store, task, since: formatInstant(oldest) }),
     },
   ]

@@ -176,11 +176,7 @@ function aboutLines(shown: ShownSlot): readonly string[] {
 /** Completed slots that need a look and no run: the operator settles them, and the script never does. */
 function lookFirstLines({ leftOut }: RerunScript): readonly string[] {
   const slots = leftOut.filter(({ range }) => range !== 'stale')
-  const what = slots.length === 1 ? '1 slot has' : `${slots.length} slots have`
-  return leftLines(
-    slots,
-    `Look at these first: ${what} completed, and ${slots.length === 1 ? 'is' : 'are'} unusual or late.`,
-  )
+  return leftLines(slots, `Look at these first: ${counted(slots.length, 'completed slot')}, unusual or late.`)
 }
 
 function leftOutLines({ leftOut, doubts }: RerunScript): readonly string[] {

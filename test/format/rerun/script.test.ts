@@ -164,7 +164,7 @@ describe('the script that runs slots again', () => {
     const late = [slotOf('a', 0, null, rowWith({ ending: SUCCEEDED }), 1)]
     const lines2 = script({ slots: [slotOf('a', 1)], leftOut: late })
     const first = lines2.slice(
-      lines2.findIndex((line) => line.startsWith('# Look at these first: 1 slot')),
+      lines2.findIndex((line) => line.startsWith('# Look at these first: 1 completed slot')),
       lines2.indexOf('{'),
     )
     expect(first.join('\n')).toMatch(
