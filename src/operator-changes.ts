@@ -1,7 +1,6 @@
 import type {
   DeclaredTask,
   DeclareOptions,
-  FailedTaskChange,
   Ledger,
   PauseOptions,
   ReadOptions,
@@ -98,10 +97,7 @@ async function declareTask(options: DeclareOptions, decided: Decided, deps: Oper
 }
 
 /** The error of one task does not stop the others. Names are read again at the end: a first run may have added one. */
-async function* changeAll(
-  deps: OperatorDeps,
-  change: (task: string, deps: OperatorDeps) => Promise<TaskChange>,
-): AsyncGenerator<TaskChange | FailedTaskChange> {
+async function* changeAll(deps: OperatorDeps, change: (task: string, deps: OperatorDeps) => Promise<TaskChange>) {
   const done = new Set<string>()
   for (;;) {
     const names = (await listTaskNames(deps)).filter((name) => !done.has(name))
@@ -121,12 +117,7 @@ async function* changeAll(
   }
 }
 
-async function pauseTask(
-  options: PauseOptions,
-  decided: Decided,
-  deps: OperatorDeps,
-  ofAll?: true,
-): Promise<TaskChange> {
+async function pauseTask(options: PauseOptions, decided: Decided, deps: OperatorDeps, ofAll?: true) {
   const task = await readTaskToChange(options.task, deps)
   const { from = secondOf(decided.at), until } = readSpan(options, task.zone, decided.at)
   const pause: Suspension = { from, until, ...(ofAll && { ofAll }), ...decided }
@@ -137,12 +128,7 @@ async function pauseTask(
   })
 }
 
-async function resumeTask(
-  options: ResumeOptions,
-  decided: Decided,
-  deps: OperatorDeps,
-  onlyOfAll = false,
-): Promise<TaskChange> {
+async function resumeTask(options: ResumeOptions, decided: Decided, deps: OperatorDeps, onlyOfAll = false) {
   const task = await readTaskToChange(options.task, deps)
   const { from = secondOf(decided.at) } = readSpan(options, task.zone, decided.at)
   return recordChange(task, deps, {

@@ -130,12 +130,7 @@ function unknownWord(line: Line, at: Stray, [first, ...others]: readonly Stray[]
 }
 
 /** Takes the task that is given as an argument. Throws a usage error for any other argument. */
-function takeTask(
-  line: Line,
-  given: Given,
-  argv: readonly string[],
-  [first, second, ...others]: readonly Stray[],
-): void {
+function takeTask(line: Line, given: Given, argv: readonly string[], [first, second, ...others]: readonly Stray[]) {
   if (first === undefined) return
   // A word that is read as the task by mistake has no slots yet, so the batch would start. So the task must come first.
   const isElsewhere =

@@ -148,11 +148,7 @@ const MOST_NAMED = 3
  * Returns a warning about the variables `CRONLEDGER_…` that do not belong to an option of any command: a misspelt limit would
  * silently have no effect. Throws a usage error if one is nearly an option that chooses the slot or limits a force and is not given.
  */
-export function misspeltVariables(
-  command: string,
-  values: Readonly<Record<string, unknown>>,
-  env: Environment,
-): string | null {
+export function misspeltVariables(command: string, values: Readonly<Record<string, unknown>>, env: Environment) {
   const names = Object.keys(values).map(optionName)
   const left = Object.keys(values).flatMap((name) => (values[name] === undefined ? [optionName(name)] : []))
   const mayForce = !('forceSlot' in values) || values['forceSlot'] !== undefined

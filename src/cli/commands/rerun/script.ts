@@ -1,16 +1,15 @@
 import { hostname } from 'node:os'
 import type { Ledger } from '../../../api.ts'
 import { concurrently } from '../../../audit/concurrently.ts'
+import { readableRows } from '../../../audit/history.ts'
 import type { ReadDated } from '../../../audit/ranges.ts'
 import type { KnownTask } from '../../../audit/tasks.ts'
 import { judgeNamed } from '../../../audit/walk.ts'
 import { type ErrorKind, isFaultOfTask, quote, usageError } from '../../../core/errors.ts'
 import { keysOf } from '../../../core/objects.ts'
 import { DEFAULT_FORCED, type Rerunnable, type Selectable } from '../../../core/row/policy.ts'
-import { readableRow } from '../../../core/row/status.ts'
 import { parseTimeRange, withDates } from '../../../core/schedule/time-range.ts'
 import { PACE_ROWS, paceOf } from '../../../core/task/rules.ts'
-import type { Row } from '../../../core/types.ts'
 import { isTaskPattern } from '../../../core/user-text.ts'
 import { gravestExit } from '../../../exit-code.ts'
 import { scriptLines } from '../../../format/rerun/script.ts'
@@ -94,12 +93,7 @@ export async function printScript(values: ScriptValues, { rest, sink, stops }: C
   return gravestExit(kinds)
 }
 
-function slotsOfRange(
-  values: ScriptValues,
-  ledger: Ledger,
-  { doubts, upstreams, fault }: OfTasks,
-  stop: AbortSignal,
-): AsyncGenerator<Found> {
+function slotsOfRange(values: ScriptValues, ledger: Ledger, { doubts, upstreams, fault }: OfTasks, stop: AbortSignal) {
   const { task = '*', owner, from = '', to, only = USUAL, ledgerTimeoutMs } = values
   const { only: isWanted = () => true } = wantedTasks({ task, owner })
   const isOne = owner === undefined && !isTaskPattern(task)
@@ -146,19 +140,14 @@ async function usualOf(
   ledger: Ledger,
   stop: AbortSignal,
 ): Promise<ReadonlyMap<string, number>> {
-  async function* read(
-    [task, of]: [string, TaskFacts],
-    signal: AbortSignal,
-  ): AsyncGenerator<readonly [string, number]> {
-    const rows: Row[] = []
-    try {
-      for await (const row of ledger.history({ task, limit: PACE_ROWS, ledgerTimeoutMs, signal }))
-        rows.push(...[readableRow(row) ?? []].flat())
-    } catch (error) {
-      if (!isFaultOfTask(error)) throw error
-    }
+  async function* read([task, of]: [string, TaskFacts], signal: AbortSignal) {
+    const history = ledger.history({ task, limit: PACE_ROWS, ledgerTimeoutMs, signal })
+    const rows = await readableRows(history).catch((error: unknown) => {
+      if (isFaultOfTask(error)) return []
+      throw error
+    })
     const { usualMs } = paceOf(rows, countSlotsIn(of))
-    if (usualMs !== null) yield [task, usualMs]
+    if (usualMs !== null) yield [task, usualMs] as const
   }
   const found = new Map<string, number>()
   for await (const [task, usualMs] of concurrently(() => tasks, read, [stop])) found.set(task, usualMs)

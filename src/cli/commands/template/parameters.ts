@@ -110,8 +110,8 @@ export function stackParameters(options: BatchOptions, now: Instant) {
     ...pairParameters(given),
   }
   const names = options.computed === true ? [...Object.keys(OPTION_OF), 'NoRunHours'] : [...known.keys()]
-  const values = names.map((name) => [name, given[name] ?? computed[name] ?? known.get(name)?.otherwise])
-  const open = values.flatMap(([name, value]) => (value === null ? [name ?? ''] : []))
+  const finalOf = (name: string) => given[name] ?? computed[name] ?? known.get(name)?.otherwise
+  const open = names.filter((name) => finalOf(name) === null)
   if (open.length > 0) {
     if (open.some((name) => OUTPUTS.includes(name)) && options.outputs === undefined) {
       throw usageError(
@@ -123,22 +123,19 @@ export function stackParameters(options: BatchOptions, now: Instant) {
       `${listed(what, 'and')} ${open.length === 1 ? 'has' : 'have'} no value. Give --parameters '${open.map((name) => `${name}=…`).join(' ')}'.`,
     )
   }
+  const values: ParameterValues = Object.fromEntries(names.map((name) => [name, finalOf(name) ?? '']))
   if (options.computed !== true) {
-    checkTogether(Object.fromEntries(values), options.task, readSchema('batch.yaml'))
-    checkRunOptions(Object.fromEntries(values), options)
+    checkTogether(values, options.task, readSchema('batch.yaml'))
+    checkRunOptions(values, options)
   }
-  return {
-    text: JSON.stringify({ Parameters: Object.fromEntries(values) }, null, 2),
-    notes: [
-      ...scheduleWarnings(schedule, now, ZONE_DATA),
-      ...(startDate === null
-        ? []
-        : [
-            `EventBridge Scheduler counts from ${formatInstant(startDate)}. Deploy the stack before that time, and print the parameters again before each later deployment`,
-          ]),
-      ...('NoRunHours' in given ? [] : missing.notes),
-    ],
+  const notes = [...scheduleWarnings(schedule, now, ZONE_DATA)]
+  if (startDate !== null) {
+    notes.push(
+      `EventBridge Scheduler counts from ${formatInstant(startDate)}. Deploy the stack before that time, and print the parameters again before each later deployment`,
+    )
   }
+  if (!('NoRunHours' in given)) notes.push(...missing.notes)
+  return { text: JSON.stringify({ Parameters: values }, null, 2), notes }
 }
 
 function tableOf(store: string): string {
