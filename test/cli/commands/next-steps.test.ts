@@ -1,7 +1,8 @@
+import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { serveMetadata } from '../../support/aws/ecs-metadata.ts'
-import { cronledger, type Loose, scratch } from '../../support/cli.ts'
+import { cronledger, type Loose, MAIN, scratch } from '../../support/cli.ts'
 import { slotOn } from '../../support/today.ts'
 import { overridesIn } from '../../verdict/pasted.ts'
 
@@ -35,4 +36,35 @@ test('after a change of the schedule, the command for ECS runs a slot of the old
     const again = await run(forced, 'sh', '-c', 'echo $CRONLEDGER_RUN_SLOT')
     expect(again).toMatchObject({ code: 0, stdout: `${slot}\n` })
   }
+})
+
+const OLD = '0 3 * * *'
+const NEW = '30 4 * * *'
+const REFUSE = { CRONLEDGER_STRICT: 'true' }
+
+// The rules are in test/run/task.
+test('the commands below a refused change of the schedule work when they are pasted: compare the schedules, then accept the new one', async () => {
+  const env = {
+    CRONLEDGER_STORE: `file:${join(folder, 'ledger.db')}`,
+    CRONLEDGER_TASK: 'nightly',
+    CRONLEDGER_LOG: 'json',
+  }
+  const run = (schedule: string, eventTime: string, more: Readonly<Record<string, string>> = {}) =>
+    cronledger(['run', '--schedule', schedule, '--event-time', eventTime, '--', 'true'], { env: { ...env, ...more } })
+  expect((await run(OLD, '2026-01-05T03:00:00Z')).code).toBe(0)
+  const { stderr } = await run(NEW, '2026-01-06T04:30:00Z', REFUSE)
+  const { steps } = JSON.parse(stderr.trim().split('\n').at(-1) ?? '')
+  const [compare = '', accept = '', skip = ''] = steps.map(({ command }: Loose) => command)
+  const paste = (command: string) =>
+    spawnSync('sh', ['-c', command.replace(/^cronledger/, '"$NODE" "$MAIN"').replace('YOUR_COMMAND', 'true')], {
+      encoding: 'utf8',
+      env: { PATH: process.env['PATH'], NODE: process.execPath, MAIN },
+    })
+  const compared = paste(compare)
+  expect(compared.stdout).toMatch(/^result {5}2026-01-06 runs twice/m)
+  expect(paste(accept)).toMatchObject({ status: 0, stderr: expect.stringContaining('schedule-changed') })
+  // The new schedule is the recorded one now.
+  expect((await run(NEW, '2026-01-07T04:30:00Z', REFUSE)).code).toBe(0)
+  expect((await run(OLD, '2026-01-08T03:00:00Z', REFUSE)).code).toBe(65)
+  expect(skip).toMatch(/^cronledger resolve .* --state skipped /)
 })

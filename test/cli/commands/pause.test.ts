@@ -169,7 +169,6 @@ test('pause, retire and resume as JSON have what was changed, and what is in for
 })
 
 test.each([
-  [['pause', 'nigthly', ...WHY], 'unknown task: nigthly. Did you mean nightly?'],
   [['pause', 'nightly'], '--reason is missing'],
   [['pause', '--all', 'nightly', ...WHY], '--all and task nightly are both given'],
   [['pause', ...WHY], '--task is missing. Give --task NAME, or set CRONLEDGER_TASK. For all tasks, give --all.'],
