@@ -44,7 +44,7 @@ export function loadApp(): Loaded {
   const kept = built === null ? keptFile() : null
   const compiled = kept === null ? built : readOwn(kept)
   const cachedData = compiled?.subarray(SUM_BYTES)
-  const isWhole = cachedData && compiled?.toString('latin1', 0, SUM_BYTES) === sumOf(source, cachedData)
+  const isWhole = cachedData && compiled?.toString('latin1', 0, SUM_BYTES) === checksumOf(source, cachedData)
   // The build writes ASCII only, so one byte is one character, which is also the form that V8 keeps.
   const script = new Script(source.toString('latin1'), { filename: 'app.js', ...(isWhole && { cachedData }) })
   const module = { exports: {} as typeof App }
@@ -89,7 +89,10 @@ function keep(path: string, source: Buffer, script: Script): void {
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 })
     const compiled = script.createCachedData()
-    writeFileSync(part, Buffer.concat([Buffer.from(sumOf(source, compiled)), compiled]), { mode: 0o600, flag: 'wx' })
+    writeFileSync(part, Buffer.concat([Buffer.from(checksumOf(source, compiled)), compiled]), {
+      mode: 0o600,
+      flag: 'wx',
+    })
     renameSync(part, path)
   } catch {
     removeIfPossible(part)
@@ -115,7 +118,7 @@ function requireInExecutable(name: string): unknown {
   return module.exports
 }
 
-function sumOf(source: Buffer, compiled: Buffer): string {
+function checksumOf(source: Buffer, compiled: Buffer): string {
   return crc32(compiled, crc32(source)).toString(16).padStart(SUM_BYTES, '0')
 }
 
