@@ -36,10 +36,8 @@ export function beginWaiting(
   ms: number,
   range: RangeStart | null = null,
 ): Promise<PendingRow> {
-  const change = (row: Row, stamp: Stamp) => {
-    const begun = beginAttempt(row, stamp, claimedSlot.settings.leaseMs)
-    return withRange(begun, range)
-  }
+  const { leaseMs } = claimedSlot.settings
+  const change = (row: Row, stamp: Stamp) => withRange(beginAttempt(row, stamp, leaseMs), range)
   return writeClaimed(change, claimedSlot, ms)
 }
 

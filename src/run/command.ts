@@ -41,15 +41,13 @@ export const FORCING_VARIABLES = [
   'FRESH',
 ].map((name) => `CRONLEDGER_${name}`)
 
-const EVENT_VARIABLE = 'CRONLEDGER_EVENT_TIME'
-
 /** It is not set if it is unknown. A run around this one may have one of its own. */
 const SINCE_VARIABLE = 'CRONLEDGER_RUN_SINCE'
 
 /** The slot of a force or a catch-up is not that of the event. A `cronledger` in the batch would take the event's slot. */
 function variablesToHide({ trigger }: LiveAttempt): readonly string[] {
   const isOfEvent = trigger.kind === 'scheduled' && !isCatchUpTrigger(trigger)
-  return [...FORCING_VARIABLES, ...FILE_VARIABLES, SINCE_VARIABLE, ...(isOfEvent ? [] : [EVENT_VARIABLE])]
+  return [...FORCING_VARIABLES, ...FILE_VARIABLES, SINCE_VARIABLE, ...(isOfEvent ? [] : ['CRONLEDGER_EVENT_TIME'])]
 }
 
 export function commandWork(

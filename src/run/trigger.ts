@@ -4,6 +4,7 @@ import type { RunEvent } from '../core/event.ts'
 import { formatInstant, isLocalTime, parseInstant } from '../core/instant.ts'
 import { isRecord } from '../core/objects.ts'
 import type { Facts } from '../core/row/policy.ts'
+import { parseOrNull } from '../core/row/report.ts'
 import { instantsOf } from '../core/schedule/local-time.ts'
 import { parseSchedule, type Schedule } from '../core/schedule/schedule.ts'
 import { timeText } from '../core/schedule/schedule-options.ts'
@@ -197,17 +198,11 @@ function timeOfJob(name: string): Instant {
 }
 
 function timeOfEvent(json: string): string {
-  let event: unknown
-  try {
-    event = JSON.parse(json)
-  } catch {
-    throw usageError(`the event is not valid JSON. ${PASS_EVENT}`)
-  }
-  const time = isRecord(event) ? event['time'] : undefined
+  const event = parseOrNull(json)
+  if (!isRecord(event)) throw usageError(`the event is not valid JSON. ${PASS_EVENT}`)
+  const { time } = event
   if (time === undefined) throw usageError(`the event has no "time". ${PASS_EVENT}`)
-  if (typeof time !== 'string') {
-    const shown = JSON.stringify(time).slice(0, MAX_SHOWN_LENGTH)
-    throw usageError(`the "time" of the event is ${shown}, which is not a text. ${PASS_EVENT}`)
-  }
-  return time
+  if (typeof time === 'string') return time
+  const shown = JSON.stringify(time).slice(0, MAX_SHOWN_LENGTH)
+  throw usageError(`the "time" of the event is ${shown}, which is not a text. ${PASS_EVENT}`)
 }

@@ -194,10 +194,8 @@ function warnOfOther({ trigger, schedule, window }: ClaimRequest, { schedules }:
   const recorded = inForceAt(schedules, slot)
   if (recorded === undefined || isCatchUpTrigger(trigger) || otherScheduleAt(schedules, schedule, slot) === null) return
   const [own, other] = [schedule, recorded.spec].map(({ expression, zone }) => `${expression} (${zone})`)
-  io.emit({
-    event: 'warning',
-    message: `this run is for the slot ${formatInstant(slot)} of the schedule ${own}, but the recorded schedule is ${other}, which ran the slot ${formatInstant(recorded.since)}. The record stays as it is, because a later slot has run. If both slots are the same work, it runs twice: give all runs of a task the same --schedule and --timezone.`,
-  })
+  const message = `this run is for the slot ${formatInstant(slot)} of the schedule ${own}, but the recorded schedule is ${other}, which ran the slot ${formatInstant(recorded.since)}. The record stays as it is, because a later slot has run. If both slots are the same work, it runs twice: give all runs of a task the same --schedule and --timezone.`
+  io.emit({ event: 'warning', message })
 }
 
 /**
@@ -272,10 +270,7 @@ async function askOrWarn<T>(
 
 function warnOfNoOverlap(before: TaskRecord, after: TaskRecord, io: RunIo): void {
   const overlap = before.expectations?.overlap
-  if (overlap !== undefined && after.expectations?.overlap === undefined) {
-    io.emit({
-      event: 'warning',
-      message: `this run states no --overlap, but the runs of this task before it stated --overlap ${overlap}. This run and such a run start beside each other. Use the same --overlap in all runs of a task.`,
-    })
-  }
+  if (overlap === undefined || after.expectations?.overlap !== undefined) return
+  const message = `this run states no --overlap, but the runs of this task before it stated --overlap ${overlap}. This run and such a run start beside each other. Use the same --overlap in all runs of a task.`
+  io.emit({ event: 'warning', message })
 }
