@@ -34,11 +34,13 @@ const LABEL_WIDTH = 'tolerance  '.length
 
 /** Returns the explanation as text. Its lines are at most 80 columns wide, unless a single word is longer. */
 export function explainText(explanation: Explanation): string {
-  const { schedule, zoneData, task, at, earlyToleranceMs, window, previous, next, clockNotes } = explanation
+  const { schedule, zoneData, task, at, earlyToleranceMs, window, previous, next } = explanation
   const { expression, zone } = schedule.spec
   const shown = (instant: Instant) => moment(instant, zone)
-  const clocks = clockNotes.map((note) => noteText(note, zone))
+  const clocks = explanation.clockNotes.map((note) => noteText(note, zone))
+  const span = `from ${utcDate(explanation.clocksFrom)} to ${utcDate(explanation.clocksUntil)}`
   const slot = window === null ? null : formatInstant(window.slot)
+  const ends = window && [window.end === null ? 'forever: this is the last slot' : shown(window.end)]
   const lines: Labelled[] = [
     ['schedule', printable(expression)],
     ['in words', inWords(schedule)],
@@ -47,22 +49,15 @@ export function explainText(explanation: Explanation): string {
     ['', ''],
     ['at', shown(at)],
     ['slot', window === null ? 'none: the schedule has no slot at or before this time' : shown(window.slot)],
-    ...labelled('until', window === null ? [] : [endText(window, zone)]),
+    ...labelled('until', ends ?? []),
     ['tolerance', toleranceText(at, earlyToleranceMs, window)],
     ['key', slot === null ? 'none' : `task ${task ?? 'TASK'}, slot ${slot}`],
     ['', ''],
-    ...labelled('previous', previous.length > 0 ? previous.map(shown) : ['none']),
+    ...labelled('previous', previous.map(shown), 'none'),
     ...labelled('slot', window === null ? [] : [shown(window.slot)]),
-    ...labelled('next', next.length > 0 ? next.map(shown) : ['none']),
+    ...labelled('next', next.map(shown), 'none'),
     ['', ''],
-    ...labelled(
-      'clocks',
-      clocks.length > 0
-        ? clocks
-        : [
-            `no slot is skipped or repeated from ${utcDate(explanation.clocksFrom)} to ${utcDate(explanation.clocksUntil)}`,
-          ],
-    ),
+    ...labelled('clocks', clocks, `no slot is skipped or repeated ${span}`),
   ]
   return labelledText(lines)
 }
@@ -119,10 +114,6 @@ function moment(at: Instant, zone: string): string {
   return `${formatInstant(at)}  ${inZone(at, zone).toFormat('ccc yyyy-MM-dd HH:mm:ss ZZ')}`
 }
 
-function endText({ end }: Window, zone: string): string {
-  return end === null ? 'forever: this is the last slot' : moment(end, zone)
-}
-
 function toleranceText(at: Instant, toleranceMs: number, window: Window | null): string {
   const early = window !== null && window.slot > at
   return early
@@ -173,12 +164,12 @@ export function explainSwitchText(explained: ExplainedSwitch, count: number, zon
     ['zone data', zoneData],
     ['', ''],
     ['switch', shown(at)],
-    ...labelled('result', affected.length === 0 ? [isSafe] : affected.map(periodText)),
+    ...labelled('result', affected.map(periodText), isSafe),
     ['', ''],
-    ...labelled('before', before.length === 0 ? ['none'] : before),
-    ...labelled('after', after.length === 0 ? ['none'] : after),
+    ...labelled('before', before, 'none'),
+    ...labelled('after', after, 'none'),
     ['', ''],
-    ...labelled('safe', spans.length === 0 ? [`no span was found until ${shown(searchedUntil)}`] : spans),
+    ...labelled('safe', spans, `no span was found until ${shown(searchedUntil)}`),
   ])
 }
 

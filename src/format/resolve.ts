@@ -8,7 +8,7 @@ import { openSentence } from '../verdict/sentence.ts'
 import { ofRow } from '../verdict/target.ts'
 import { stepLines } from './command-line.ts'
 import { timeNear, zonedTime } from './local-time.ts'
-import { printable } from './text.ts'
+import { printableLines } from './text.ts'
 import { sentenceText } from './verdict.ts'
 
 /** Returns the answer to a decision that was recorded. If the answer of the ledger was lost, the row may be newer than it. */
@@ -20,7 +20,7 @@ export function resolvedText(row: Row, state: Resolution['state'], reason: strin
       ? '  After that, another run started in this slot.'
       : `  After that, someone else recorded the slot as ${row.state.toLowerCase()}.`
   const isLatest = row.state === state && resolutions.at(-1)?.reason === reason
-  return [line, ...(isLatest ? [] : [later])].map(printable).join('\n')
+  return printableLines([line, ...(isLatest ? [] : [later])])
 }
 
 type RefusedResolution = Extract<ResolveDecision, { kind: 'refused' }>
@@ -39,7 +39,7 @@ export function unresolvedText(refused: RefusedResolution, asked: AskedResolutio
   const zone = row?.schedule.zone ?? 'UTC'
   const steps = stepsOfObjection(refused.cause, { store, task, slot, ...ofRow(row) }, state === 'COMPLETED')
   const line = `cronledger: ${task} ${zonedTime(slot, zone)}: not changed: ${whyNot(refused, row, asked)}`
-  return [line, ...stepLines(steps)].map(printable).join('\n')
+  return printableLines([line, ...stepLines(steps)])
 }
 
 function whyNot({ cause, survivor }: RefusedResolution, row: Row | null, { state, runId }: AskedResolution): string {

@@ -5,6 +5,10 @@ export function printable(text: string): string {
   return text.replace(UNPRINTABLE, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 
+export function printableLines(texts: readonly string[]): string {
+  return texts.map(printable).join('\n')
+}
+
 /** Returns JSON that is safe on a terminal. JSON may escape any character, so nothing is lost. */
 export function safeJson(value: unknown, indent = 0): string {
   return JSON.stringify(value, null, indent).split('\n').map(printable).join('\n')
@@ -39,9 +43,10 @@ export function counted(count: number, noun: string): string {
 /** A line with a label. An empty label belongs to the line above. */
 export type Labelled = readonly [label: string, text: string]
 
-/** Returns the texts as lines, the first one with the label. */
-export function labelled(label: string, texts: readonly string[]): readonly Labelled[] {
-  return texts.map((text, index) => [index === 0 ? label : '', text])
+/** Returns the texts as lines, the first one with the label. `none` stands there if there are none. Left out: nothing does. */
+export function labelled(label: string, texts: readonly string[], none?: string): readonly Labelled[] {
+  const shown = texts.length === 0 && none !== undefined ? [none] : texts
+  return shown.map((text, index) => [index === 0 ? label : '', text])
 }
 
 /** Returns the text with a full stop, unless it ends a sentence already. */

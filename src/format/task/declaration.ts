@@ -13,7 +13,7 @@ import {
 import type { Instant } from '../../core/types.ts'
 import { scheduleText } from '../../verdict/sentence.ts'
 import { localTimeIn, zonedTime } from '../local-time.ts'
-import { type Labelled, labelled, printable, safeJson } from '../text.ts'
+import { type Labelled, labelled, printableLines, safeJson } from '../text.ts'
 
 export interface DeclarationReport {
   readonly task: string
@@ -29,7 +29,7 @@ export function declaredText({ task, changed, record, unknownAfter = [], next, n
   const slots = next.map((slot) => `${formatInstant(slot)}  ${localTimeIn(slot, zoneAt(slot))}`)
   const facts = [
     ...schedulesAhead(record, now),
-    ...labelled('next slots', slots.length === 0 ? ['none'] : slots),
+    ...labelled('next slots', slots, 'none'),
     ...openTexts(record, now, zoneAt(now)),
     ...labelled(
       'note',
@@ -40,15 +40,12 @@ export function declaredText({ task, changed, record, unknownAfter = [], next, n
     ),
     ...labelled('warning', changed ? signWarnings(record.schedules.at(-1)?.spec.zone ?? '') : []),
   ]
-  return [
+  const end = '  No scheduled run of this task is recorded yet. A slot from then on without a run is missed.'
+  return printableLines([
     `${task}: ${changed ? 'declared' : 'not changed: it is recorded already'}`,
     ...facts.map(([label, text]) => `  ${label.padEnd(10)}  ${text}`),
-    ...(isOnlyDeclared(record)
-      ? ['  No scheduled run of this task is recorded yet. A slot from then on without a run is missed.']
-      : []),
-  ]
-    .map(printable)
-    .join('\n')
+    ...(isOnlyDeclared(record) ? [end] : []),
+  ])
 }
 
 /** Returns the schedule that is in force, and those that are declared for later, as labelled texts. */

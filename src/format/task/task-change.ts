@@ -4,7 +4,7 @@ import type { Instant } from '../../core/types.ts'
 import { cronledger, program } from '../../verdict/command.ts'
 import type { Step } from '../../verdict/steps.ts'
 import { stepLines } from '../command-line.ts'
-import { counted, printable, safeJson } from '../text.ts'
+import { counted, printable, printableLines, safeJson } from '../text.ts'
 import { bothTimes, isCancelled, openJson, suspensionJson, suspensionText } from './declaration.ts'
 
 export interface ChangeReport {
@@ -29,13 +29,13 @@ export function pausedText(report: ChangeReport): string {
   const [pause] = suspensions
   if (pause === undefined) return resumedMeanwhile(report)
   if (!endsAfter(pause, now)) {
-    return lines([
+    return printableLines([
       pausedLine(task, pause, zone, now),
       '  Its slots without a run are not missed, and nothing starts them: a scheduled trigger that still comes for one marks it as skipped. A forced run starts.',
     ])
   }
   const others = record.pauses.filter((one) => one !== pause && endsAfter(one, now))
-  return lines([
+  return printableLines([
     pausedLine(task, pause, zone, now),
     ...others.map((one) => `  ${one.from <= now ? 'also paused' : 'also planned'} ${suspensionText(one, zone)}`),
     '  During the pause, a scheduled trigger starts nothing, exits with 0 and marks its slot as skipped. A forced run starts.',
@@ -64,12 +64,12 @@ export function retiredText(report: ChangeReport, notExpected: NotExpected | nul
   if (retirement === undefined) return resumedMeanwhile(report)
   if (!changed) {
     const isPlanned = retirement.from > now
-    return lines([
+    return printableLines([
       `${task}: not changed: ${isPlanned ? 'its retirement is planned already' : 'it is retired already'}, ${suspensionText(retirement, zone)}`,
       ...stepLines([resumeStep(isPlanned ? 'cancel it, then retire the task again' : 'end the retirement', report)]),
     ])
   }
-  return lines([
+  return printableLines([
     `${task}: ${retirement.from <= now ? 'retired' : 'will be retired'} ${suspensionText(retirement, zone)}`,
     `  No slot is expected from then on.${retiredSlotsText(notExpected)}`,
     '  If a scheduled trigger for such a slot still comes, it starts the batch and ends the retirement. So also remove the schedule from the scheduler.',
@@ -89,7 +89,7 @@ export function resumedText(report: ChangeReport): string {
   const ended = suspensions.filter((one) => !isCancelled(one))
   const kindOf = (one: Suspension) => (record.retirements.includes(one) ? 'retirement' : 'pause')
   const stays = '  Slots in that time that did not run stay as they are. They are not missed, and nothing starts them.'
-  return lines([
+  return printableLines([
     `${task}: ${resumedEffect(report)}`,
     ...suspensions.map(
       (one) => `  ${isCancelled(one) ? 'cancelled' : 'ended'} the ${kindOf(one)} ${suspensionText(one, zone)}`,
@@ -137,7 +137,7 @@ export interface AllChanged {
 
 export function pausedAllText({ store, changed, failed, isOpen, mayHideTasks }: AllChanged): string {
   const command = program(['cronledger', 'resume', '--all'], { store })
-  return lines([
+  return printableLines([
     `${counted(changed, 'task')} paused. A task that this ledger does not know yet is not among them, so its first trigger starts the batch.`,
     ...(mayHideTasks ? ['  With row-level security, only the tasks that this user may see are among them.'] : []),
     ...(isOpen
@@ -151,7 +151,7 @@ export function pausedAllText({ store, changed, failed, isOpen, mayHideTasks }: 
 }
 
 export function resumedAllText({ store, changed, failed }: Omit<AllChanged, 'isOpen' | 'mayHideTasks'>): string {
-  return lines([
+  return printableLines([
     changed === 0
       ? 'No task had a pause of pause --all to end.'
       : `The pause of ${counted(changed, 'task')} ended. Slots of it that did not run stay as they are: nothing starts them.`,
@@ -170,8 +170,8 @@ function failedLines(failed: readonly string[], done: string): readonly string[]
 /** A resumption from a later time ends nothing that is over by then. */
 function notResumedText({ task, zone, now, record }: ChangeReport): string {
   const open = [...record.pauses, ...record.retirements].filter((one) => endsAfter(one, now))
-  if (open.length === 0) return lines([`${task}: nothing to resume: it is neither paused nor retired`])
-  return lines([
+  if (open.length === 0) return printableLines([`${task}: nothing to resume: it is neither paused nor retired`])
+  return printableLines([
     `${task}: not changed: no pause and no retirement goes on at the time that you gave`,
     ...open.map((one) => `  ${one.from <= now ? 'in force' : 'planned'} ${suspensionText(one, zone)}`),
   ])
@@ -190,8 +190,4 @@ function resumedMeanwhile({ task }: ChangeReport): string {
 /** The commands are complete, so that they work where the reader pastes them. */
 function resumeStep(what: string, { store, task }: ChangeReport): Step {
   return { kind: 'other', what, command: cronledger('resume', { store, task }) }
-}
-
-function lines(texts: readonly string[]): string {
-  return texts.map(printable).join('\n')
 }
