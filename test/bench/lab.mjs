@@ -109,13 +109,10 @@ export async function interleave(rounds, jobs) {
   return new Map(jobs.map(({ name }, index) => [name, mediansOf(samples[index])]))
 }
 
-export function mediansOf(samples) {
+function mediansOf(samples) {
+  const median = (values) => values.sort((a, b) => a - b)[values.length >> 1]
   const names = Object.keys(samples[0])
   return Object.fromEntries(names.map((name) => [name, median(samples.map((sample) => sample[name]))]))
-}
-
-export function median(values) {
-  return [...values].sort((a, b) => a - b)[values.length >> 1]
 }
 
 /** One line of the table of targets: `value` must not exceed `limit`. */

@@ -34,7 +34,6 @@ function job(expression, zone) {
   return {
     name: `${expression} ${zone}`,
     run: () => ({
-      parsePerS: perSecond((at) => windowOf(parseSchedule({ expression, zone }), at)),
       slotPerS: perSecond((at) => windowOf(ours, at)),
       peerPerS: perSecond((at) => {
         parser.reset(new Date(at))
