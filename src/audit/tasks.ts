@@ -84,15 +84,8 @@ function readEntry(task: string, document: unknown, keepFault: KeepFault): Known
   }
 }
 
-export async function listTaskNames(deps: HistoryDeps): Promise<readonly string[]> {
-  const names: string[] = []
-  let cursor: string | undefined
-  do {
-    const page = await ask(deps, (call) => deps.store.listTasks(cursor, call))
-    names.push(...page.tasks)
-    cursor = page.next
-  } while (cursor !== undefined)
-  return names.sort()
+export function listTaskNames(deps: HistoryDeps): Promise<readonly string[]> {
+  return ask(deps, (call) => deps.store.listTasks(call))
 }
 
 export async function readTaskRecord(task: string, deps: HistoryDeps): Promise<KnownTask | null> {

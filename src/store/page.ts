@@ -44,6 +44,3 @@ export function listedSlot(task: string, { slot, state, outcome }: Readonly<Reco
 }
 
 export const TASK_ENTRY = '#task'
-
-/** A page of names is about 100 KB if all names are long, and DynamoDB reads at most 1 MB for one request. */
-export const TASKS_PER_PAGE = 1000

@@ -1,8 +1,8 @@
 import { fieldsOf } from '../core/row/stored-fields.ts'
 import { decodeNotes, decodeRow, readableOrDamaged } from '../core/row/stored-row.ts'
 import type { StoredRow } from '../core/types.ts'
-import { isRowKey, listedSlot, TASKS_PER_PAGE } from './page.ts'
-import type { Page, SlotsPage, StoredEntry, TaskNamesPage } from './store.ts'
+import { isRowKey, listedSlot } from './page.ts'
+import type { Page, SlotsPage, StoredEntry } from './store.ts'
 
 // The part that the stores with SQL share. Each query reads one more than a page has, because that shows whether there is
 // another page.
@@ -49,10 +49,4 @@ export function slotsPage(task: string, found: readonly Columns[]): SlotsPage {
   const slots = found.slice(0, SLOTS_PER_PAGE).map((columns) => listedSlot(task, columns))
   const next = found.length > slots.length ? slots.at(-1)?.slot : undefined
   return { slots, ...(next !== undefined && { next }) }
-}
-
-export function taskNamesPage(found: readonly Columns[]): TaskNamesPage {
-  const tasks = found.slice(0, TASKS_PER_PAGE).map(({ task }) => String(task))
-  const last = tasks.at(-1)
-  return { tasks, ...(last !== undefined && found.length > tasks.length && { next: last }) }
 }

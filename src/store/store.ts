@@ -80,11 +80,6 @@ export interface StoredEntry {
 /** The most entries that one call of `readTaskEntries` reads, because `BatchGetItem` of DynamoDB reads no more. */
 export const ENTRIES_PER_READ = 100
 
-export interface TaskNamesPage {
-  readonly tasks: readonly string[]
-  readonly next?: string
-}
-
 /**
  * The port: everything that the rules need from a ledger, and nothing else. Every store passes the tests in
  * `test/store/contract.ts`.
@@ -129,11 +124,8 @@ export interface Store {
    */
   writeEntry(key: EntryKey, entry: Entry, expected: number | 'absent', call: CallOptions): Promise<'ok' | 'conflict'>
 
-  /**
-   * Reads one page of the names of the tasks that have a `#task` entry, at most 1000 and in no certain order. The read
-   * is eventually consistent. A page may be empty and still have a `next`.
-   */
-  listTasks(cursor: string | undefined, call: CallOptions): Promise<TaskNamesPage>
+  /** Reads the names of all tasks that have a `#task` entry, sorted. The read is eventually consistent. */
+  listTasks(call: CallOptions): Promise<readonly string[]>
 
   /**
    * Reads the `#task` entries of 1 to `ENTRIES_PER_READ` tasks. A task without an entry is left out. The read is eventually

@@ -11,8 +11,7 @@ const document = encodeTaskRecord(recordWith([{ since: 0, spec: { expression: '0
 const NAMES = Array.from({ length: 250 }, (_, index) => `task-${String(index).padStart(3, '0')}`)
 
 /**
- * Returns a store with the records of `NAMES`, which it lists last name first, in pages of 70 names. `read` comes before
- * each batch.
+ * Reads the records of `NAMES` from a store that calls `read` before each batch.
  */
 async function storeOf(read: (batch: number, call: CallOptions) => Promise<void> = async () => undefined) {
   const inner = memoryStore()
@@ -21,11 +20,6 @@ async function storeOf(read: (batch: number, call: CallOptions) => Promise<void>
   const batches: (readonly string[])[] = []
   const store: Store = {
     ...inner,
-    async listTasks(cursor = '0') {
-      const start = Number(cursor)
-      const tasks = NAMES.toReversed().slice(start, start + 70)
-      return { tasks, ...(start + 70 < NAMES.length && { next: String(start + 70) }) }
-    },
     async readTaskEntries(tasks, options) {
       batches.push(tasks)
       await read(batches.length, options)

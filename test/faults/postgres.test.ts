@@ -179,7 +179,7 @@ describe.skipIf(!hasPostgres)('a primary with a standby', () => {
       () => past.list({ kind: 'day', day: '2026-01-01', limit: 1 }, call),
       () => past.listSlots({ task: 'nobody', since: 0, until: 1 }, call),
       () => past.readEntry({ task: 'nobody', kind: '#task' }, call),
-      () => past.listTasks(undefined, call),
+      () => past.listTasks(call),
       () => past.readTaskEntries(['nobody'], call),
     ]
     for (const read of reads) await expect(read()).rejects.toThrow(/is a standby/)

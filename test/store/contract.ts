@@ -345,19 +345,7 @@ export function contract(subject: () => Subject, { crowds = true } = {}): void {
 
     const write = (task: string, kind: EntryKey['kind'], version = 1) =>
       store().writeEntry({ task, kind }, { version, document: { ...document, task } }, 'absent', call())
-    const listTasks = async () => {
-      const listed: string[] = []
-      let cursor: string | undefined
-      do {
-        const page = await store().listTasks(cursor, call())
-        expect(page.tasks.length).toBeLessThanOrEqual(1000)
-        listed.push(...page.tasks)
-        cursor = page.next
-      } while (cursor !== undefined)
-      return listed
-    }
-
-    itOfCrowd('listTasks names each task with a task record once, over all pages', async () => {
+    itOfCrowd('listTasks names each task with a task record once, also more than a thousand', async () => {
       const mark = `listed-${RUN}-`
       const many = Array.from({ length: 1_050 }, (_, index) => `${mark}${index}`)
       const tasks = onesThatDynaliteKeeps([`0-${mark}`, `Z-${mark}`, `a/b.c-${mark}`, ...many])
@@ -368,8 +356,8 @@ export function contract(subject: () => Subject, { crowds = true } = {}): void {
       await putOk(claimOf(onlyRows), 'absent')
       await write(onlyLock, '#lock')
       await eventually(async () => {
-        const listed = await listTasks()
-        expect(listed.filter((task) => task.includes(mark)).sort()).toEqual([...tasks].sort())
+        const listed = await store().listTasks(call())
+        expect(listed.filter((task) => task.includes(mark))).toEqual([...tasks].sort())
         expect(listed).not.toContain(onlyRows)
         expect(listed).not.toContain(onlyLock)
       })
@@ -379,7 +367,9 @@ export function contract(subject: () => Subject, { crowds = true } = {}): void {
       const task = newTask()
       await write(task, '#task')
       await store().writeEntry({ task, kind: '#task' }, { version: 2, document }, 1, call())
-      await eventually(async () => expect((await listTasks()).filter((name) => name === task)).toEqual([task]))
+      await eventually(async () =>
+        expect((await store().listTasks(call())).filter((name) => name === task)).toEqual([task]),
+      )
     })
 
     it('readTaskEntries reads the records of 100 tasks, and leaves out a task without one', async () => {

@@ -106,7 +106,7 @@ function upstreamReader(own: string, given: ReadSettings, io: RecordIo) {
   const read = (task: string) => readUpstreamRecord(task, given, io, { halt: io.stop })
   /** Returns the tasks that a prefix of `--after` stands for: those that the ledger lists, without `own` and retired ones. */
   async function tasksOf(prefix: string): Promise<readonly string[]> {
-    listed ??= listTasks(given, io)
+    listed ??= askWithin({ ms: given.ledgerTimeoutMs, halt: io.stop }, io, (call) => io.store.listTasks(call))
     const names = tasksAfter([prefix], own, await listed.catch(deniedOf(prefix)))
     const isExpected = async (name: string) => {
       const record = await read(name).catch(deniedOf(name))
@@ -139,16 +139,6 @@ async function findUpstreams(request: SlotRequest, names: readonly string[], rea
   await upstreamOf(request, [...all], reader.read, async () => true)
   await checkCircle(request.task, [...all], reader, now)
   return [...all]
-}
-
-async function listTasks({ ledgerTimeoutMs }: ReadSettings, io: RecordIo) {
-  const names: string[] = []
-  for (let cursor: string | undefined; ; ) {
-    const page = await askWithin({ ms: ledgerTimeoutMs, halt: io.stop }, io, (call) => io.store.listTasks(cursor, call))
-    names.push(...page.tasks)
-    if (page.next === undefined) return names.sort()
-    cursor = page.next
-  }
 }
 
 /** Throws a usage error if one of the tasks comes after `task`, also by others. A role may be denied the records of those. */

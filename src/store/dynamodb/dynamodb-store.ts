@@ -29,7 +29,7 @@ import {
   noteUpdate,
   pageQueryInput,
   slotsQueryInput,
-  tasksQueryInput,
+  TASKS_QUERY,
 } from './expressions.ts'
 import { fromItem, type Item, toItem } from './item.ts'
 
@@ -135,12 +135,15 @@ export function openDynamoStore(options: DynamoOptions): Store {
       }
     },
 
-    async listTasks(cursor, call) {
-      const send = new QueryCommand({ TableName, ...tasksQueryInput(cursor) })
-      const reply = await dynamo.ask('Query', (client, how) => client.send(send, how), call)
-      const tasks = (reply.Items ?? []).map((item) => keyOfItem(fromItem(item)).task)
-      const last = reply.LastEvaluatedKey?.['task']?.S
-      return { tasks, ...(last !== undefined && { next: last }) }
+    async listTasks(call) {
+      const tasks: string[] = []
+      for (let ExclusiveStartKey: Item | undefined; ; ) {
+        const send = new QueryCommand({ TableName, ...TASKS_QUERY, ExclusiveStartKey })
+        const reply = await dynamo.ask('Query', (client, how) => client.send(send, how), call)
+        tasks.push(...(reply.Items ?? []).map((item) => keyOfItem(fromItem(item)).task))
+        ExclusiveStartKey = reply.LastEvaluatedKey
+        if (ExclusiveStartKey === undefined) return tasks.sort()
+      }
     },
 
     async readTaskEntries(tasks, call) {

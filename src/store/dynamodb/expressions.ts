@@ -8,7 +8,7 @@ import { FIRST_REJECTIONS, NOTED_RUN_IDS } from '../../core/row/rejections.ts'
 import type { StoredDocument, StoredValue } from '../../core/row/stored-fields.ts'
 import { encodeRow, OWNER_FIELDS, REJECTION } from '../../core/row/stored-row.ts'
 import { type Rejection, type Row, SCHEMA_VERSION } from '../../core/types.ts'
-import { slotBounds, storedKey, TASK_ENTRY, TASKS_PER_PAGE } from '../page.ts'
+import { slotBounds, storedKey, TASK_ENTRY } from '../page.ts'
 import type { Entry, EntryKey, Expected, ListQuery, StoredKey } from '../store.ts'
 import { type Item, toAttribute, toItem } from './item.ts'
 
@@ -167,14 +167,7 @@ export function entryPut(key: EntryKey, { version, document }: Entry, expected: 
   }
 }
 
-export function tasksQueryInput(after?: string): Query {
-  const key = (task: string) => toItem({ ...entryKey({ task, kind: TASK_ENTRY }), day: TASKS_DAY })
-  return {
-    ...inDay(TASKS_DAY, '#slot = :day'),
-    Limit: TASKS_PER_PAGE,
-    ...(after !== undefined && { ExclusiveStartKey: key(after) }),
-  }
-}
+export const TASKS_QUERY = inDay(TASKS_DAY, '#slot = :day')
 
 export function keysRequest(keys: readonly StoredKey[]): KeysAndAttributes {
   return { Keys: keys.map((key) => toItem({ ...key })) }

@@ -12,7 +12,7 @@ import { type InspectSettings, ok, type Role, type SetupFinding, wrong } from '.
 import type { CallOptions } from '../store.ts'
 import type { Dynamo } from './client.ts'
 import { isByPolicy } from './errors.ts'
-import { DAY_INDEX, tasksQueryInput } from './expressions.ts'
+import { DAY_INDEX, TASKS_QUERY } from './expressions.ts'
 import { type Item, toItem } from './item.ts'
 
 /** Cannot be the name of a task, a slot or a day. Nothing is ever stored under it. */
@@ -55,7 +55,7 @@ const PROBES = {
     }),
   /** The list of the tasks. */
   'dynamodb:Query on index by-day for #task': (TableName: string) =>
-    new QueryCommand({ TableName, ...tasksQueryInput(), Limit: 1 }),
+    new QueryCommand({ TableName, ...TASKS_QUERY, Limit: 1 }),
   'dynamodb:BatchGetItem': (table: string, Key: Item) =>
     new BatchGetItemCommand({ RequestItems: { [table]: { Keys: [Key] } } }),
 } as const

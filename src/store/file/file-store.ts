@@ -2,8 +2,8 @@ import { resolve } from 'node:path'
 import { addRejection, isNoted, NO_NOTES } from '../../core/row/rejections.ts'
 import { dayOf, encodeNotes, encodeRow, OWNER_FIELDS } from '../../core/row/stored-row.ts'
 import { SCHEMA_VERSION, type StoredRow } from '../../core/types.ts'
-import { AFTER_ALL, after, slotBounds, storedKey, TASK_ENTRY, TASKS_PER_PAGE } from '../page.ts'
-import { columnReader, SLOTS_PER_PAGE, slotsPage, taskNamesPage } from '../sql-rows.ts'
+import { AFTER_ALL, after, slotBounds, storedKey, TASK_ENTRY } from '../page.ts'
+import { columnReader, SLOTS_PER_PAGE, slotsPage } from '../sql-rows.ts'
 import type { CallOptions, PutResult, Store, StoredKey } from '../store.ts'
 import { openFileDatabase, type Transaction } from './database.ts'
 import { openLockWait, PATIENT, untilUnlocked } from './lock-wait.ts'
@@ -33,7 +33,7 @@ const SELECT_DAY = `SELECT task, slot, document, notes FROM rows
 const INSERT_ENTRY = 'INSERT INTO entries (version, document, kind, task) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING'
 const UPDATE_ENTRY = 'UPDATE entries SET version = ?, document = ? WHERE kind = ? AND task = ? AND version = ?'
 const SELECT_ENTRY = 'SELECT task, version, document FROM entries WHERE kind = ? AND task = ?'
-const SELECT_TASKS = 'SELECT task FROM entries WHERE kind = ? AND task > ? ORDER BY task LIMIT ?'
+const SELECT_TASKS = 'SELECT task FROM entries WHERE kind = ? ORDER BY task'
 const SELECT_ENTRIES = `SELECT task, version, document FROM entries
   WHERE kind = ? AND task IN (SELECT value FROM json_each(?))`
 
@@ -125,9 +125,9 @@ export function openFileStore(path: string, onCreated: (path: string) => void = 
       return soon(call, () => (database.transact('write', write) === 1 ? 'ok' : 'conflict'))
     },
 
-    async listTasks(cursor = '', call) {
-      const read = ({ all }: Transaction) => all(SELECT_TASKS, TASK_ENTRY, cursor, TASKS_PER_PAGE + 1)
-      return taskNamesPage(await soon(call, () => database.transact('read', read) ?? []))
+    async listTasks(call) {
+      const read = ({ all }: Transaction) => all(SELECT_TASKS, TASK_ENTRY).map(({ task }) => String(task))
+      return soon(call, () => database.transact('read', read) ?? [])
     },
 
     async readTaskEntries(tasks, call) {

@@ -3,8 +3,8 @@ import { addRejection, isNoted, NO_NOTES } from '../../core/row/rejections.ts'
 import { readableRow } from '../../core/row/status.ts'
 import { dayOf, encodeNotes, encodeRow, OWNER_FIELDS } from '../../core/row/stored-row.ts'
 import { type Environment, type Key, SCHEMA_VERSION, type StoredRow } from '../../core/types.ts'
-import { AFTER_ALL, after, slotBounds, storedKey, TASK_ENTRY, TASKS_PER_PAGE } from '../page.ts'
-import { type Columns, columnReader, SLOTS_PER_PAGE, slotsPage, taskNamesPage } from '../sql-rows.ts'
+import { AFTER_ALL, after, slotBounds, storedKey, TASK_ENTRY } from '../page.ts'
+import { type Columns, columnReader, SLOTS_PER_PAGE, slotsPage } from '../sql-rows.ts'
 import type { CallOptions, Store } from '../store.ts'
 import { connectPostgres, type Postgres } from './connection.ts'
 import { standbyText } from './errors.ts'
@@ -66,11 +66,7 @@ function statementsFor(table: string) {
         FROM ${table} WHERE task = $1 AND slot >= $2 AND slot <= $3 ORDER BY slot DESC LIMIT ${SLOTS_PER_PAGE + 1}`,
       'slot DESC',
     ),
-    listTasks: orStandby(
-      `SELECT task FROM ${table} WHERE slot = '${TASK_ENTRY}' AND task > $1
-        ORDER BY task LIMIT ${TASKS_PER_PAGE + 1}`,
-      'task',
-    ),
+    listTasks: orStandby(`SELECT task FROM ${table} WHERE slot = '${TASK_ENTRY}'`, 'task'),
     selectEntries: orStandby(
       `SELECT task, version, document::text FROM ${table}
         WHERE slot = '${TASK_ENTRY}' AND task = ANY($1::text[])`,
@@ -177,8 +173,8 @@ export function openPostgresStore(name: string, env: Environment): Store {
       return 'conflict'
     },
 
-    async listTasks(cursor = '', call) {
-      return taskNamesPage(await query(postgres, sql.listTasks, [cursor], call))
+    async listTasks(call) {
+      return (await query(postgres, sql.listTasks, [], call)).map(({ task }) => String(task))
     },
 
     async readTaskEntries(tasks, call) {

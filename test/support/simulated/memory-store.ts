@@ -10,7 +10,7 @@ import {
   readableOrDamaged,
 } from '../../../src/core/row/stored-row.ts'
 import { type Key, SCHEMA_VERSION } from '../../../src/core/types.ts'
-import { listedSlot, slotBounds, storedKey, TASK_ENTRY, TASKS_PER_PAGE } from '../../../src/store/page.ts'
+import { listedSlot, slotBounds, storedKey, TASK_ENTRY } from '../../../src/store/page.ts'
 import type { CallOptions, Entry, Expected, Store, StoredKey } from '../../../src/store/store.ts'
 
 function isSame(owned: StoredDocument, expected: Expected): boolean {
@@ -118,13 +118,10 @@ export function memoryStore(): Store & {
       beside.set(name, structuredClone(entry))
       return 'ok'
     },
-    async listTasks(after = '') {
+    async listTasks() {
       const prefix = `${TASK_ENTRY} `
-      const known = [...beside.keys()].flatMap((name) => (name.startsWith(prefix) ? name.slice(prefix.length) : []))
-      const rest = known.sort().filter((task) => task > after)
-      const tasks = rest.slice(0, TASKS_PER_PAGE)
-      const last = tasks.at(-1)
-      return { tasks, ...(last !== undefined && rest.length > tasks.length && { next: last }) }
+      const names = [...beside.keys()].flatMap((name) => (name.startsWith(prefix) ? name.slice(prefix.length) : []))
+      return names.sort()
     },
     async readTaskEntries(tasks) {
       const found = tasks.map((task) => [task, beside.get(`${TASK_ENTRY} ${task}`)] as const)
