@@ -1,14 +1,12 @@
 import { setImmediate as yieldToEventLoop } from 'node:timers/promises'
-import type { TimeRange } from '../core/schedule/time-range.ts'
-import { type AuditedSlot, dueKeys, type TaskInForce, withMissed } from '../core/task/expected-slots.ts'
+import { dueKeys, type TaskInForce } from '../core/task/expected-slots.ts'
 import { readableSchedules } from '../core/task/schedules-in-force.ts'
 import { gapsOf } from '../core/task/suspensions.ts'
-import type { StoredRow } from '../core/types.ts'
 import type { CountDue } from '../verdict/incidents.ts'
 import type { KnownTask } from './tasks.ts'
 
 /** After this many slots, stop signals and printed output get their turn. */
-export const SLOTS_PER_YIELD = 100
+const SLOTS_PER_YIELD = 100
 
 /** Returns a function that counts the tasks with a slot in a span. A task whose schedule cannot be read has none. */
 export function countDueOf(tasks: readonly KnownTask[]): CountDue {
@@ -28,21 +26,14 @@ export function countDueOf(tasks: readonly KnownTask[]): CountDue {
   }
 }
 
-/** Yields the rows, and the slots that were due and have none, with `withOlder` also slots that are older than the last row. */
-export function rowsAndMissed(
-  rows: AsyncIterable<StoredRow>,
-  tasks: readonly TaskInForce[],
-  { since, until }: Required<TimeRange>,
-  withOlder: boolean,
-): AsyncGenerator<AuditedSlot, void> {
-  return withMissed(yieldingOften(dueKeys(tasks, since, until)), rows, withOlder)
-}
-
-async function* yieldingOften<T>(items: Iterable<T>): AsyncGenerator<T, void> {
+export async function* yieldingOften<T>(
+  items: Iterable<T>,
+  pause: () => Promise<unknown> = yieldToEventLoop,
+): AsyncGenerator<T, void> {
   let count = 0
   for (const item of items) {
     yield item
     count += 1
-    if (count % SLOTS_PER_YIELD === 0) await yieldToEventLoop()
+    if (count % SLOTS_PER_YIELD === 0) await pause()
   }
 }

@@ -75,7 +75,7 @@ export async function readRow(
   const slot = parseInstant(timeText(text, 'slot'), 'slot')
   // Slots are whole seconds, so no other instant has a row, and the stores have no key for it.
   if (slot % 1000 !== 0) return null
-  const row = await ask(deps, (call) => deps.store.get({ task, slot }, call)).catch(async (error: unknown) => {
+  return ask(deps, (call) => deps.store.get({ task, slot }, call)).catch(async (error: unknown) => {
     if (!(error instanceof LedgerError) || error.kind !== 'shape') throw error
     // A listing says what is wrong with the row.
     const query = { kind: 'task', task, since: slot, until: slot + 1_000, limit: 1 } as const
@@ -83,7 +83,6 @@ export async function readRow(
     if (row === undefined || !isUnreadable(row)) throw error
     return row
   })
-  return row
 }
 
 type ListPart = Omit<Extract<ListQuery, { kind: 'task' }>, 'limit'> | Omit<Extract<ListQuery, { kind: 'day' }>, 'limit'>

@@ -8,7 +8,7 @@ import { gapsOf } from '../core/task/suspensions.ts'
 import type { Instant, Key, StoredRow } from '../core/types.ts'
 import type { ListedSlot, SlotsPage } from '../store/store.ts'
 import { factsOf } from '../verdict/found.ts'
-import { SLOTS_PER_YIELD } from './expected.ts'
+import { yieldingOften } from './expected.ts'
 import { ask, type HistoryDeps, readHistory } from './history.ts'
 import { laterRanges } from './ranges.ts'
 import type { KnownTask } from './tasks.ts'
@@ -32,10 +32,7 @@ export async function* slotsToCatchUp(
   const ranges = since < of.rangesUntil ? await laterRanges(of, until, (query) => readHistory(query, deps)) : null
   const range = { since, until }
   const listed = ranges === null ? listedSlots(known.task, range, deps, pause) : listedRows(known.task, range, deps)
-  let count = 0
-  for await (const { row, missed } of withMissed(due, listed, true)) {
-    count += 1
-    if (count % SLOTS_PER_YIELD === 0) await pause()
+  for await (const { row, missed } of withMissed(yieldingOften(due, pause), listed, true)) {
     const stored = row?.stored ?? null
     const covering = ranges?.covering((row ?? missed).slot, stored) ?? null
     if (stored !== null) ranges?.add(stored)

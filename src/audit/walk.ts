@@ -3,10 +3,11 @@ import { measuredAttempt } from '../core/row/attempts.ts'
 import { collectRanges, NO_RANGES, type Ranges } from '../core/row/range.ts'
 import { readableRow } from '../core/row/status.ts'
 import type { TimeRange } from '../core/schedule/time-range.ts'
+import { dueKeys, withMissed } from '../core/task/expected-slots.ts'
 import type { Instant, Row, StoredRow } from '../core/types.ts'
 import { factsOf, namedSlot, type TaskFacts } from '../verdict/found.ts'
 import { type JudgedSlot, judge } from '../verdict/judge.ts'
-import { rowsAndMissed } from './expected.ts'
+import { yieldingOften } from './expected.ts'
 import { type HistoryDeps, type HistoryQuery, rangeOf, readHistory } from './history.ts'
 import { failedSince, laterRanges, MAX_LATER_ROWS, type ReadDated, readCovering, withInRange } from './ranges.ts'
 import type { KnownTask } from './tasks.ts'
@@ -74,7 +75,8 @@ export async function* judgedRows(
 ): AsyncGenerator<JudgedSlot, void> {
   const byName = new Map(tasks.map((of) => [of.task, of]))
   const inForce = tasks.map(({ task, inForce: schedules, gaps }) => ({ task, schedules, gaps }))
-  for await (const { row, missed } of rowsAndMissed(rows, inForce, range, !fromFirstRow)) {
+  const due = yieldingOften(dueKeys(inForce, range.since, range.until))
+  for await (const { row, missed } of withMissed(due, rows, !fromFirstRow)) {
     const { task, slot } = row ?? missed
     const of = byName.get(task) ?? factsOf(task, undefined, now)
     const ranges = later.get(task) ?? collectRanges({ now, skewMs: of.times.skewMs, rangesUntil: of.rangesUntil })

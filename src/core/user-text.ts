@@ -12,12 +12,10 @@ export function isTaskName(task: unknown): task is string {
 }
 
 export function checkTaskName(task: string): void {
-  if (isTaskName(task)) return
-  // A caller of the library may give a value of any type.
-  if (typeof task === 'string' && isTaskPattern(task))
-    throw usageError(`${quote(task)} stands for several tasks. Give the name of one task here.`)
+  if (TASK_NAME.test(task)) return
+  if (isTaskPattern(task)) throw usageError(`${quote(task)} stands for several tasks. Give the name of one task here.`)
   throw usageError(
-    `task ${quote(String(task).slice(0, 200))} is not a valid name. Use 1 to 128 of the characters A-Z a-z 0-9 . _ / - and begin with a letter or a digit.`,
+    `task ${quote(task.slice(0, 200))} is not a valid name. Use 1 to 128 of the characters A-Z a-z 0-9 . _ / - and begin with a letter or a digit.`,
   )
 }
 
@@ -75,8 +73,7 @@ export function checkOwner(owner: string): void {
 }
 
 function checkText(what: string, text: string, most: number, advice: string): void {
-  // A program in JavaScript may give no text at all.
-  if (typeof text !== 'string' || text.trim() === '') throw usageError(`${what} is empty. ${advice}`)
+  if (text.trim() === '') throw usageError(`${what} is empty. ${advice}`)
   if (isPlaceholder(text)) {
     throw usageError(`${what} is still the placeholder ${quote(text)}. Replace it with your own text.`)
   }

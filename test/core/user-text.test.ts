@@ -36,10 +36,8 @@ test.each([
   expect(() => checkOwner(owner)).toThrow(message)
 })
 
-test.each([undefined, null, 7, '', ' '])('%j is not a reason, also from a program in JavaScript', (reason) => {
-  expect(() => checkOperator({ by: 'ada', reason: reason as string })).toThrow(
-    'the reason is empty. Give one, because it is recorded.',
-  )
+test.each(['', ' '])('%j is not a reason', (reason) => {
+  expect(() => checkOperator({ by: 'ada', reason })).toThrow('the reason is empty. Give one, because it is recorded.')
 })
 
 test.each([REASON_PLACEHOLDER, COMMAND_PLACEHOLDER, 'COMMAND', '<reason>', '…', '...', ' WHY ', '"WHY"'])(

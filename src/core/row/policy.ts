@@ -91,15 +91,10 @@ export function readSelectable(words: readonly string[]): readonly Selectable[] 
 }
 
 function readWords<Word extends string>(words: readonly string[], all: readonly Word[]): readonly Word[] {
-  if (!Array.isArray(words)) {
-    throw usageError(`only ${quote(String(words))} is not allowed. Give a list of statuses, such as ['completed'].`)
-  }
   const known = words.map((word) => {
     const name = all.find((one) => one === word)
     if (name === undefined)
-      throw usageError(
-        `only ${quote(String(word))} is not allowed. Use ${all.slice(0, -1).join(', ')} or ${all.at(-1)}.`,
-      )
+      throw usageError(`only ${quote(word)} is not allowed. Use ${all.slice(0, -1).join(', ')} or ${all.at(-1)}.`)
     return name
   })
   return [...new Set(known)]

@@ -2,7 +2,7 @@ import { DAY_MS } from '../duration.ts'
 import { type Problem, quote, scheduleProblem, usageError } from '../errors.ts'
 import { parseLocal } from '../instant.ts'
 import { isKeyOf } from '../objects.ts'
-import type { Instant, ScheduleSpec } from '../types.ts'
+import type { ScheduleSpec } from '../types.ts'
 import { parseAws } from './cron-aws.ts'
 import { parseUnix } from './cron-unix.ts'
 import { canFire, type Schedule } from './slot.ts'
@@ -12,9 +12,6 @@ export type { Schedule } from './slot.ts'
 
 /** AWS's limit. A longer text is a mistake, and reading it must not cost time. */
 const MAX_EXPRESSION_LENGTH = 256
-
-/** The end of AWS's years, as for every instant that is read. */
-const MAX_ANCHOR = Date.UTC(2200, 0, 1) - 1
 
 /** One century. The sum of an instant and a period must stay a date whose year has four digits. */
 const MAX_RATE_DAYS = 36_525
@@ -57,7 +54,9 @@ function parse(spec: ScheduleSpec): Schedule {
   const [, kind, argument = ''] = /^(cron|rate|at)\((.*)\)$/.exec(expression) ?? []
   const text = argument.trim()
   if (kind === 'rate') {
-    return { spec: trimmed, kind, periodMs: parseRate(text, problem), anchor: checkAnchor(spec.anchor, problem) }
+    const periodMs = parseRate(text, problem)
+    if (spec.anchor !== undefined) return { spec: trimmed, kind, periodMs, anchor: spec.anchor }
+    throw problem('rate(…) requires an anchor, the instant that it counts from. Give the start date with --anchor.')
   }
   if (kind === 'at') {
     const local = parseAt(text, problem)
@@ -76,16 +75,6 @@ function parse(spec: ScheduleSpec): Schedule {
 
 function checkNoAnchor({ anchor }: ScheduleSpec, problem: Problem): void {
   if (anchor !== undefined) throw problem('only rate(…) has an anchor. Leave out --anchor.')
-}
-
-function checkAnchor(anchor: Instant | undefined, problem: Problem): Instant {
-  if (anchor === undefined) {
-    throw problem('rate(…) requires an anchor, the instant that it counts from. Give the start date with --anchor.')
-  }
-  if (Number.isSafeInteger(anchor) && anchor >= 0 && anchor <= MAX_ANCHOR) return anchor
-  throw problem(
-    `anchor is ${anchor}. Use whole milliseconds since 1970-01-01T00:00:00Z, up to the end of the year 2199.`,
-  )
 }
 
 function withoutMacro(expression: string, problem: Problem): string {

@@ -1,4 +1,3 @@
-import { isRecord } from '../objects.ts'
 import { DEFAULT_SKEW_MS } from '../row/policy.ts'
 import { NO_RANGES } from '../row/range.ts'
 import {
@@ -236,14 +235,10 @@ export const SUSPENSION = formOf<Suspension>({
   ended: maybe(nested(formOf<Decided>(DECIDED))),
 })
 
-const MEMBERS: Member<StoredDocument> = {
+const MEMBERS = nested<StoredDocument>({
   encode: (members) => members,
-  decode: ({ what, path, values }, name) => {
-    const found = values[name]
-    if (isRecord(found)) return found as StoredDocument
-    throw malformed(what, path + name, found, 'an object')
-  },
-}
+  decode: ({ values }) => values as StoredDocument,
+})
 
 export const RECORD_CHANGE = formOf<RecordChange>({ from: INSTANT, before: MEMBERS, after: MEMBERS, ...DECIDED })
 

@@ -172,9 +172,6 @@ it('rate(…) needs an anchor, and nothing else takes one', () => {
   for (const expression of ['0 3 * * *', '@daily', 'cron(0 3 * * ? *)', 'at(2026-01-01T00:00:00)']) {
     expect(refusal(expression, 'UTC', 0)).toContain('only rate(…) has an anchor. Leave out --anchor.')
   }
-  for (const anchor of [Number.NaN, 0.5, -1, 8.64e15]) {
-    expect(refusal('rate(1 hour)', 'UTC', anchor)).toContain(`anchor is ${anchor}. Use whole milliseconds`)
-  }
 })
 
 it.each(['at(2026-11-24T03:00)', 'at(2026-11-24T03:00:00Z)', 'at(2026-11-24T03:00:00.5)', 'at(2026-11-24 03:00:00)'])(
