@@ -155,7 +155,6 @@ export const RESOLVED_STATES = ['COMPLETED', 'FAILED', 'SKIPPED'] as const
 export type ResolvedState = (typeof RESOLVED_STATES)[number]
 
 export const STATES = ['PENDING', ...RESOLVED_STATES] as const
-type State = (typeof STATES)[number]
 
 /** The status of a slot, as users see it and filter by it. `judge` derives it from the row, the schedule and the time. */
 export const STATUSES = [
@@ -286,7 +285,7 @@ export type Row = PendingRow | ClosedRow
 
 /** A row whose state was not yet compared with its attempts and its lease. */
 export interface UncheckedRow extends RowFacts {
-  readonly state: State
+  readonly state: (typeof STATES)[number]
   readonly attempts: readonly AttemptRecord[]
   readonly leaseUntil: Instant | null
 }

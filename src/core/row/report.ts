@@ -85,7 +85,6 @@ export function reportMembers(report: string | undefined): {
   return facts !== null ? { facts } : report === undefined ? {} : { report }
 }
 
-/** Returns one fact of a report, or undefined if it has none of that name. */
 export function factOf(report: string | undefined, name: string): Fact | undefined {
   const facts = reportedFacts(report)
   return facts !== null && Object.hasOwn(facts, name) ? facts[name] : undefined

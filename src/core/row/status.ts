@@ -7,10 +7,8 @@ export interface StatusSettings {
   readonly graceMs: number
 }
 
-type RowSettings = Pick<StatusSettings, 'now' | 'skewMs'>
-
 /** Returns the status that a row alone has. The task may state that the slot is overdue (`src/verdict/judge.ts`). */
-export function statusOfRow(row: StoredRow, settings: RowSettings): Status {
+export function statusOfRow(row: StoredRow, settings: Pick<StatusSettings, 'now' | 'skewMs'>): Status {
   if (isUnreadable(row)) return 'unknown'
   switch (row.state) {
     case 'PENDING':

@@ -11,7 +11,8 @@ const MAX_LENGTH = 256
  * has one. Throws a usage error if AWS cannot express the schedule: an approximation would fire at other times.
  */
 export function awsExpression(schedule: Schedule, now: Instant) {
-  const words = argumentWords(schedule.spec.expression)
+  const [, text = ''] = /^\w+\((.*)\)$/.exec(schedule.spec.expression) ?? []
+  const words = text.split(/[ \t]+/).filter(Boolean)
   switch (schedule.kind) {
     case 'at':
       return { expression: `at(${words.join('')})`, startDate: null }
@@ -28,11 +29,6 @@ export function awsExpression(schedule: Schedule, now: Instant) {
 export function rateText(count: string, unit: string): string {
   const number = Number(count)
   return `${number} ${unit.replace(/s$/, '')}${number === 1 ? '' : 's'}`
-}
-
-function argumentWords(expression: string): readonly string[] {
-  const [, text = ''] = /^\w+\((.*)\)$/.exec(expression) ?? []
-  return text.split(/[ \t]+/).filter(Boolean)
 }
 
 function cronOf({ spec, fields }: Extract<Schedule, { kind: 'cron' }>, own: readonly string[]): string {

@@ -14,15 +14,14 @@ export class AmbiguousTime extends LedgerError {
   }
 }
 
-interface Stretch {
-  readonly from: Instant
-  readonly to: Instant
-}
-
 type Several<T> = readonly [T, ...T[]]
 
 /** Returns when it is that day: in two stretches if clocks go back over midnight. Throws a usage error if it never is. */
-export function dayIn(date: string, zone: string, name: string): Several<Stretch> {
+export function dayIn(
+  date: string,
+  zone: string,
+  name: string,
+): Several<{ readonly from: Instant; readonly to: Instant }> {
   const midnight = parseLocal(`${date}T00:00`)
   if (midnight === null) throw usageError(`${name} ${quote(date)} is not a valid date. Use YYYY-MM-DD.`)
   const [first, ...others] = instantRanges(midnight / 1000, DAY_SECONDS, zone)
@@ -47,7 +46,7 @@ export function ambiguousTime(text: string, zone: string, name: string, instants
   return new AmbiguousTime(`${name} ${quote(text)} occurs twice in ${zone}, because the clocks go back. Use ${named}.`)
 }
 
-function instantRanges(local: number, seconds: number, zone: string): Stretch[] {
+function instantRanges(local: number, seconds: number, zone: string) {
   return [...stretchesOf(openZone(zone), local, local + seconds)].map(({ from, to }) => ({
     from: from * 1000,
     to: to * 1000,

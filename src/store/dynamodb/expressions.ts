@@ -167,7 +167,7 @@ export function entryPut(key: EntryKey, { version, document }: Entry, expected: 
   }
 }
 
-export const TASKS_QUERY = inDay(TASKS_DAY, '#slot = :day')
+export const TASKS_QUERY: Query = { ...inDay(TASKS_DAY, '#slot = :day'), Limit: 1_000 }
 
 export function keysRequest(keys: readonly StoredKey[]): KeysAndAttributes {
   return { Keys: keys.map((key) => toItem({ ...key })) }

@@ -2,7 +2,6 @@ import pg from 'pg'
 import { errorCode, firstLine, LedgerError, quote } from '../../core/errors.ts'
 import type { PostgresAddress } from './address.ts'
 
-/** The statement that failed, for a message that the operator can act on. */
 interface PostgresRequest {
   /** The purpose of the statement, such as `the claim`. */
   readonly what: string

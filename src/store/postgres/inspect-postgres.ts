@@ -22,7 +22,6 @@ const SERVER = `SELECT current_setting('server_version') AS version, pg_is_in_re
 /** A clock is compared to the second. */
 const HALF_SECOND_MS = 500
 
-/** Inspects everything that a ledger in PostgreSQL needs, and changes nothing. */
 export async function* inspectPostgres(
   name: string,
   settings: InspectSettings,
@@ -83,7 +82,6 @@ export async function* inspectPostgres(
   }
 }
 
-/** Says whether a claim that was acknowledged can be lost. */
 function durabilityFinding(server: Columns): SetupFinding {
   const what = 'durability'
   const { fsync, synchronous, standbys } = server

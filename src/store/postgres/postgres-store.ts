@@ -226,7 +226,6 @@ const MARKED = /[\0\uE000]/g
 const HALF = /\p{Surrogate}/gu
 const MARK = /\uE000([01])/g
 
-/** Returns a document as the text of a `jsonb`. */
 function toJson(document: unknown): string {
   return JSON.stringify(document, (_, value: unknown) =>
     typeof value === 'string'
@@ -235,7 +234,6 @@ function toJson(document: unknown): string {
   )
 }
 
-/** Returns the document that is stored in the text of a `jsonb`. */
 function parseJson(column: unknown): unknown {
   const text = String(column)
   if (!text.includes('\uE000')) return JSON.parse(text)

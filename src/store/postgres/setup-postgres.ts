@@ -34,7 +34,6 @@ const FIND_PARTS = 'SELECT name FROM unnest($2::text[]) AS name WHERE to_regclas
 /** Another process made the same part a moment before. */
 const MADE_BY_ANOTHER = new Set(['23505', '42710', '42P07'])
 
-/** Makes the table and its indexes if they are missing. */
 export async function setUpPostgres(name: string, env: Environment, call: CallOptions): Promise<'created' | 'found'> {
   const postgres = connectPostgres(name, env)
   const { address } = postgres
@@ -53,7 +52,6 @@ export async function setUpPostgres(name: string, env: Environment, call: CallOp
   }
 }
 
-/** Returns the names of the parts that a ledger lacks. */
 export async function missingParts({ address, ask }: Postgres, call: CallOptions): Promise<ReadonlySet<string>> {
   const parts = Object.keys(partsOfLedger(address))
   const found = await ask('setup', FIND_PARTS, [`${address.schema}.`, parts], call)
