@@ -81,11 +81,7 @@ const JUST_NOW_MS = 60_000
 
 const END_OF_TIME = Date.UTC(2199, 11, 31)
 
-export async function* checkTask(
-  known: KnownTask,
-  settings: CheckSettings,
-  deps: HistoryDeps,
-): AsyncGenerator<TaskFinding, void> {
+export async function* checkTask(known: KnownTask, settings: CheckSettings, deps: HistoryDeps) {
   const { now, newMs } = settings
   for await (const one of checkedSlots(known, settings, deps)) {
     const isFound = isFinding(one) && (newMs === undefined || isNew(FINDINGS[one.kind].aroseAt(one), now, newMs))

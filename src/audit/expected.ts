@@ -26,10 +26,7 @@ export function countDueOf(tasks: readonly KnownTask[]): CountDue {
   }
 }
 
-export async function* yieldingOften<T>(
-  items: Iterable<T>,
-  pause: () => Promise<unknown> = yieldToEventLoop,
-): AsyncGenerator<T, void> {
+export async function* yieldingOften<T>(items: Iterable<T>, pause: () => Promise<unknown> = yieldToEventLoop) {
   let count = 0
   for (const item of items) {
     yield item

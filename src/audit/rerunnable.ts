@@ -27,11 +27,7 @@ export interface RerunCandidate {
 }
 
 /** Yields the newest first. Leaves out a row that no schedule has, if nothing started in it. */
-export async function* rerunnableSlots(
-  known: KnownTask,
-  settings: RerunnableSettings,
-  deps: HistoryDeps,
-): AsyncGenerator<RerunCandidate, void> {
+export async function* rerunnableSlots(known: KnownTask, settings: RerunnableSettings, deps: HistoryDeps) {
   const now = deps.clock.now()
   const { since, until } = askedRange(known, settings, now)
   const only = readSelectable(settings.only)

@@ -7,7 +7,6 @@ import { parseSlotBySchedules } from '../core/task/schedules-in-force.ts'
 import { expectedTimes } from '../core/task/task-record.ts'
 import type { Instant } from '../core/types.ts'
 import type { TaskFacts } from '../verdict/found.ts'
-import type { JudgedSlot } from '../verdict/judge.ts'
 import { type HistoryDeps, readRow } from './history.ts'
 import { checkedTask, type KnownTask, knownTask, noScheduleText, readTaskRecords } from './tasks.ts'
 import { judgedSlots, readFacts, type SlotQuery } from './walk.ts'
@@ -19,10 +18,7 @@ export interface SlotsSettings extends Omit<SlotQuery, 'task'> {
 }
 
 /** Yields the judged slots of one task or of all tasks. Throws a usage error for an unknown task. */
-export async function* readSlots(
-  { task, now, emitProblem, ...query }: SlotsSettings,
-  deps: HistoryDeps,
-): AsyncGenerator<JudgedSlot, void> {
+export async function* readSlots({ task, now, emitProblem, ...query }: SlotsSettings, deps: HistoryDeps) {
   const tasks: TaskFacts[] = []
   for await (const known of tasksOf(task, emitProblem, deps)) tasks.push(readFacts(known, now, emitProblem))
   const name = typeof task === 'object' ? task.task : task

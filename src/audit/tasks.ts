@@ -134,10 +134,7 @@ export class UnknownTaskError extends LedgerError {
 }
 
 /** A role that is limited to one task may not list them, and a newer cronledger may have written the record of one. */
-export async function unknownTask(
-  task: string,
-  tasks: AsyncIterable<{ readonly task: string }>,
-): Promise<UnknownTaskError> {
+export async function unknownTask(task: string, tasks: AsyncIterable<{ readonly task: string }>) {
   const names: string[] = []
   try {
     for await (const { task: name } of tasks) names.push(name)

@@ -17,12 +17,7 @@ export function decodeOverlapLock(document: unknown, task: string): OverlapLock 
 }
 
 /** `found` is the row of the slot of the lock. */
-export function holdsOverlapLock(
-  found: StoredRow | null,
-  { runId }: OverlapLock,
-  now: Instant,
-  skewMs: number,
-): boolean {
+export function holdsOverlapLock(found: StoredRow | null, { runId }: OverlapLock, now: Instant, skewMs: number) {
   if (found === null) return false
   // This version cannot read a row of a newer schema, so it must treat the lock as held.
   return isUnreadable(found) || (found.owner === runId && isRunning(found, now, skewMs))

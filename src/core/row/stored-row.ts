@@ -266,10 +266,7 @@ export function decodeRow(stored: unknown): StoredRow {
 }
 
 /** Returns what `read` returns, or what is wrong with the row, so that a damaged row of a listing does not hide the others. */
-export function readableOrDamaged(
-  stored: { readonly task: unknown; readonly slot: unknown },
-  read: () => StoredRow,
-): StoredRow {
+export function readableOrDamaged(stored: { readonly task: unknown; readonly slot: unknown }, read: () => StoredRow) {
   try {
     return read()
   } catch (error) {

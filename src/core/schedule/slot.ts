@@ -27,11 +27,7 @@ export const MAX_EARLY_TOLERANCE_MS = 30_000
 const EARLY_TOLERANCE_SHARE = 20
 
 /** Returns the latest fire time at or before `at`, and the next one. Null: `at` is before the first one. */
-export function windowOf(
-  schedule: Schedule,
-  at: Instant,
-  earlyToleranceMs = 0,
-): { slot: Instant; next: Instant | null } | null {
+export function windowOf(schedule: Schedule, at: Instant, earlyToleranceMs = 0) {
   if (!(earlyToleranceMs >= 0)) {
     throw usageError(`early tolerance is ${earlyToleranceMs} ms. Use 0 or more.`)
   }

@@ -34,11 +34,7 @@ export function readableSchedules(schedules: Schedules, emitProblem = (_problem:
  * the schedule in force on that day has several slots for a date or a local time, or none on the date, the operator did not
  * mean a slot of another schedule. Throws the usage error of the latest schedule.
  */
-export function parseSlotBySchedules(
-  schedules: Schedules,
-  text: string,
-  now: Instant,
-): { readonly window: Window; readonly spec: ScheduleSpec } {
+export function parseSlotBySchedules(schedules: Schedules, text: string, now: Instant) {
   const isLocal = isDate(text) || isLocalTime(text)
   const dayInForce = isLocal ? schedules.findLast(({ since }) => since <= middayOf(text)) : undefined
   let firstError: LedgerError | null = null

@@ -172,10 +172,7 @@ export function otherScheduleAt(schedules: Schedules, spec: ScheduleSpec, slot: 
   return inForce === undefined || isLater || isForced(inForce) || isSameSpec(inForce.spec, spec) ? null : inForce.spec
 }
 
-function withExpectations(
-  before: TaskRecord['expectations'],
-  { slot, expectations }: StatedByRun,
-): TaskRecord['expectations'] {
+function withExpectations(before: TaskRecord['expectations'], { slot, expectations }: StatedByRun) {
   if (isSameExpectations(before ?? {}, expectations) || (before !== null && before.since >= slot)) return null
   return statedFrom(slot, expectations, before)
 }

@@ -195,12 +195,7 @@ async function fetchItem(dynamo: Dynamo, key: StoredKey, call: CallOptions): Pro
 }
 
 /** Returns the row on which the condition failed, which is read if the server does not return it. Null: it was written. */
-async function unlessConflict(
-  write: Promise<unknown>,
-  key: Key,
-  dynamo: Dynamo,
-  call: CallOptions,
-): Promise<{ found: Item | null } | null> {
+async function unlessConflict(write: Promise<unknown>, key: Key, dynamo: Dynamo, call: CallOptions) {
   try {
     await write
     return null

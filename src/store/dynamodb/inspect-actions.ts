@@ -73,12 +73,7 @@ const NEEDED_ACTIONS: Readonly<Record<Role, readonly Action[]>> = {
 }
 
 /** A role may be limited to one task, so the key is in its partition, if there is one. Null: the call is allowed. */
-export async function tryAction(
-  action: Action,
-  { ask, table }: Dynamo,
-  { task }: InspectSettings,
-  call: CallOptions,
-): Promise<LedgerError | null> {
+export async function tryAction(action: Action, { ask, table }: Dynamo, { task }: InspectSettings, call: CallOptions) {
   // The overloads of `send` take one kind of command each.
   const command = PROBES[action](table, toItem({ task: task ?? NOTHING, slot: NOTHING })) as GetItemCommand
   const [name = ''] = action.replace('dynamodb:', '').split(' ')

@@ -40,11 +40,7 @@ const SOURCES: readonly (readonly [mark: RegExp, source: string])[] = [
 ]
 
 /** Harmless calls only: no item is written. */
-export async function* inspectTable(
-  options: DynamoOptions,
-  settings: InspectSettings,
-  call: CallOptions,
-): AsyncGenerator<SetupFinding> {
+export async function* inspectTable(options: DynamoOptions, settings: InspectSettings, call: CallOptions) {
   const dynamo = connect(options)
   const clock = watchClock(dynamo, settings)
   try {
@@ -101,11 +97,7 @@ function inspectCredentials(dynamo: Dynamo, call: CallOptions): Promise<SetupFin
   })
 }
 
-async function* inspectShape(
-  dynamo: Dynamo,
-  { role, hasRetention, now }: InspectSettings,
-  call: CallOptions,
-): AsyncGenerator<SetupFinding> {
+async function* inspectShape(dynamo: Dynamo, { role, hasRetention, now }: InspectSettings, call: CallOptions) {
   const wanted = readTableDefinition()
   const describe = async (what: string, finding: () => Promise<SetupFinding>) => {
     try {
@@ -143,12 +135,7 @@ async function* inspectShape(
 }
 
 /** A table without a TTL is only wrong if this environment sets a retention, because nothing else needs the TTL. */
-async function ttlFinding(
-  dynamo: Dynamo,
-  table: TableDescription | null,
-  hasRetention: boolean,
-  call: CallOptions,
-): Promise<SetupFinding> {
+async function ttlFinding(dynamo: Dynamo, table: TableDescription | null, hasRetention: boolean, call: CallOptions) {
   const what = 'time to live'
   if (table !== null && !canHaveTtl(table)) {
     const why = 'a global table with multi-Region strong consistency cannot have it'

@@ -76,11 +76,7 @@ export function restoreFinding({ TableName, RestoreSummary }: TableDescription, 
   return notOk('restore', 'usage', text)
 }
 
-export function protectionFinding(
-  feature: keyof typeof PROTECTION,
-  did: SetupStep['did'],
-  { table }: Dynamo,
-): SetupFinding {
+export function protectionFinding(feature: keyof typeof PROTECTION, did: SetupStep['did'], { table }: Dynamo) {
   const { name: what, risk, command } = PROTECTION[feature]
   switch (did) {
     case 'off':
@@ -119,10 +115,7 @@ export function isTtlOn(ttl: TimeToLiveDescription | null): boolean {
   return ttl?.TimeToLiveStatus === 'ENABLED' || ttl?.TimeToLiveStatus === 'ENABLING'
 }
 
-export function ttlDifferences(
-  ttl: TimeToLiveDescription | null,
-  { TimeToLiveSpecification }: TableDefinition,
-): string[] {
+export function ttlDifferences(ttl: TimeToLiveDescription | null, { TimeToLiveSpecification }: TableDefinition) {
   const { AttributeName } = TimeToLiveSpecification
   if (!isTtlOn(ttl) || ttl?.AttributeName === AttributeName) return []
   return [`its TTL attribute is ${ttl?.AttributeName}, not ${AttributeName}`]

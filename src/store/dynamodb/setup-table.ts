@@ -76,11 +76,7 @@ async function create(dynamo: Dynamo, call: CallOptions): Promise<boolean> {
 }
 
 /** Waits until the table and its indexes are active, or the time is up. DescribeTable may not find a new table at once. */
-async function untilActive(
-  dynamo: Dynamo,
-  first: TableDescription | null,
-  call: CallOptions,
-): Promise<TableDescription> {
+async function untilActive(dynamo: Dynamo, first: TableDescription | null, call: CallOptions) {
   let table = first
   for (;;) {
     const indexes = table?.GlobalSecondaryIndexes ?? []

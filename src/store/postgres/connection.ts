@@ -131,12 +131,7 @@ async function connected(pool: pg.Pool, signal: AbortSignal): Promise<pg.PoolCli
 }
 
 /** Runs one statement, and gives the connection back. Closes a connection whose statement was not answered. */
-async function answered(
-  client: pg.PoolClient,
-  sql: string,
-  values: readonly unknown[],
-  signal: AbortSignal,
-): Promise<readonly Columns[]> {
+async function answered(client: pg.PoolClient, sql: string, values: readonly unknown[], signal: AbortSignal) {
   let warning: string | undefined
   const listen = ({ code, message }: { code?: string | undefined; message?: string | undefined }) => {
     if (code === WARNING) warning = message

@@ -22,11 +22,7 @@ const SERVER = `SELECT current_setting('server_version') AS version, pg_is_in_re
 /** A clock is compared to the second. */
 const HALF_SECOND_MS = 500
 
-export async function* inspectPostgres(
-  name: string,
-  settings: InspectSettings,
-  call: CallOptions,
-): AsyncGenerator<SetupFinding> {
+export async function* inspectPostgres(name: string, settings: InspectSettings, call: CallOptions) {
   const postgres = connectPostgres(name, settings.env)
   const { place, schema, table } = postgres.address
   const ask = (sql: string, values: readonly unknown[] = []) => postgres.ask('a check', sql, values, call)
