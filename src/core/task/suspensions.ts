@@ -14,17 +14,10 @@ export function endsAfter({ from, until }: Suspension, instant: Instant): boolea
  * Returns the pause in which a scheduled trigger starts nothing: it covers the slot, or it has begun and the slot is earlier.
  * An operator who pauses a task expects that nothing starts from now on. The clock of the operator may be ahead by `skewMs`.
  */
-export function pauseFor(
-  { pauses }: Pick<TaskRecord, 'pauses'>,
-  slot: Instant,
-  now: Instant,
-  skewMs: number,
-): Suspension | null {
-  return (
-    pauses.findLast(
-      (pause) => covers(pause, slot) || (pause.from <= now + skewMs && endsAfter(pause, now) && slot < pause.from),
-    ) ?? null
-  )
+export function pauseFor({ pauses }: Pick<TaskRecord, 'pauses'>, slot: Instant, now: Instant, skewMs: number) {
+  const holds = (pause: Suspension) =>
+    covers(pause, slot) || (pause.from <= now + skewMs && endsAfter(pause, now) && slot < pause.from)
+  return pauses.findLast(holds) ?? null
 }
 
 /** Returns the retirement that covers `slot` and that nothing has ended, or null. */

@@ -174,10 +174,7 @@ export const EMPTY_TASK_RECORD: TaskRecord = {
 }
 
 /** Returns the schedule that is in force at `at`, or the oldest one if that is before all of them. */
-export function inForceAt<One extends { readonly since: Instant }>(
-  schedules: readonly One[],
-  at: Instant,
-): One | undefined {
+export function inForceAt<One extends { readonly since: Instant }>(schedules: readonly One[], at: Instant) {
   return schedules.findLast(({ since }) => since <= at) ?? schedules.at(0)
 }
 
