@@ -8,7 +8,7 @@ import type { Instant } from '../core/types.ts'
 import type { LeftOut } from '../verdict/cautions.ts'
 import { factsOf } from '../verdict/found.ts'
 import { hasStaleInRange, type JudgedSlot } from '../verdict/judge.ts'
-import { REMARKS } from '../verdict/remarks.ts'
+import { REMARKS, type RemarkName } from '../verdict/remarks.ts'
 import type { HistoryDeps } from './history.ts'
 import type { KnownTask } from './tasks.ts'
 import { judgedSlots } from './walk.ts'
@@ -41,7 +41,7 @@ export async function* rerunnableSlots(known: KnownTask, settings: RerunnableSet
     if (left !== null) continue
     // The kind of another finding is no reason to run: a slot that completed and whose repetition failed is not selected by it,
     // nor one that still runs.
-    const why = only.find((one) => one === range || (one === kind && one in REMARKS && range !== null))
+    const why = only.find((one) => one === range || (one === kind && isRemark(one) && range !== null))
     if (why !== undefined) yield { why, judged }
   }
 }
@@ -50,6 +50,11 @@ function leftOut(judged: JudgedSlot): LeftOut | null {
   if (judged.situation === 'doubtful') return 'doubtful'
   if (judged.covering?.kind === 'unknown') return 'rangeUnknown'
   return hasStaleInRange(judged) ? 'staleInRange' : null
+}
+
+/** The compiler asks here for the word of a new remark in `SELECTABLE`. */
+function isRemark(word: Selectable): word is RemarkName {
+  return word in REMARKS
 }
 
 function askedRange(

@@ -17,11 +17,6 @@ type KeepFault = (task: string, error: LedgerError) => void
  */
 export async function* readTaskRecords(deps: HistoryDeps, keepFault?: KeepFault): AsyncGenerator<KnownTask> {
   const faults = openFaults('read')
-  yield* readRecords(deps, keepFault ?? faults.keep)
-  faults.throwIfAny()
-}
-
-async function* readRecords(deps: HistoryDeps, keepFault: KeepFault): AsyncGenerator<KnownTask> {
   const names = await listTaskNames(deps)
   // If the caller stops early, nothing needs the batch that is being read. Its request must not keep the process alive.
   const over = new AbortController()
@@ -42,13 +37,14 @@ async function* readRecords(deps: HistoryDeps, keepFault: KeepFault): AsyncGener
       for (const task of batch) {
         const entry = stored.get(task)
         // The list is eventually consistent, so the record may be gone.
-        const known = entry === undefined ? null : readEntry(task, entry.document, keepFault)
+        const known = entry === undefined ? null : readEntry(task, entry.document, keepFault ?? faults.keep)
         if (known !== null) yield known
       }
     }
   } finally {
     over.abort()
   }
+  faults.throwIfAny()
 }
 
 const MAX_NAMED = 5
