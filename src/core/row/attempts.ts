@@ -35,8 +35,15 @@ export function openAttempt({ attempts }: PendingRow): OpenAttempt {
   return open
 }
 
-export function hasStarted({ phase, outcome }: AttemptRecord): boolean {
-  return phase !== 'waiting' && outcome !== 'notStarted'
+export function hasStarted(attempt: AttemptRecord): boolean {
+  switch (attempt.phase) {
+    case 'waiting':
+      return false
+    case 'running':
+      return true
+    case 'ended':
+      return attempt.outcome !== 'notStarted'
+  }
 }
 
 /** The requests before the start take less than this, also if nothing is waited for. */
