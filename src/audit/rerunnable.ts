@@ -21,11 +21,6 @@ export interface RerunnableSettings {
   readonly emitDoubt?: ((slot: Instant, why: LeftOut) => void) | undefined
 }
 
-export interface RerunCandidate {
-  readonly why: Selectable
-  readonly judged: JudgedSlot
-}
-
 /** Yields the newest first. Leaves out a row that no schedule has, if nothing started in it. */
 export async function* rerunnableSlots(known: KnownTask, settings: RerunnableSettings, deps: HistoryDeps) {
   const now = deps.clock.now()
