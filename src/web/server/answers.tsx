@@ -44,28 +44,33 @@ const QUIET_POLL_MS = 30_000
 /** A page also waits this many times as long as its reading took, otherwise an open tab would cost many reads. */
 const POLL_FACTOR = 10
 
-const HTTP_STATUS: Readonly<Record<ErrorKind, 400 | 500 | 502 | 503>> = {
-  usage: 400,
-  unreachable: 503,
-  denied: 502,
-  shape: 500,
-}
-const TITLES: Readonly<Record<ErrorKind, string>> = {
-  usage: 'This address is not valid',
-  unreachable: 'The ledger did not answer',
-  denied: 'Access to the ledger is denied',
-  shape: 'The ledger cannot be read',
+interface Failure {
+  readonly status: 400 | 500 | 502 | 503
+  readonly title: string
+  /** What to check. The command of `LedgerHelp` finds most of it. */
+  readonly help?: string
 }
 
-/** What to check. The command of `LedgerHelp` finds most of it. */
-const HELP: Readonly<Partial<Record<ErrorKind, string>>> = {
-  unreachable:
-    'The host of this server may be busy. Otherwise check that it reaches the ledger: its network and DNS, the endpoint and the Region, or the disk of a file. Runs on other hosts may still work.',
-  denied: 'Check the credentials of this server, and that its role has the permissions of an auditor.',
-  shape: 'Check that --store names the right ledger, and that this cronledger is as new as that of the runs.',
+const FAILURES: Readonly<Record<ErrorKind, Failure>> = {
+  usage: { status: 400, title: 'This address is not valid' },
+  unreachable: {
+    status: 503,
+    title: 'The ledger did not answer',
+    help: 'The host of this server may be busy. Otherwise check that it reaches the ledger: its network and DNS, the endpoint and the Region, or the disk of a file. Runs on other hosts may still work.',
+  },
+  denied: {
+    status: 502,
+    title: 'Access to the ledger is denied',
+    help: 'Check the credentials of this server, and that its role has the permissions of an auditor.',
+  },
+  shape: {
+    status: 500,
+    title: 'The ledger cannot be read',
+    help: 'Check that --store names the right ledger, and that this cronledger is as new as that of the runs.',
+  },
 }
 
-type HttpStatus = 200 | 302 | 404 | (typeof HTTP_STATUS)[ErrorKind]
+type HttpStatus = 200 | 302 | 404 | Failure['status']
 
 export interface View {
   readonly title: string
@@ -169,8 +174,10 @@ export function openAnswers({ store, clock, ledgerTimeoutMs, report }: AppOption
   }
 
   function failure(context: Context, error: Error) {
-    if (error instanceof LedgerError)
-      return problem(context, TITLES[error.kind], error.message, HTTP_STATUS[error.kind], HELP[error.kind])
+    if (error instanceof LedgerError) {
+      const { title, status, help } = FAILURES[error.kind]
+      return problem(context, title, error.message, status, help)
+    }
     report(`internal error, please report it: ${error.stack ?? error}`)
     return problem(
       context,

@@ -86,11 +86,8 @@ const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', '
 type LabelChoice = readonly [room: number, text: string]
 
 /** Returns a text at the first column of each hour block, day or week, if it has room there, and otherwise null. */
-export function labelsOf({
-  clock,
-  stepMs,
-  columns,
-}: Pick<Axis, 'clock' | 'stepMs' | 'columns'>): readonly (string | null)[] {
+export function labelsOf(axis: Pick<Axis, 'clock' | 'stepMs' | 'columns'>): readonly (string | null)[] {
+  const { clock, stepMs, columns } = axis
   const starts = columns.map(({ from }) => clock.time(from))
   const keys = starts.map((text) => keyOfGroup(text, stepMs))
   let isFirst = true

@@ -68,18 +68,11 @@ export function Grid({ axis, children }: Pick<GridProps, 'axis'> & { readonly ch
   )
 }
 
+/** `tasks` is null where the group goes on, on another page. */
+type GroupProps = Readonly<{ name: string | null; tasks: number | null; axis: Axis; children?: Child }>
+
 /** Tasks that stand together, with a line above them if the group has a name. */
-export function GridGroup({
-  name,
-  tasks,
-  axis,
-  children,
-}: {
-  readonly name: string | null
-  /** Null: the group goes on, on another page. */
-  readonly tasks: number | null
-  readonly children?: Child
-} & Pick<GridProps, 'axis'>) {
+export function GridGroup({ name, tasks, axis, children }: GroupProps) {
   return (
     <tbody>
       {name !== null && (

@@ -191,7 +191,7 @@ function IncidentHead({ incident, zone, isWhole, href, children }: HeadProps) {
             Owners:{' '}
             {owners.map(([owner, tasks], index) => (
               <>
-                {index > 0 && ', '}
+                {index > 0 && ' · '}
                 <Owner owner={owner} /> {tasks}
               </>
             ))}

@@ -122,30 +122,18 @@ function Missing({ report: { tasks, leftOut, since } }: { readonly report: Repor
   const removed = tasks.filter(({ hasRetention }) => hasRetention).length
   const begun = tasks.filter(({ recordedFrom }) => recordedFrom !== null).length - removed
   const parts = [
-    ...(forced > 0
-      ? [`${counted(forced, 'slot')} that an operator ran and no schedule has: they are not counted.`]
-      : []),
-    ...(begun > 0
-      ? [`What ${counted(begun, 'task')} did before “recorded from”: the ledger has no record of it.`]
-      : []),
-    ...(removed > 0
-      ? [
-          `The older records of ${counted(removed, 'task')}, which a retention removes: no slot before “recorded from” is called missed.`,
-        ]
-      : []),
-    ...(leftOut.length > 0
-      ? [`${counted(leftOut.length, 'task')} retired before ${formatInstant(since)}: ${leftOut.join(', ')}.`]
-      : []),
+    forced > 0 && `${counted(forced, 'slot')} that an operator ran and no schedule has: they are not counted.`,
+    begun > 0 && `What ${counted(begun, 'task')} did before “recorded from”: the ledger has no record of it.`,
+    removed > 0 &&
+      `The older records of ${counted(removed, 'task')}, which a retention removes: no slot before “recorded from” is called missed.`,
+    leftOut.length > 0 &&
+      `${counted(leftOut.length, 'task')} retired before ${formatInstant(since)}: ${leftOut.join(', ')}.`,
     'Tasks that have no record in this ledger.',
   ]
   return (
     <>
       <h2>Not in this report</h2>
-      <ul>
-        {parts.map((part) => (
-          <li>{printable(part)}</li>
-        ))}
-      </ul>
+      <ul>{parts.map((part) => part !== false && <li>{printable(part)}</li>)}</ul>
     </>
   )
 }
