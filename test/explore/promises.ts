@@ -16,7 +16,7 @@ const isOpen = ({ outcome }: AttemptRecord) => outcome === undefined
 const hasSuccess = (row: Row) => row.attempts.some(({ outcome }) => outcome === 'succeeded')
 
 export function checkStart(host: Host, work: Work, observed: Observed, say: Say): void {
-  const { hosts, slots, settings, nowMs } = observed
+  const { hosts, slots, settings, nowMs, record } = observed
   const name = host.plan.name
   const row = slots.get(host.slot)?.row
   const entry = row?.attempts.find(({ number, runId }) => number === work.number && runId === name)
@@ -29,6 +29,12 @@ export function checkStart(host: Host, work: Work, observed: Observed, say: Say)
   if (host.plan.does === 'run' && host.works.length === 1) {
     if (!host.knows.isRead) say('nothing starts without the record', `${name} could not read it`)
     if (host.knows.isPaused) say('nothing starts in a pause', `${name} asked after the pause was applied`)
+    // It waited for the lock of the other one, and has it only after that one ended.
+    const [pause] = host.plan.asks && settings.sinceLastSuccess ? record().pauses : []
+    const hasWaited = hosts.some((other) =>
+      other.works.some(({ endMs }) => pause && endMs !== null && endMs > pause.at),
+    )
+    if (hasWaited) say('nothing starts in a pause', `${name} got the lock after the pause`)
   }
   if (settings.after !== null && slots.has(host.slot - DAY_MS) && host.before !== 'COMPLETED') {
     say('a run waits for the slots before it', `${name} started, and the slot before was ${host.before}`)

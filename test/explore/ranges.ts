@@ -44,6 +44,9 @@ export function checkRange(host: Host, work: Work, { hosts, slots, settings, now
   for (const row of rows) {
     if (row.state === 'PENDING' && row.owner === PAST_RUN && hasWorkOf(row.slot, { host, work }))
       say('one at a time', `${plan.name} started while an earlier slot ran`)
+    const isCalled = row.resolutions.some(({ state, at }) => state === 'COMPLETED' && at < nowMs())
+    if (isCalled && row.slot !== slot && hasWorkOf(row.slot, { host, work }))
+      say('known work is done once', `${plan.name} does what an operator marked as completed`)
     const known = row.attempts.filter(({ runId }) => !late.has(runId) && runId !== plan.name)
     for (const attempt of known.filter(({ outcome }) => outcome === 'succeeded')) {
       const again = [...slots.keys(), slot].find((one) => hasWorkOf(one, { host, work }) && hasDone(attempt, row, one))

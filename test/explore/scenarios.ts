@@ -35,6 +35,9 @@ const OPEN: Past = { day: 0, outcome: 'failed', since: -3 }
 const GONE: HostPlan = { name: 'E', does: 'remove' }
 const IN_RANGE: HostPlan = { name: 'G', does: 'force', day: -2 }
 
+/** As many slots as a run reads, and they are later than those that it must know. */
+const MANY = Array.from({ length: 1_000 }, (_, index): Past => ({ day: -1 + index / 1_440, outcome: 'failed' }))
+
 const ONE_FAULT: Budget = { all: 1, network: 1 }
 const ONE_OF_ANY: Budget = { all: 1, network: 1, crash: 1, pause: 1, stop: 1, outage: 1 }
 
@@ -253,6 +256,48 @@ export const SCENARIOS: readonly Scenario[] = [
     settings: SINCE,
     budget: ONE_OF_ANY,
     horizonMs: 11_000,
+  },
+  {
+    name: 'three ranges',
+    hosts: [FIRST, SECOND, { name: 'C', does: 'run' }],
+    past: [DONE],
+    // They wait until the work of the others ends, which is past the horizon.
+    settings: { ...SINCE, overlapTimeoutMs: 60_000 },
+    budget: { all: 0 },
+    endless: true,
+    horizonMs: 1_000,
+  },
+  {
+    name: 'a retry of a range, and a resolution in it',
+    hosts: [SECOND, { ...R, day: -2 }],
+    past: [DONE],
+    settings: { ...SINCE, maxAttempts: 2, retryDelayMs: 3_000 },
+    failures: 1,
+    budget: { all: 0 },
+    horizonMs: 11_000,
+  },
+  {
+    name: 'two ranges, and the task is paused',
+    hosts: [FIRST, { ...SECOND, asks: true }, P],
+    ...RANGES,
+    budget: { all: 0 },
+    horizonMs: 5_000,
+  },
+  {
+    name: 'a range and a later run without one',
+    hosts: [FIRST, { ...SECOND, isPlain: true }],
+    ...RANGES,
+    failures: 1,
+    budget: { all: 0 },
+    horizonMs: 11_000,
+  },
+  {
+    name: 'a range and more later slots than a run reads',
+    hosts: [FIRST],
+    past: [DONE, { day: -1.9, outcome: 'succeeded', since: -3 }, ...MANY],
+    settings: SINCE,
+    budget: { all: 0 },
+    horizonMs: 5_000,
   },
   {
     name: 'two slots, a pause',

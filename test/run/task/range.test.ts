@@ -153,6 +153,19 @@ describe('runs with a range', () => {
     expect(await time.run(resolve('looked', 'SKIPPED', { day: 2 }))).toMatchObject({ kind: 'resolved' })
   })
 
+  test.each([[[2, 3, 4]], [[3, 2, 4]], [[4, 3, 2]], [[3, 4, 2]]])(
+    'slots in the range of a failed run and that one, forced at once and then in the order %j: each hour is done once',
+    async (order) => {
+      const { start, run, force, time, done } = rangeWorld()
+      await run(1)
+      await run(4, failsAfter(1))
+      const atOnce = order.map((day) => start(`at-once-${day}`, day, works(MINUTE_MS), { force: { ...FORCE } }))
+      await time.run(Promise.all(atOnce.map(({ result }) => result)))
+      for (const day of order) await force(day)
+      expect([...done].sort()).toEqual([1, 2, 3, 4].map((hour) => [hour, 1]))
+    },
+  )
+
   test('a force is refused in a range that is done, and where it repeats completed work it does only its own slot', async () => {
     const { run, force, rangesOf, start, wait, time } = rangeWorld()
     await run(1)

@@ -26,7 +26,7 @@ const BUGS: readonly Mutation[] = [
   {
     name: 'a run keeps what it read before another one took the lock',
     simulation: false,
-    scenario: 'two ranges',
+    scenario: 'three ranges',
     file: 'src/run/overlap.ts',
     from: 'const seen = await look?.(ask)',
     to: 'const seen = await ((io as { seen?: ReturnType<NonNullable<typeof look>> }).seen ??= look?.(ask) as never)',
@@ -152,6 +152,38 @@ const BUGS: readonly Mutation[] = [
     file: 'src/run/task/range.ts',
     from: 'const covering = ranges.covering(slot, withoutOpen(row, trigger, askedAt), isWhole)',
     to: "const covering = ranges.covering(slot, withoutOpen(row, trigger, askedAt), isWhole) ?? (row.attempts.at(-2)?.blockedBy ? { kind: 'done' as const, by: row } : null)",
+  },
+  {
+    name: 'a retry keeps the range of the attempt before',
+    simulation: false,
+    scenario: 'a retry of a range, and a resolution in it',
+    file: 'src/run/enter.ts',
+    from: 'around !== null ? around.start : null',
+    to: 'around !== null ? ((one) => (one?.since === undefined ? around.start : { since: one.since }))(row.attempts.find((one) => one.since !== undefined)) : null',
+  },
+  {
+    name: 'a pause that is set while a run with a range waits is not heard',
+    simulation: false,
+    scenario: 'two ranges, and the task is paused',
+    file: 'src/run/enter.ts',
+    from: 'const refused = hasWaited ?',
+    to: 'const refused = hasWaited && row.attempts.length > 100 ?',
+  },
+  {
+    name: 'a run without a range counts as one that found no success',
+    simulation: false,
+    scenario: 'a range and a later run without one',
+    file: 'src/core/row/range.ts',
+    from: 'const after = rangeStartOf(attempt)\n    return',
+    to: 'const after = rangeStartOf(attempt) ?? (attempt && 0)\n    return',
+  },
+  {
+    name: 'later slots that were not read say nothing',
+    simulation: false,
+    scenario: 'a range and more later slots than a run reads',
+    file: 'src/core/row/range.ts',
+    from: 'const isUnknown = slot < rangesUntil && (!isWhole ||',
+    to: 'const isUnknown = slot < rangesUntil && (',
   },
 ]
 
