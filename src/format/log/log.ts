@@ -15,7 +15,7 @@ import { missingSentence, verdictOfUpstream } from '../../verdict/upstream.ts'
 import type { EventVerdict } from '../../verdict/verdict.ts'
 import { stepJson, stepLines } from '../command-line.ts'
 import { zonedTime } from '../local-time.ts'
-import { counted, OPERATING_GUIDE, printable, safeJson } from '../text.ts'
+import { counted, OPERATING_GUIDE, printableLines, safeJson } from '../text.ts'
 import { sentenceText } from '../verdict.ts'
 import { changedFields, type LogEntry, lockFields, suspensionFields, verdictEntry } from './verdict-entry.ts'
 
@@ -53,7 +53,7 @@ export function logLine(
   const needed = stepLines(neededSteps(entry.steps ?? []))
   const steps = needed.length === 0 || context.owner === undefined ? needed : [`  owner: ${context.owner}`, ...needed]
   const guide = steps.length > 0 && entry.level === 'error' ? [`  guide: ${OPERATING_GUIDE}`] : []
-  return [line, ...steps, ...stepLines(startedByHandSteps(event, context)), ...guide].map(printable).join('\n')
+  return printableLines([line, ...steps, ...stepLines(startedByHandSteps(event, context)), ...guide])
 }
 
 export function logObject(
@@ -122,12 +122,10 @@ function ownEntry(event: OwnEvent, context: RunContext, now: Instant): LogEntry 
       return warning(`the lease could not be renewed, retrying while the batch runs: ${event.detail}`)
     case 'renewal-recovered':
       return { level: 'info', message: 'the ledger answers again, and the lease was renewed' }
-    case 'lease-lost':
-      return {
-        level: 'error',
-        message: `stopping the run: ${LOST_BECAUSE[event.cause]}`,
-        fields: { cause: event.cause },
-      }
+    case 'lease-lost': {
+      const { cause } = event
+      return { level: 'error', message: `stopping the run: ${LOST_BECAUSE[cause]}`, fields: { cause } }
+    }
     case 'clock-event-time': {
       const { windowMs } = event
       return warning(
@@ -190,13 +188,12 @@ function claimedEntry(attempt: AttemptRecord, trigger: Trigger, latenessMs: numb
   const waitedMs = waitMsOf(attempt)
   const waited = waitedMs === null ? '' : `, waited ${elapsed(waitedMs)}`
   const how =
-    (trigger.kind === 'forced' ? `forced by ${trigger.by}` : isCatchUpTrigger(trigger) ? `missed slot, ${due}` : due) +
-    waited
+    trigger.kind === 'forced' ? `forced by ${trigger.by}` : isCatchUpTrigger(trigger) ? `missed slot, ${due}` : due
   const { number, since, place, traceId } = attempt
   const from = since === undefined ? '' : `, the last success is ${zonedTime(since, zone)}`
   return {
     level: 'info',
-    message: `starting attempt ${number} (${how}${from})`,
+    message: `starting attempt ${number} (${how}${waited}${from})`,
     fields: {
       attempt: number,
       latenessMs,

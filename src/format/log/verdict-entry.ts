@@ -127,9 +127,7 @@ function endedPart(event: EventOf<'ended'>, verdict: EventVerdict, { expected }:
     // A success that is unusual has a caution.
     level: !isGood ? 'error' : verdict.caution === null ? 'info' : 'warn',
     head: '',
-    ...(!isDecided && {
-      more: `The slot is recorded as failed, and a further trigger ${nextTriggerText(verdict)}.`,
-    }),
+    more: isDecided ? undefined : `The slot is recorded as failed, and a further trigger ${nextTriggerText(verdict)}.`,
     fields: {
       attempt: attempt.number,
       ...ended,
@@ -196,7 +194,7 @@ function mayLive(attempt: AttemptRecord): boolean {
   return attempt.outcome === 'abandoned' || attempt.process !== undefined
 }
 
-export function lockFields({ slot, runId }: OverlapLock): Record<string, unknown> {
+export function lockFields({ slot, runId }: OverlapLock) {
   return { slot: formatInstant(slot), runId }
 }
 
