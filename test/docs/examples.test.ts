@@ -3,7 +3,6 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -11,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 
 import { runKey } from '../../src/run/slot-variables.ts'
 import { cronledger, scratch } from '../support/cli.ts'
 import { hasPostgres, startPostgres } from '../support/postgres.ts'
-import { awsEnv, startDynalite } from '../support/servers.ts'
+import { awsEnv, listen, type Server, startDynalite } from '../support/servers.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const TIME = '2026-11-23T18:00:00Z'
@@ -83,22 +82,18 @@ describe('the Lambda function', () => {
     keys.push(request.headers['idempotency-key'])
     if (status !== 0) response.writeHead(status).end()
   })
-  let server: Awaited<ReturnType<typeof startDynalite>>
+  let server: Server
+  let service: Server
   beforeAll(async () => {
     writeFileSync(join(folder, 'invoke.mjs'), INVOKE)
     server = await startDynalite()
-    await new Promise<void>((resolve) => payments.listen(0, '127.0.0.1', resolve))
+    service = await listen(payments)
   })
-  afterAll(async () => {
-    payments.closeAllConnections()
-    payments.close()
-    await server.stop()
-  })
+  afterAll(() => Promise.all([service.stop(), server.stop()]))
 
   async function newLedger() {
     const store = `dynamodb:ledger${Math.random().toString(36).slice(2)}`
-    const { port } = payments.address() as AddressInfo
-    const env = { ...awsEnv(server), CRONLEDGER_STORE: store, PAYMENTS_URL: `http://127.0.0.1:${port}` }
+    const env = { ...awsEnv(server), CRONLEDGER_STORE: store, PAYMENTS_URL: service.endpoint }
     expect(await cronledger(['setup'], { env })).toMatchObject({ code: 0 })
     keys.length = 0
     return env
@@ -207,33 +202,30 @@ describe.each(['a file', ...(hasPostgres ? ['PostgreSQL'] : [])])('the program w
   const seen: string[] = []
   const held = new Map<string, () => void>()
   const holds = new Set<string>()
-  const service = createServer(({ url = '', headers }, response) => {
+  const worker = createServer(({ url = '', headers }, response) => {
     seen.push(`${url.slice(1)} ${headers['idempotency-key']}`)
     if (holds.has(url.slice(1))) held.set(url.slice(1), () => response.end())
     else response.end()
   })
+  let service: Server
   let store = `file:${join(folder, 'timer.db')}`
   beforeAll(async () => {
     writeFileSync(join(folder, 'clock.mjs'), CLOCK)
-    await new Promise<void>((resolve) => service.listen(0, '127.0.0.1', resolve))
+    service = await listen(worker)
     if (ledger === 'a file') return
     const postgres = await startPostgres()
     store = postgres.address()
     expect(await cronledger(['setup', '--store', store])).toMatchObject({ code: 0 })
     return () => postgres.remove()
   })
-  afterAll(() => {
-    service.closeAllConnections()
-    service.close()
-  })
+  afterAll(() => service.stop())
 
   /** Starts a copy of the program at that time. Its output is awaited line by line. */
   function copyAt(time: string) {
-    const { port } = service.address() as AddressInfo
     const env = { PATH: process.env['PATH'], CLOCK: String(Date.parse(time)), CRONLEDGER_STORE: store }
     const child = spawn(process.execPath, ['--import', './clock.mjs', 'timer.js'], {
       cwd: folder,
-      env: { ...env, WORK_URL: `http://127.0.0.1:${port}` },
+      env: { ...env, WORK_URL: service.endpoint },
       stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
     })
     onTestFinished(() => void child.kill('SIGKILL'))

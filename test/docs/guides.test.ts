@@ -1,13 +1,12 @@
 import { appendFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterAll, expect, test } from 'vitest'
 import { parse as parseYaml } from 'yaml'
 import { awsEnv, hasAws } from '../support/aws/aws.ts'
 import { isInstalled } from '../support/processes/programs.ts'
-import { type Server, startMoto } from '../support/servers.ts'
+import { listen, type Server, startMoto } from '../support/servers.ts'
 import { startStripe } from './fakes/stripe.ts'
 import { type Block, blocksIn, blocksOf as blocksOfText } from './markdown.ts'
 import { isRun, isSame, type Printed, runPage, withFolder } from './session.ts'
@@ -82,14 +81,12 @@ test.for(PAGES.filter((page) => page !== WITH_OWN_TEST))(
       const webhook = await startWebhook(join(folder, 'work', 'webhook.log'))
       const stripe = await startStripe()
       const env = {
-        WEBHOOK_URL: webhook.url,
-        STRIPE_URL: stripe.url,
+        WEBHOOK_URL: `${webhook.endpoint}/`,
+        STRIPE_URL: stripe.endpoint,
         ...(server !== null && awsEnv(server.endpoint)),
       }
-      const printed = await runPage(blocksOf(page), { folder, env }).finally(() => {
-        webhook.stop()
-        stripe.stop()
-      })
+      const stop = () => Promise.all([webhook.stop(), stripe.stop()])
+      const printed = await runPage(blocksOf(page), { folder, env }).finally(stop)
       for (const { block, code, output } of printed) {
         const place = `${page}:${block.from}: ${block.text}${output}`
         expect(code, place).toBe(Number(block.attributes['exit'] ?? 0))
@@ -161,17 +158,10 @@ function write(page: string, outputs: readonly Output[]): void {
 }
 
 /** Starts a web server that writes each request body to a file. */
-async function startWebhook(log: string): Promise<{ readonly url: string; stop(): void }> {
+function startWebhook(log: string): Promise<Server> {
   const server = createServer(async (incoming, outgoing) => {
     appendFileSync(log, `${(await text(incoming)).trim()}\n`)
     outgoing.end()
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
-    stop: () => {
-      server.closeAllConnections()
-      server.close()
-    },
-  }
+  return listen(server)
 }

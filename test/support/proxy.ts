@@ -1,8 +1,8 @@
 import { createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo, Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Answer } from './servers.ts'
+import { type Answer, listen } from './servers.ts'
 
 export interface Passing {
   /** `UpdateItem`, `GetItem`, … */
@@ -164,9 +164,9 @@ export async function startFaultyProxy(upstream: string, { oneByOne = false } = 
     open.add(socket)
     socket.on('close', () => open.delete(socket))
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { endpoint, stop } = await listen(server)
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: endpoint,
     seen,
     mostAtOnce: () => mostAtOnce,
     treat(next) {
@@ -193,10 +193,7 @@ export async function startFaultyProxy(upstream: string, { oneByOne = false } = 
     },
     unheard: () => unheard,
     closeIdle: () => server.closeIdleConnections(),
-    close() {
-      server.closeAllConnections()
-      server.close()
-    },
+    close: () => void stop(),
   }
 }
 

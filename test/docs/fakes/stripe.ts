@@ -1,6 +1,6 @@
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
+import { listen, type Server } from '../../support/servers.ts'
 
 interface Saved {
   readonly parameters: string
@@ -11,7 +11,7 @@ interface Saved {
  * Starts a server with the part of Stripe's API that the guides use: payment intents, made under an idempotency key. As
  * Stripe documents it, a known key returns the saved answer, or an error if the parameters are not those of the first request.
  */
-export async function startStripe(): Promise<{ readonly url: string; stop(): void }> {
+export function startStripe(): Promise<Server> {
   const saved = new Map<string, Saved>()
   const server = createServer(async (incoming, outgoing) => {
     const answer = (status: number, body: string) =>
@@ -34,12 +34,5 @@ export async function startStripe(): Promise<{ readonly url: string; stop(): voi
     saved.set(key, { parameters, body })
     return answer(200, body)
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    stop: () => {
-      server.closeAllConnections()
-      server.close()
-    },
-  }
+  return listen(server)
 }

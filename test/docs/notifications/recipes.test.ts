@@ -4,6 +4,7 @@ import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { runKey } from '../../../src/run/slot-variables.ts'
 import { AWS_PATH, aws, awsEnv, hasAws } from '../../support/aws/aws.ts'
 import { commandsFrom, type Ended, type Loose, NIGHTLY, scratch } from '../../support/cli.ts'
+import { eventsOf } from '../../support/processes/crowd.ts'
 import { isInstalled } from '../../support/processes/programs.ts'
 import { startMoto } from '../../support/servers.ts'
 import { blocksIn } from '../markdown.ts'
@@ -75,17 +76,10 @@ function withScript(script: string, more: Env) {
   }
 }
 
-function logOf({ stderr }: Ended): readonly Loose[] {
-  return stderr
-    .split('\n')
-    .filter((line) => line.startsWith('{'))
-    .map((line) => JSON.parse(line))
-}
-
 const messageOf = (ended: Ended, event: string): string =>
-  logOf(ended).find((line) => line['event'] === event)?.['message']
+  eventsOf(ended).find((line) => line['event'] === event)?.['message']
 const warningsOf = (ended: Ended) =>
-  logOf(ended).flatMap(({ event, message }) => (event === 'warning' ? [message] : []))
+  eventsOf(ended).flatMap(({ event, message }) => (event === 'warning' ? [message] : []))
 
 /** The script ran to its end, and no text was taken for a command. */
 function expectHarmless(...ends: readonly Ended[]): void {
@@ -134,7 +128,7 @@ describe.skipIf(!hasPrograms)('Slack', () => {
     const ended = await run(['sh', '-c', 'exit 2'])
     expect(ended.code).toBe(2)
     expectHarmless(ended)
-    const [first] = logOf(ended).at(-1)?.['steps'] ?? []
+    const [first] = eventsOf(ended).at(-1)?.['steps'] ?? []
     expect(accepted.map(({ text }) => shown(text))).toEqual([
       `*FAILED nightly 11-23 03:00 UTC: failed (exit code 2)*\n${messageOf(ended, 'failed')}\n${first.what}:\n\`\`\`${first.command}\`\`\``,
     ])
@@ -214,7 +208,7 @@ describe.skipIf(!hasPrograms)('a pager', () => {
     expectHarmless(...ends)
     const titles = ['FAILED nightly', 'FAILED nightly', 'RECOVERED nightly']
     expect(accepted).toEqual(
-      titles.map((title, at) => [expect.stringContaining(title), logOf(ends[at] as Ended).at(-1)?.['message']]),
+      titles.map((title, at) => [expect.stringContaining(title), eventsOf(ends[at] as Ended).at(-1)?.['message']]),
     )
   })
 })
@@ -252,7 +246,7 @@ describe.skipIf(!hasAws)('SNS', () => {
     expect(messages).toMatchObject([
       { Subject: expect.stringMatching(/^FAILED nightly 11-23 03:00 UTC: command not found: /) },
     ])
-    expect(JSON.parse(messages[0].Message)).toEqual({ title: expect.any(String), ...logOf(ended).at(-1) })
+    expect(JSON.parse(messages[0].Message)).toEqual({ title: expect.any(String), ...eventsOf(ended).at(-1) })
     expect(JSON.parse(messages[0].Message)).toMatchObject({ reason: HOSTILE, by: HOSTILE_OPERATOR })
   })
 
@@ -289,7 +283,7 @@ describe.skipIf(!hasAws || !hasPrograms)('EventBridge', () => {
     expectHarmless(ended)
     const { Messages } = await call('sqs', 'receive-message', '--queue-url', queue)
     const event = JSON.parse(Messages[0].Body)
-    const data = logOf(ended).at(-1)
+    const data = eventsOf(ended).at(-1)
     expect(event).toMatchObject({ source: 'cronledger', 'detail-type': 'cronledger.failed' })
     expect(event.detail).toMatchObject({ id: `${data?.['runId']}/failed/1`, type: 'cronledger.failed', data })
     expect(event.detail.data.reason).toBe(HOSTILE)
@@ -340,7 +334,7 @@ describe.skipIf(!hasPrograms)('healthchecks.io', () => {
     const duplicate = await run(['true'], '--notify-on', 'duplicate')
     expectHarmless(failed, duplicate)
     expect(accepted).toEqual([
-      { action: 'fail', rid: KEY, body: `${logOf(failed).at(-1)?.['report']}\n` },
+      { action: 'fail', rid: KEY, body: `${eventsOf(failed).at(-1)?.['report']}\n` },
       { action: 'log', rid: KEY, body: `${messageOf(duplicate, 'duplicate')}\n` },
     ])
   })
@@ -355,7 +349,7 @@ describe.skipIf(!hasPrograms)('Sentry', () => {
     const ended = await run(['true'])
     expectHarmless(ended)
     expect(accepted.map(({ status }) => status)).toEqual(['in_progress', 'ok'])
-    const runId = logOf(ended).at(-1)?.['runId']
+    const runId = eventsOf(ended).at(-1)?.['runId']
     for (const { id } of accepted) expect(id.replaceAll('-', '')).toBe(`${runId}000000000001`)
   })
 

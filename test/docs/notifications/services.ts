@@ -1,8 +1,7 @@
-import { once } from 'node:events'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import type { Loose } from '../../support/cli.ts'
+import { listen } from '../../support/servers.ts'
 
 /*
  * Servers that answer as the services document it, and keep what they accept. Each refuses a request that the service
@@ -43,15 +42,8 @@ async function startService<T>(path: string, ok: Reply, accept: (request: Reques
     if (!isReply(result)) accepted.push(result)
     outgoing.writeHead(reply.status).end(reply.body)
   })
-  await once(server.listen(0, '127.0.0.1'), 'listening')
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}${path}`,
-    accepted,
-    async stop() {
-      server.closeAllConnections()
-      await new Promise((resolve) => server.close(resolve))
-    },
-  }
+  const { endpoint, stop } = await listen(server)
+  return { url: `${endpoint}${path}`, accepted, stop }
 }
 
 function isReply(result: unknown): result is Reply {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { onTestFinished } from 'vitest'
+import { listen } from '../servers.ts'
 
 const file = new URL('../../fixtures/aws/ecs-task-metadata-v4.json', import.meta.url)
 
@@ -27,12 +27,8 @@ export async function serveMetadata({ container = CONTAINER, task = TASK }: { co
     })
     if (send.length === 2) for (const one of send.splice(0)) one()
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  onTestFinished(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  const { port } = server.address() as AddressInfo
-  const env = { ECS_CONTAINER_METADATA_URI_V4: `http://127.0.0.1:${port}/v4/abc`, NODE_OPTIONS: PATIENT }
+  const { endpoint, stop } = await listen(server)
+  onTestFinished(stop)
+  const env = { ECS_CONTAINER_METADATA_URI_V4: `${endpoint}/v4/abc`, NODE_OPTIONS: PATIENT }
   return { asked, env }
 }

@@ -1,8 +1,7 @@
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import type { Loose } from '../cli.ts'
-import type { Server } from '../servers.ts'
+import { listen, type Server } from '../servers.ts'
 
 /**
  * Puts a server before moto that runs the containers of tasks, which moto only records. `run` gets the family of a task
@@ -47,12 +46,5 @@ export async function startRunningEcs(
     }
     outgoing.writeHead(asked.status, { 'content-type': asked.headers.get('content-type') ?? '' }).end(text)
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  return {
-    endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    async stop() {
-      server.closeAllConnections()
-      await new Promise((resolve) => server.close(resolve))
-    },
-  }
+  return listen(server)
 }
