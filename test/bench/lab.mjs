@@ -78,7 +78,7 @@ export async function serve(env, ...options) {
 
 /** Returns the text of a page. Throws an error if it is not answered with 200. */
 export async function load(url) {
-  const page = await fetch(url)
+  const page = await fetch(url, { headers: { prefer: 'wait' } })
   const body = await page.text()
   if (!page.ok) throw new Error(`${url} is answered with ${page.status}`)
   return body

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { awsError } from '../faults/faults.ts'
 import { putFailed } from '../store/contract.ts'
 import { cronledger, scratch, start } from '../support/cli.ts'
-import { serve, untilChecked } from '../support/pages/serve.ts'
+import { serve, untilChecked, WHOLE } from '../support/pages/serve.ts'
 import { type FaultyProxy, type Passing, startFaultyProxy } from '../support/proxy.ts'
 import { awsEnv, openTestStore, type Server, startDynalite } from '../support/servers.ts'
 import { startOfToday } from '../support/today.ts'
@@ -121,7 +121,7 @@ test('the overview does not read a listed task again: a query for its slots, one
   const served = await serve('dynamodb:ledger', { env: env() })
   const before = proxy.seen.length
   await untilChecked(served)
-  const answer = await fetch(served.url)
+  const answer = await fetch(served.url, WHOLE)
   const html = await answer.text()
   expect(await served.stop()).toBe(130)
   const seen = proxy.seen.slice(before)

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { type Browser, chromium, type Page } from 'playwright-core'
 import { afterAll, beforeAll, expect } from 'vitest'
 import { scratch } from '../cli.ts'
-import { type Served, serve } from './serve.ts'
+import { type Served, serve, WHOLE } from './serve.ts'
 
 const CHROMIUM = '/usr/bin/chromium'
 export const hasChromium = existsSync(CHROMIUM)
@@ -23,9 +23,7 @@ export function openBrowser(): Promise<Browser> {
  * URL of every request in `requests`.
  */
 export async function openPage(browser: Browser, options: Parameters<Browser['newContext']>[0] = {}) {
-  // A page of a busy machine is whole from the first time on, unless it takes half a minute.
-  const whole = { prefer: 'wait' }
-  const context = await browser.newContext({ reducedMotion: 'reduce', extraHTTPHeaders: whole, ...options })
+  const context = await browser.newContext({ reducedMotion: 'reduce', extraHTTPHeaders: WHOLE.headers, ...options })
   context.setDefaultTimeout(PATIENCE_MS)
   const page = await context.newPage()
   const complaints: string[] = []

@@ -31,6 +31,9 @@ export async function serve(
   }
 }
 
+/** A page that is asked for with it is whole, also on a busy machine, unless it takes half a minute. */
+export const WHOLE = { headers: { prefer: 'wait' } }
+
 /**
  * Asks for the findings until those of all tasks are read. Without it, the first pages of a busy server show the findings
  * of the tasks that were read so far.

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { aws, awsEnv, hasAws } from '../../../support/aws/aws.ts'
 import { deployBatch, deployLedger } from '../../../support/aws/stack.ts'
 import { cronledger, type Loose, scratch } from '../../../support/cli.ts'
-import { serve } from '../../../support/pages/serve.ts'
+import { serve, WHOLE } from '../../../support/pages/serve.ts'
 import { type FaultyProxy, startFaultyProxy } from '../../../support/proxy.ts'
 import { type Server, startMoto } from '../../../support/servers.ts'
 
@@ -68,7 +68,7 @@ describe.skipIf(!hasAws)('the policy', () => {
     const before = proxy.seen.length
     recorded.add('serve')
     const served = await serve(TABLE, { env: { ...awsEnv(server.endpoint), ...env() } })
-    const overview = await fetch(served.url).then((page) => page.text())
+    const overview = await fetch(served.url, WHOLE).then((page) => page.text())
     const pages = [...overview.matchAll(/href="(\/(?:task|slot)[^"]*)"/g)].map(([, path = '']) => path)
     expect(pages.map((path) => path.split('?')[0])).toEqual(expect.arrayContaining(['/task', '/slot']))
     for (const path of pages) {

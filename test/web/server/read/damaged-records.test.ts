@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openFileDatabase } from '../../../../src/store/file/database.ts'
 import { cronledger, scratch } from '../../../support/cli.ts'
 import { fillFile } from '../../../support/pages/ledger.ts'
-import { type Served, serve } from '../../../support/pages/serve.ts'
+import { type Served, serve, WHOLE } from '../../../support/pages/serve.ts'
 
 const path = join(scratch(), 'ledger.db')
 const store = `file:${path}`
@@ -31,7 +31,7 @@ beforeAll(async () => {
 afterAll(() => served.stop())
 
 const page = async (address: string) => {
-  const answer = await fetch(new URL(address, served.url))
+  const answer = await fetch(new URL(address, served.url), WHOLE)
   return { status: answer.status, text: await answer.text() }
 }
 
