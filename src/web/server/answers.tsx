@@ -10,7 +10,7 @@ import { type Clock, withDeadline } from '../../process/clock.ts'
 import { type Frame, LedgerHelp, ProblemView, pageText, ZONE_COOKIE } from '../views/frame/document.tsx'
 import type { Assets } from './assets.ts'
 import type { Reading } from './read/reading.ts'
-import { shareAnswers, within } from './shared.ts'
+import { answerWithin, shareAnswers } from './shared.ts'
 
 export interface AppOptions {
   readonly ledger: Ledger
@@ -199,7 +199,7 @@ export function openAnswers({ store, clock, ledgerTimeoutMs, report }: AppOption
   async function wholeOrPart(context: Context, key: string, answer: Promise<PageAnswer | 'refused'>) {
     const waitMs = context.req.header('prefer')?.startsWith('wait') ? PREFERRED_MS : PART_MS
     for (;;) {
-      const page = await within(waitMs, answer, clock)
+      const page = await answerWithin(waitMs, answer, clock)
       if (page !== null) return page
       const part = parts.get(key)
       if (part !== undefined) return render(await part(), zoneOf(context))

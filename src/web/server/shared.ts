@@ -3,7 +3,7 @@ import type { Clock } from '../../process/clock.ts'
 import type { NeedsOfAll, NeedsReading } from './read/needs.ts'
 
 /** Returns null if an answer takes longer than `ms`. */
-export async function within<T>(ms: number, answer: Promise<T>, clock: Clock): Promise<T | null> {
+export async function answerWithin<T>(ms: number, answer: Promise<T>, clock: Clock): Promise<T | null> {
   const over = new AbortController()
   try {
     return await Promise.race([answer, clock.wait(ms, over.signal).then(() => null)])
@@ -88,7 +88,7 @@ export function shareNeeds(clock: Clock, begin: () => NeedsReading) {
     const own = current
     try {
       for (;;) {
-        const whole = await within(waitMs, own.whole, clock)
+        const whole = await answerWithin(waitMs, own.whole, clock)
         if (whole !== null) return whole
         if (last !== null) return last.needs
         const soFar = own.soFar()
