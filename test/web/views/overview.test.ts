@@ -236,6 +236,7 @@ describe('what needs attention', () => {
   // The snapshot of all texts has the other answers.
   test.each<[Needs, string]>([
     [{ ...WELL, tasks: 1, problems: ['task x: no'] }, '1 task could not be checkedtask x: no'],
+    [{ ...WELL, tasks: 0, of: 0 }, 'No tasks'],
     [{ ...WELL, now: LATER - 59_999 }, 'No problems foundIn the last 7 days.'],
   ])('what needs attention says whether all is well: %#', (needs, text) => {
     expect(textOf(top(needs))).toBe(text)

@@ -390,8 +390,9 @@ function wellText({ problems, isWhole, of }: Needs): string {
 }
 
 /** Says what was found in which span. Returns an empty text if no task could be checked. */
-function spanText({ count, problems, isWhole, tasks, when }: Needs): string {
+function spanText({ count, problems, isWhole, tasks, of, when }: Needs): string {
   if (totalOf(count) > 0) return `${countsText(count)} ${when}.`
+  if (of === 0) return ''
   if (problems.length === 0) return `${when[0]?.toUpperCase()}${when.slice(1)}.`
   return isWhole && tasks > problems.length ? `No problems found in the other tasks ${when}.` : ''
 }
