@@ -181,11 +181,11 @@ function findingAt(row: StoredRow | null, more: Parameters<typeof judgedAt>[2] =
 
 const OVERDUE = { doneByMs: 3_600_000, graceMs: 86_400_000 }
 const EXPECT = { record: recordWith([], { expectations: { since: 0, expect: 'rows>=1' } }) }
+const LIVE = { ...pending(rowWith({})), leaseUntil: LATER + 86_400_000 }
 
 /** Returns a sample of each finding, of a task with this name and record. */
 function findings(more: Parameters<typeof judgedAt>[2] = {}): readonly TaskFinding[] {
   const { task } = CONTEXT
-  const live = { ...pending(rowWith({})), leaseUntil: LATER + 86_400_000 }
   const onEcs = more.record?.place ? (row: Row) => rowOn(ON_ECS, row) : (row: Row) => row
   const of = (row: Row | null, own: Parameters<typeof judgedAt>[2] = {}) =>
     findingAt(row && onEcs(row), { ...more, ...own, record: { ...recordWith([]), ...more.record, ...own.record } })
@@ -196,8 +196,8 @@ function findings(more: Parameters<typeof judgedAt>[2] = {}): readonly TaskFindi
     of(rowWith({ ending: FAILED })),
     of(rowWith({})),
     of(lastWaiting(rowWith({}))),
-    of(live, OVERDUE),
-    of({ ...lastWaiting(rowWith({})), leaseUntil: live.leaseUntil }, OVERDUE),
+    of(LIVE, OVERDUE),
+    of({ ...lastWaiting(rowWith({})), leaseUntil: LIVE.leaseUntil }, OVERDUE),
     of(null, OVERDUE),
     unread({ task, slot: SLOT, schemaVersion: 99, newerSchema: true as const }),
     unread({
@@ -211,7 +211,7 @@ function findings(more: Parameters<typeof judgedAt>[2] = {}): readonly TaskFindi
 
 const CHECKED = 'dynamodb:cronledger'
 
-/** Each finding alone, an outage of three tasks, and two findings on a narrow screen. */
+/** Each finding alone, an outage of three tasks, and three findings on a narrow screen. */
 function incidentSamples(): readonly string[] {
   const linesOf = (found: readonly TaskFinding[], columns: number | null = null) => {
     const { add, incidents } = collectIncidents()
@@ -219,12 +219,13 @@ function incidentSamples(): readonly string[] {
     return incidentLines(incidents(), { columns, color: false }, LATER)
   }
   const unusual = findingAt(rowWith({ ending: SUCCEEDED }), { ...EXPECT, task: 'import' })
+  const limit = recordWith([], { expectations: { since: 0, expect: 'duration<=2h' } })
   const isFull = rowWith({ ending: { ...FAILED, report: 'disk full' } })
   const outage = [...['etl', 'pay'].map((task) => findingAt(null, { task })), findingAt(isFull, { task: 'sync' })]
   return [
     ...findings().flatMap((found) => linesOf([found])),
     ...linesOf([...outage, ...findings().slice(-1)]),
-    ...linesOf([unusual, findingAt(isFull)], 60),
+    ...linesOf([unusual, findingAt(isFull), findingAt(LIVE, { record: limit, task: 'slow' })], 60),
   ]
 }
 

@@ -88,12 +88,14 @@ function messageOf({ slot, schedule, kind }: TaskFinding, { happened }: Verdict)
 
 /** Returns why a slot failed, or what is unusual or late about it. Null: it is something else. */
 export function whyFound(found: TaskFinding): string | null {
-  const { kind, own, slot, schedule, remarks } = found
-  const attempt = kind === 'failed' && own !== null ? decidingAttempt(own) : undefined
-  if (attempt?.phase === 'ended') return causeText(attempt)
+  const { kind, own, slot, schedule, remarks, of } = found
+  const attempt = own === null ? undefined : decidingAttempt(own)
+  if (kind === 'failed' && attempt?.phase === 'ended') return causeText(attempt)
   const remark = isKeyOf(kind, remarks) ? remarks[kind] : undefined
   const said = remark && sentenceText(remark.words(targetOfSlot(found, '')).happened, slot, schedule.zone)
-  return said?.replace(/^(, but |, which is |\. )/, '') ?? null
+  const runs =
+    kind === 'unusual' && attempt?.phase === 'running' ? `running for ${elapsed(of.now - attempt.startedAt)}, ` : ''
+  return said?.replace(/^(, but |, which is |\. )/, runs) ?? null
 }
 
 /** Returns what a finding in JSON says of the incident that it belongs to. */
