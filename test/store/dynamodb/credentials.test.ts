@@ -8,8 +8,11 @@ import {
   startAnswering,
   startDynalite,
 } from '../../support/servers.ts'
+import { startOfToday } from '../../support/today.ts'
 
 // A credentials endpoint as ECS and EKS have it. The SDK asks it again each second, four times, before it gives up.
+
+const SLOT = startOfToday() - 21 * 3_600_000
 
 describe.concurrent('a credentials endpoint that fails for a while', () => {
   let server: Server
@@ -40,12 +43,12 @@ describe.concurrent('a credentials endpoint that fails for a while', () => {
     return { AWS_ENDPOINT_URL_DYNAMODB, AWS_REGION, AWS_CONTAINER_CREDENTIALS_FULL_URI: endpoint.endpoint }
   }
   const runArgs = (task: string, options: readonly string[], ...command: string[]) => {
-    const slot = ['--schedule', '0 3 * * *', '--event-time', '2026-01-02T03:00:05Z']
+    const slot = ['--schedule', '0 3 * * *', '--event-time', new Date(SLOT).toISOString()]
     return ['run', '--store', 'dynamodb:ledger', '--task', task, ...slot, ...options, '--', ...command]
   }
   const stateOf = async (task: string) => {
     const store = openTestStore(server.endpoint)
-    const key = { task, slot: Date.parse('2026-01-02T03:00:00Z') }
+    const key = { task, slot: SLOT }
     const row = await store.get(key, { signal: AbortSignal.timeout(60_000) })
     store.close()
     return row === null || !('state' in row) ? null : row.state
