@@ -93,10 +93,14 @@ export function expectedTimes(record: Pick<TaskRecord, 'expectations'> | null): 
   return { graceMs, lateAfterMs, doneByMs, skewMs, ...(stated.sinceLastSuccess && { sinceLastSuccess: true }) }
 }
 
-/** Returns the end of the slots whose runs may have ranges: a run of that slot stated that it has none. Infinity: the runs have them. */
+/**
+ * Returns the end of the slots whose runs may have ranges. Infinity: the runs have them. Otherwise a run stated that it has none:
+ * it may have come late, so runs of later slots may have had ranges until then.
+ */
 export function rangesUntil({ expectations, changes = [] }: Pick<TaskRecord, 'expectations' | 'changes'>): Instant {
   if (expectations?.sinceLastSuccess) return Number.POSITIVE_INFINITY
-  return endOfRanges(changes)?.from ?? NO_RANGES
+  const { from = NO_RANGES, at = from } = endOfRanges(changes) ?? {}
+  return Math.max(from, at)
 }
 
 /** Returns the newest change after which the runs of the task had no ranges. */

@@ -2,9 +2,12 @@ import { expect, test } from 'vitest'
 import { isUnreadable } from '../../../src/core/row/status.ts'
 import { withPause, withRetirement } from '../../../src/core/task/task-changes.ts'
 import type { Suspension, TaskRecord } from '../../../src/core/task/task-record.ts'
+import { systemClock } from '../../../src/process/clock.ts'
 import type { TriggerOptions } from '../../../src/run/run-trigger.ts'
+import { inProcess } from '../../support/in-process.ts'
 import { PAUSE } from '../../support/rows.ts'
 import type { Call, Fate } from '../../support/simulated/faulty-store.ts'
+import { memoryStore } from '../../support/simulated/memory-store.ts'
 import { slotOf, type TriggerHost, triggers } from '../../support/simulated/triggers.ts'
 import { failsAfter, fates, isRenewal, recordVerbs, TASK, works } from '../../support/simulated/world.ts'
 
@@ -89,11 +92,18 @@ test('nothing is caught up with --catch-up-mode once, which is now --since-last-
 })
 
 test('nothing is caught up that a run with a range has done, also if the runs have none any more', async () => {
-  const { play } = ledgerOf()
+  // In virtual time, the rows of ranges cannot be read, because that yields to the event loop.
+  const { run } = inProcess(memoryStore(), { ...systemClock, now: () => slotOf(0) + 5_000 })
+  const play = async (day: number, options: Partial<TriggerOptions> = {}) => {
+    const days: number[] = []
+    const eventTime = new Date(slotOf(day))
+    await run({ task: TASK, schedule: '0 3 * * *', eventTime, ...options }, ({ slot }) => days.push(dayOf(+slot)))
+    return days
+  }
   await play(-5, { sinceLastSuccess: true })
   await play(-3, { sinceLastSuccess: true })
   await play(-2)
-  expect((await play(0, CATCH_UP)).days).toEqual([-1, 0])
+  expect(await play(0, CATCH_UP)).toEqual([-1, 0])
 })
 
 test('a run catches up only slots of the span, past the grace, and before its own slot', async () => {

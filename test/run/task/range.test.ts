@@ -330,6 +330,19 @@ describe('runs with a range', () => {
     expect(await run(notInRange)).toMatchObject({ code: 0, started: 1 })
   })
 
+  test('a slot stays done by a later run, also if a late run of a slot between them states no range', async () => {
+    const now = Date.parse('2026-11-28T02:00:00Z')
+    const { run } = inProcess(memoryStore(), { ...systemClock, now: () => now })
+    const daily = { task: TASK, schedule: '0 3 * * *' }
+    const at = (day: number) => new Date(`2026-11-${day}T03:00:00Z`)
+    await run({ ...daily, eventTime: at(24), sinceLastSuccess: true })
+    await run({ ...daily, force: { slot: at(27), reason: 'missed' } })
+    expect(await run({ ...daily, eventTime: at(26) })).toMatchObject({ code: 0, started: 0 })
+    const report = { task: 'report', schedule: '0 4 * * *', after: [TASK], afterTimeoutMs: 0 }
+    const ran = await run({ ...report, eventTime: new Date('2026-11-25T04:00:00Z') })
+    expect(ran).toMatchObject({ code: 0, started: 1 })
+  })
+
   test('a run with a range gives the batch a variable, which is not set if there is no success', async () => {
     const { run, seen, slotOfDay } = rangeWorld()
     await run(2)
