@@ -94,6 +94,8 @@ export interface CheckOptions extends HealthOptions {
   readonly emitSlot?: ((one: JudgedSlot, isFound: boolean) => void) | undefined
   /** Only the findings that arose in this last span, in milliseconds. Default: all. */
   readonly newMs?: number | undefined
+  /** The time at which the slots are judged. Default: now. */
+  readonly now?: Date | undefined
 }
 
 export interface FindSlotOptions extends OfOneTask {

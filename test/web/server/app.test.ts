@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { CheckOptions, SlotsOptions } from '../../../src/api.ts'
+import { DAY_MS } from '../../../src/core/duration.ts'
 import { encodeTaskRecord } from '../../../src/core/task/task-record.ts'
 import { createLedger } from '../../../src/ledger.ts'
 import { openFileDatabase } from '../../../src/store/file/database.ts'
@@ -70,6 +71,11 @@ test('a page of a task has one clock for all of its readings', async () => {
   expect((await ask('/task?task=a')).status).toBe(200)
   expect(ends).toHaveLength(2)
   expect(new Set(ends).size).toBe(1)
+})
+
+test('the findings of a page are judged at the time of the page, whatever the time is when they are read', async () => {
+  const { ask } = open({ clock: { ...slowClock().clock, now: () => NOW + 2.5 * DAY_MS } })
+  expect((await ask('/needs')).html).toMatch(/[4-6] missed/)
 })
 
 test.each(['/', '/needs'])('%s shows what was read so far, and later the rest', async (address) => {

@@ -105,8 +105,9 @@ async function* findingsOf(
 }
 
 function findingsIn(task: KnownTask | string, since: Instant, reading: Reading) {
-  const range = { task, since: new Date(since), until: new Date(reading.now) }
-  return reading.ledger.check({ ...range, ...askOptions(reading) })
+  // Judged at the time of the page, however long the other tasks take: equal sentences then share a row.
+  const now = new Date(reading.now)
+  return reading.ledger.check({ task, since: new Date(since), until: now, now, ...askOptions(reading) })
 }
 
 function lastDaysText(since: Instant, { now }: Reading): string {
