@@ -166,7 +166,9 @@ async function printFindings(
   { argv, env, stops, sink }: CommandContext,
 ): Promise<boolean> {
   const notify = openNotify(values, { argv, env }, [...FINDING_KINDS, 'recovered'])
-  const teller = notify && openTeller(notify, values, now, countDue)
+  // The span was stated before this process started, which may take a while: a repair since then must not be lost.
+  const newMs = values.newMs && values.newMs + process.uptime() * 1_000
+  const teller = notify && openTeller(notify, { ...values, newMs }, now, countDue)
   // A stop ends this process at once. We must kill the notifications, otherwise they would go on without it.
   stops.aborted.addEventListener('abort', () => notify?.kill())
   const count: Record<TaskFinding['kind'], number> = { ...NO_FINDINGS }

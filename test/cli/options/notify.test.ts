@@ -391,6 +391,13 @@ describe('an outage of three teams', () => {
   const ID = `broken data/load ${from}`
   const INCIDENT = { id: ID, cause: 'broken', began: from }
 
+  /** As if the start of `check` took an hour. */
+  const SLOW_CHECK = `--import data:text/javascript,${encodeURIComponent(`if (process.argv[2] === 'check') {
+    const [now, uptime] = [Date.now, process.uptime]
+    Object.assign(Date, { now: () => now() + 3600e3 })
+    Object.assign(process, { uptime: () => uptime() + 3600 })
+  }`)}`
+
   /** Each team has a task with two missed slots of the day before. */
   async function outage() {
     const { store, keep, events, told } = ledger()
@@ -417,7 +424,7 @@ describe('an outage of three teams', () => {
         const range = ['--from', from, '--to', dayBefore('05:00:00Z'), '--reason', 'the network is back']
         const { stdout } = await real(['rerun', '--all', '--store', store, ...range, ...options, ...batch])
         const PATH = `${folder}:${process.env['PATH']}`
-        return pasted(stdout, { ...env, PATH })
+        return pasted(stdout, { ...env, PATH, NODE_OPTIONS: SLOW_CHECK })
       },
       correct: () => writeFileSync(`${told}.fixed`, ''),
     }

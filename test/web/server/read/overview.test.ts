@@ -14,8 +14,9 @@ import { Overview } from '../../../../src/web/views/overview/overview.tsx'
 import { cronledger, scratch } from '../../../support/cli.ts'
 import { fillFile, type PlannedTask } from '../../../support/pages/ledger.ts'
 
-const NOW = Date.now()
 const HOUR_MS = 3_600_000
+/** Not in the last minutes of an hour, because then all tasks are due next at the same time. */
+const NOW = Date.now() - Math.max(0, (Date.now() % HOUR_MS) - 57 * 60_000)
 const folder = scratch()
 const ledgers: ReturnType<typeof createLedger>[] = []
 afterAll(() => Promise.all(ledgers.map((ledger) => ledger.close())))
