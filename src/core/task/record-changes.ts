@@ -1,3 +1,4 @@
+import { formatDuration } from '../duration.ts'
 import { keysOf } from '../objects.ts'
 import type { StoredDocument } from '../row/stored-fields.ts'
 import { SCHEDULE } from '../row/stored-row.ts'
@@ -54,11 +55,15 @@ function membersAt({ schedules, expectations }: TaskRecord, at: Instant): Stored
   return { ...(spec && SCHEDULE.encode(spec)), ...stated }
 }
 
-/** Returns the change in words: `schedule 0 3 * * * to 0 5 * * *, owner nothing to Payments`. */
+/** Returns the change in words: `schedule 0 3 * * * to 0 5 * * *, owner nothing to Payments, late after 10m to 1h`. */
 export function changeText({ before, after }: RecordChange): string {
-  const text = (value: StoredDocument[string] | undefined) =>
-    value === undefined ? 'nothing' : Array.isArray(value) ? value.join(', ') : String(value)
+  const text = (name: string, value: StoredDocument[string] | undefined) => {
+    if (value === undefined) return 'nothing'
+    if (name.endsWith('Ms')) return formatDuration(Number(value))
+    return Array.isArray(value) ? value.join(', ') : String(value)
+  }
+  const words = (name: string) => name.replace(/Ms$/, '').replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
   return keysOf({ ...before, ...after })
-    .map((name) => `${name} ${text(before[name])} to ${text(after[name])}`)
+    .map((name) => `${words(name)} ${text(name, before[name])} to ${text(name, after[name])}`)
     .join(', ')
 }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { KnownPlace } from '../../../src/core/place.ts'
+import { changeText } from '../../../src/core/task/record-changes.ts'
 import {
   otherScheduleAt,
   type StatedByRun,
@@ -43,6 +44,12 @@ test('a new schedule is in force from its slot on', () => {
   expect(withSchedule(KNOWN, { ...DAILY, zone: 'UTC' }, at('2026-11-03T03:00:00Z'))).toHaveLength(2)
   const moved = { ...RATE, anchor: at('2026-01-01T06:00:00Z') }
   expect(withSchedule(changed ?? [], moved, at('2026-11-04T06:00:00Z'))).toHaveLength(3)
+})
+
+test('a change is told in words, with its durations', () => {
+  const before = { lateAfterMs: 600_000, goesOnFrom: 'last-success' }
+  const text = changeText({ ...ENDED, from: FIRST, before, after: { lateAfterMs: 3_600_000, owner: 'Payments' } })
+  expect(text).toBe('late after 10m to 1h, goes on from last-success to nothing, owner nothing to Payments')
 })
 
 test('a run of an older slot, under another schedule, changes nothing', () => {
