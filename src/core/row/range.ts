@@ -91,6 +91,22 @@ function ownDecision(own: StoredRow | null, { now, skewMs }: RangeSettings): Own
   return own.state === 'FAILED' && decision?.state === 'FAILED' ? { kind: 'open', decidedAt: decision.at } : undecided
 }
 
+/**
+ * Leaves out a failed or stale run whose own slot is in the range of a later run: that slot is no finding, so a slot that only the
+ * earlier run has in its range must be one.
+ */
+function withoutCovered(ranges: readonly WorkRange[], settings: RangeSettings): readonly WorkRange[] {
+  const kept: WorkRange[] = []
+  for (const one of [...ranges].sort((a, b) => b.by.slot - a.by.slot)) {
+    const { kind, by } = one
+    const own = ownDecision(by, settings)
+    const isIn = ({ by: { slot }, after, ...later }: WorkRange) =>
+      slot > by.slot && after < by.slot && (later.kind !== 'done' || later.at > own.decidedAt)
+    if (kind === 'done' || kind === 'running' || own.kind === 'decides' || !kept.some(isIn)) kept.push(one)
+  }
+  return kept
+}
+
 export interface Ranges {
   add(row: StoredRow): void
   /**
@@ -116,16 +132,15 @@ export function collectRanges(settings: RangeSettings): Ranges {
       else if (row.slot < rangesUntil) unread = [...unread, row.slot]
     },
     covering(slot, own, isWhole = true) {
-      ranges = ranges.filter(({ after }) => after < slot)
+      ranges = withoutCovered(ranges, settings).filter(({ after }) => after < slot)
       unread = unread.filter((one) => one - LONGEST_RANGE_MS <= slot)
       const decision = ownDecision(own, settings)
       if (decision.kind === 'decides') return null
-      const later = ranges.filter(({ by }) => by.slot > slot).sort((one, other) => one.by.slot - other.by.slot)
-      const done = later.find(({ kind, at }) => kind === 'done' && at > decision.decidedAt)
+      const later = ranges.filter(({ by }) => by.slot > slot)
+      const done = later.findLast(({ kind, at }) => kind === 'done' && at > decision.decidedAt)
       if (done !== undefined) return { kind: 'done', by: done.by }
       if (decision.kind === 'skipped') return null
-      // If several failed, the last one has the slots of the others in its range, too.
-      const open = later.find(({ kind }) => kind === 'running') ?? later.findLast(({ kind }) => kind !== 'done')
+      const open = later.findLast(({ kind }) => kind === 'running') ?? later.find(({ kind }) => kind !== 'done')
       if (open !== undefined) return { kind: open.kind, by: open.by }
       const isUnknown = slot < rangesUntil && (!isWhole || unread.some((one) => one > slot))
       return isUnknown ? { kind: 'unknown', by: null } : null

@@ -34,6 +34,8 @@ const ENDED = done.attempts[0]?.phase === 'ended' ? (done.attempts[0].endedAt ??
 const failed = ranged(rowWith(attempt(FAILED)), SINCE)
 const live = ranged(rowWith({}), SINCE)
 const retrying = ranged(lastWaiting(rowWith(attempt(FAILED), {})), SINCE)
+/** The next slot, whose run has `T` in its range, but not `S`. */
+const next = (ending: typeof SUCCEEDED) => at(T + 10_000, ranged(rowWith(attempt(ending)), S))
 const LATER = NOW + LEASE_MS + 30_001
 const searchedTo = (searched: Instant): Row => {
   const row = closed(rowWith(attempt(SUCCEEDED)))
@@ -100,6 +102,30 @@ const CASES: readonly Case[] = [
   ['a run of the future says nothing', null, [at(NOW + 31_000, done)], null],
   ['of a running and a failed run, the running one counts', null, [failed, at(T + 10_000, live)], 'running'],
   ['of a completed and a failed run, the completed one counts', null, [failed, done], 'done'],
+  [
+    'a slot that only a failed run has in its range has its own status if a later run did the rest',
+    null,
+    [failed, next(SUCCEEDED)],
+    null,
+  ],
+  [
+    'a slot that only a failed run has in its range has its own status if a later run failed with the rest',
+    null,
+    [failed, next(FAILED)],
+    null,
+  ],
+  [
+    'a failed run that an operator called failed after the later success keeps its range',
+    null,
+    [at(T, ranged(decidedFailed(NOW + 2_000), SINCE)), next(SUCCEEDED)],
+    'failed',
+  ],
+  [
+    'a failed run that only a failed run has in its range keeps it if that is done',
+    null,
+    [failed, next(FAILED), at(T + 20_000, ranged(rowWith(attempt(SUCCEEDED)), T))],
+    'failed',
+  ],
   ['a row that cannot be read may have done it', null, [unreadable], 'unknown'],
   ['a success is known whatever else cannot be read', null, [unreadable, done], 'done'],
   ['a completed slot is completed whatever else cannot be read', ownSuccess, [unreadable], null],
