@@ -397,6 +397,22 @@ it('the damage of a ledger file is named', async () => {
   await expect(get(path)).rejects.toMatchObject({ kind: 'shape', message: expect.stringContaining('damaged') })
 })
 
+it('a record whose version is not a number is not written, and no conflict is tried again', async () => {
+  const path = newPath()
+  await put(path)
+  const store = openFileStore(path)
+  const key = { task: 'nightly', kind: '#task' } as const
+  await store.writeEntry(key, { version: 1, document: {} }, 'absent', call())
+  const edited = new Libsql(path)
+  edited.exec(`UPDATE entries SET version = 'a'`)
+  edited.close()
+  const { version = 0 } = (await store.readEntry(key, call())) ?? {}
+  await expect(store.writeEntry(key, { version: version + 1, document: {} }, version, call())).rejects.toMatchObject({
+    kind: 'shape',
+    message: 'the record of task nightly is damaged: its version is not a number. Correct it in the ledger.',
+  })
+})
+
 it('a commit is on the disk when it is answered, and never in a WAL', () => {
   const database = openFileDatabase(join(folder, 'pragmas.db'))
   const pragma = (name: string) => database.transact('create', ({ all }) => all(`PRAGMA ${name}`))
