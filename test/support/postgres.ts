@@ -83,12 +83,14 @@ export async function startPostgres(settings: readonly string[] = [], from?: Pos
     },
     async stop(signal = 'SIGINT') {
       if (child === null || child.exitCode !== null || child.signalCode !== null) return
-      const exited = once(child, 'exit')
+      // Its processes have its stderr, and a new server cannot start before all of them have ended.
+      const ended = once(child, 'close')
+      child.stderr?.resume()
       const others = signal === 'SIGKILL' ? childrenOf(child.pid) : []
       child.kill(signal)
       // Those that have ended already are none of our concern.
       spawnSync('kill', ['-9', ...others.map(String)])
-      await exited
+      await ended
     },
     async remove() {
       await server.stop('SIGQUIT')
