@@ -98,11 +98,10 @@ function ownDecision(own: StoredRow | null, { now, skewMs }: RangeSettings): Own
 function withoutCovered(ranges: readonly WorkRange[], settings: RangeSettings): readonly WorkRange[] {
   const kept: WorkRange[] = []
   for (const one of [...ranges].sort((a, b) => b.by.slot - a.by.slot)) {
-    const { kind, by } = one
-    const own = ownDecision(by, settings)
-    const isIn = ({ by: { slot }, after, ...later }: WorkRange) =>
-      slot > by.slot && after < by.slot && (later.kind !== 'done' || later.at > own.decidedAt)
-    if (kind === 'done' || kind === 'running' || own.kind === 'decides' || !kept.some(isIn)) kept.push(one)
+    const { slot } = one.by
+    const own = ownDecision(one.by, settings)
+    const isIn = ({ kind, after, at }: WorkRange) => after < slot && (kind !== 'done' || at > own.decidedAt)
+    if (own.kind === 'decides' || !kept.some(isIn)) kept.push(one)
   }
   return kept
 }

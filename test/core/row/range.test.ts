@@ -42,6 +42,8 @@ const searchedTo = (searched: Instant): Row => {
   return { ...row, attempts: row.attempts.map((one) => ({ ...one, searched })) }
 }
 const failedAgain = ranged(rowWith(attempt(SUCCEEDED), { trigger: FORCED, ...attempt(FAILED) }), SINCE, T - HOUR_MS)
+/** Only its repetition has `S` in its range. */
+const failedRepetition = ranged(rowWith(attempt(SUCCEEDED), { trigger: FORCED, ...attempt(FAILED) }), S, SINCE)
 const repeated = ranged(rowWith(attempt(FAILED), { trigger: FORCED, ...attempt(FAILED) }), SINCE, S)
 const ownSuccess = at(S, rowWith(attempt(SUCCEEDED)))
 const ownRepeated = at(S, rowWith(attempt(SUCCEEDED), { trigger: FORCED, ...attempt(FAILED) }))
@@ -121,6 +123,18 @@ const CASES: readonly Case[] = [
     'failed',
   ],
   [
+    'a failed run that an operator called failed in the second of the later success keeps its range',
+    null,
+    [at(T, ranged(decidedFailed(ENDED), SINCE)), next(SUCCEEDED)],
+    'failed',
+  ],
+  [
+    'a completed run whose repetition failed keeps the range of that',
+    null,
+    [failedRepetition, next(SUCCEEDED)],
+    'failed',
+  ],
+  [
     'a failed run that only a failed run has in its range keeps it if that is done',
     null,
     [failed, next(FAILED), at(T + 20_000, ranged(rowWith(attempt(SUCCEEDED)), T))],
@@ -138,7 +152,7 @@ for (const [what, own, later, said, now = NOW] of CASES) {
 }
 
 test('a walker from the newest to the oldest slot names the run that did a slot first, and of several that failed the last one', () => {
-  const rows = [at(T + 10_000, failed), failed]
+  const rows = [at(T + 10_000, failed), failedRepetition]
   expect(coveringOf(null, rows)?.by).toBe(rows[0])
   const successes = [at(T + 10_000, done), done]
   expect(coveringOf(null, successes)?.by).toBe(done)
@@ -154,5 +168,7 @@ test('a walker from the newest to the oldest slot asks each slot at its turn, an
 test('a walker from the newest to the oldest slot knows that it does not know, if it has not read all later rows of a task with ranges', () => {
   expect(coveringOf(null, [], settings, false)?.kind).toBe('unknown')
   expect(coveringOf(null, [done], settings, false)?.kind).toBe('done')
-  expect(coveringOf(null, [unreadable], { ...settings, rangesUntil: NO_RANGES }, false)).toBeNull()
+  for (const rangesUntil of [NO_RANGES, T])
+    expect(coveringOf(null, [unreadable], { ...settings, rangesUntil })).toBeNull()
+  expect(coveringOf(null, [], { ...settings, rangesUntil: NO_RANGES }, false)).toBeNull()
 })

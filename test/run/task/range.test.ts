@@ -4,13 +4,16 @@ import { endedAttempts } from '../../../src/core/row/attempts.ts'
 import { LONGEST_RANGE_MS } from '../../../src/core/row/range.ts'
 import { encodeRow } from '../../../src/core/row/stored-row.ts'
 import { claimRow, finishRow } from '../../../src/core/row/transition.ts'
+import { withRangeOf } from '../../../src/core/task/record-changes.ts'
+import { withPause } from '../../../src/core/task/task-changes.ts'
+import type { TaskRecord } from '../../../src/core/task/task-record.ts'
 import type { Instant, Row } from '../../../src/core/types.ts'
 import type { Attempt } from '../../../src/function-work.ts'
 import { systemClock } from '../../../src/process/clock.ts'
 import { attemptVariables } from '../../../src/run/command.ts'
 import type { LiveAttempt } from '../../../src/run/execute.ts'
 import { inProcess } from '../../support/in-process.ts'
-import { FAILED, LEASE_MS, rowWith } from '../../support/rows.ts'
+import { FAILED, LEASE_MS, PAUSE, rowWith } from '../../support/rows.ts'
 import { memoryStore } from '../../support/simulated/memory-store.ts'
 import { failsAfter, type HostOptions, TASK, works, world } from '../../support/simulated/world.ts'
 
@@ -328,6 +331,33 @@ describe('runs with a range', () => {
     const notInRange = { ...daily, eventTime: new Date('2026-11-28T03:00:00Z') }
     expect(await run(inRange)).toMatchObject({ code: 0, started: 0, events: [{ event: 'duplicate' }] })
     expect(await run(notInRange)).toMatchObject({ code: 0, started: 1 })
+  })
+
+  test.each([
+    [
+      'a pause of later slots comes',
+      'completed',
+      (one: TaskRecord, slot: Instant) => withPause(one, { ...PAUSE, from: slot + 24 * HOUR_MS }),
+    ],
+    ['a pause of its slot comes', 'paused', (one: TaskRecord, from: Instant) => withPause(one, { ...PAUSE, from })],
+    [
+      'another run states the same',
+      'completed',
+      (one: TaskRecord, slot: Instant) => withRangeOf(one, slot, { ...PAUSE, at: slot }),
+    ],
+  ])('the range of a late trigger is stated once, also if %s before the write: %s', async (_, status, change) => {
+    const { run, record, ledger, changeRecord, slotOfDay } = rangeWorld()
+    for (const day of [1, 4]) await run(day, works(1), { settings: {} })
+    const { writeEntry } = ledger
+    ledger.writeEntry = async (key, ...entry) => {
+      if (key.kind === '#task') {
+        ledger.writeEntry = writeEntry
+        await changeRecord((one) => change(one, slotOfDay(3)))
+      }
+      return writeEntry(key, ...entry)
+    }
+    expect((await run(3)).result).toMatchObject({ status })
+    expect((await record()).changes).toMatchObject([{ from: slotOfDay(3) + 1_000 }])
   })
 
   test('a slot stays done by a later run, also if a late run of a slot between them states no range', async () => {
