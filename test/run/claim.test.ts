@@ -280,6 +280,15 @@ describe('signal between claim and start', () => {
     expect(run.events).toMatchObject([{ event: 'withdrawn', certain: false }])
   })
 
+  test('a signal while the claim waits for the lock of the ledger: nothing was sent, so nothing is withdrawn', async () => {
+    const { time, trigger, find } = world()
+    const run = trigger('a', works(1), { fateOf: () => ({ kind: 'busy' }) })
+    void time.clock().wait(1_000).then(run.stop)
+    expect(await time.run(run.result)).toMatchObject({ status: 'failed', attempt: null })
+    expect(run.events).toEqual([{ event: 'stopped' }])
+    expect(await find()).toBe(null)
+  })
+
   test('a signal before the claim: nothing is written', async () => {
     const { time, trigger, find } = world()
     const run = trigger('a', works(1), { stopped: true })
