@@ -1,12 +1,14 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { runKey } from '../../../src/run/slot-variables.ts'
 import { AWS_PATH, aws, awsEnv, hasAws } from '../../support/aws/aws.ts'
 import { commandsFrom, type Ended, type Loose, NIGHTLY, scratch } from '../../support/cli.ts'
 import { eventsOf } from '../../support/processes/crowd.ts'
 import { isInstalled } from '../../support/processes/programs.ts'
-import { startMoto } from '../../support/servers.ts'
+import { listen, startMoto } from '../../support/servers.ts'
 import { blocksIn } from '../markdown.ts'
 import {
   type Service,
@@ -120,6 +122,27 @@ async function openedAndClosed(script: string, env: Env, between = async (): Pro
 }
 
 const shown = (text: string) => text.replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&amp;', '&')
+
+test
+  .skipIf(!hasPrograms)
+  .each(['slack', 'healthchecks', 'sentry', 'pagerduty', 'opsgenie', 'teams'].map((name) => [`notify-${name}.sh`]))(
+  '%s sends its message again if the service is out of order for a moment',
+  async (script) => {
+    const got: (readonly [string | undefined, string])[] = []
+    const server = createServer(async (incoming, outgoing) => {
+      const body = await text(incoming)
+      got.push([incoming.url, body])
+      outgoing.writeHead(got.length === 1 ? 503 : 200).end()
+    })
+    const { endpoint, stop } = await listen(server)
+    onTestFinished(stop)
+    const addresses = ['WEBHOOK_URL', 'HEALTHCHECK_URL', 'SENTRY_CRONS', 'PAGERDUTY_URL', 'OPSGENIE_URL']
+    const env = Object.fromEntries(addresses.map((name) => [name, endpoint]))
+    const { run } = withScript(script, { ...env, ROUTING_KEY: 'R', OPSGENIE_KEY: 'K' })
+    expectHarmless(await run(['false']))
+    expect(got).toEqual([got[0], got[0]])
+  },
+)
 
 describe.skipIf(!hasPrograms)('Slack', () => {
   test('the message has the title, what happened and the next step', async () => {
