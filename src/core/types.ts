@@ -74,11 +74,14 @@ export const OUTCOMES = [
 ] as const
 export type Outcome = (typeof OUTCOMES)[number]
 
-/** A process of an earlier attempt that outlived its supervisor and still runs on this host. */
-export interface Survivor {
+export interface BackgroundProcess {
   readonly pid: number
   /** Without its arguments, otherwise secrets in them could end up in a log. */
   readonly command: string
+}
+
+/** A process of an earlier attempt that outlived its supervisor and still runs on this host. */
+export interface Survivor extends BackgroundProcess {
   /** This process may not signal it. Left out: it may. */
   readonly isForeign?: true
 }
@@ -89,6 +92,8 @@ export interface Ending {
   readonly signal?: string
   /** A process of the batch that could not be ended, and lived on. Nothing may start while it lives. */
   readonly process?: ProcessMark
+  /** A process that a successful batch left running, on purpose or not. Left out: it left none. */
+  readonly background?: BackgroundProcess
   /** The report of the batch. Left out: it reported nothing, or its report is not among the newest that are kept. */
   readonly report?: string
   /**

@@ -1,5 +1,5 @@
 import { readFileSync, readlinkSync } from 'node:fs'
-import type { Outcome, ProcessMark, Survivor } from '../core/types.ts'
+import type { BackgroundProcess, Outcome, ProcessMark, Survivor } from '../core/types.ts'
 import type { Clock } from './clock.ts'
 import { type ProcessStat, processIds, readEnvironment, readStat } from './proc.ts'
 import { POLL_MS, probe, VANISH_MS } from './process-group.ts'
@@ -7,6 +7,9 @@ import { isPartOf, type SearchedRun } from './surrounding-runs.ts'
 
 /** The time in which killed processes must be gone, unless a stop comes. SIGKILL takes seconds where the CPU is short. */
 const KILL_MS = 10_000
+
+/** A `tee` of the output, for example, ends a moment after the batch. */
+const SETTLE_MS = 500
 
 /** Returns null if the process has ended, and on systems without /proc. */
 export function markProcess(pid: number): ProcessMark | null {
@@ -61,20 +64,14 @@ export async function endLeftovers(
   killAfterMs: number,
   { clock, halt, kill }: LeftoverIo,
 ): Promise<Survivor | null> {
-  const isPart = (environment: string | null, pid: number) =>
-    environment === null ? readStat(pid)?.sessionId === batchPid : isPartOf(environment, run)
-  const untilGone = async (processes: readonly ProcessStat[], limitMs: () => number) => {
-    const startedMs = clock.monotonicMs()
-    while (processes.some((stat) => lives(stat, readStat(stat.pid))) && clock.monotonicMs() < startedMs + limitMs())
-      await clock.wait(POLL_MS)
-  }
+  const isPart = partOf(run, batchPid)
   const found = processesThat(isPart)
   if (found.length === 0) return null
   for (const { pid } of found) {
     kill(pid, 'SIGTERM')
     kill(pid, 'SIGCONT')
   }
-  await untilGone(found, () => (halt.aborted ? 0 : killAfterMs))
+  await untilGone(found, () => (halt.aborted ? 0 : killAfterMs), clock)
   const startedMs = clock.monotonicMs()
   const limitMs = () => (halt.aborted ? VANISH_MS : KILL_MS)
   for (;;) {
@@ -82,8 +79,32 @@ export async function endLeftovers(
     const left = processesThat(isPart)
     if (left.length === 0 || clock.monotonicMs() >= startedMs + limitMs()) return survivorOf(left)
     for (const { pid } of left) kill(pid, 'SIGKILL')
-    await untilGone(left, limitMs)
+    await untilGone(left, limitMs, clock)
   }
+}
+
+/** Returns the first process of the attempt that does not end with its batch. */
+export async function findBackground(
+  run: SearchedRun,
+  batchPid: number | null,
+  { clock, halt }: Omit<LeftoverIo, 'kill'>,
+): Promise<BackgroundProcess | null> {
+  const isPart = partOf(run, batchPid)
+  const found = processesThat(isPart)
+  if (found.length === 0) return null
+  await untilGone(found, () => (halt.aborted ? 0 : SETTLE_MS), clock)
+  return survivorOf(processesThat(isPart))
+}
+
+function partOf(run: SearchedRun, batchPid: number | null) {
+  return (environment: string | null, pid: number): boolean =>
+    environment === null ? readStat(pid)?.sessionId === batchPid : isPartOf(environment, run)
+}
+
+async function untilGone(processes: readonly ProcessStat[], limitMs: () => number, clock: Clock): Promise<void> {
+  const startedMs = clock.monotonicMs()
+  while (processes.some((stat) => lives(stat, readStat(stat.pid))) && clock.monotonicMs() < startedMs + limitMs())
+    await clock.wait(POLL_MS)
 }
 
 /** Returns the living processes for which `isPart` returns true, except this one. The environment is null if it is hidden. */
@@ -95,7 +116,7 @@ function processesThat(isPart: (environment: string | null, pid: number) => bool
   })
 }
 
-function survivorOf([stat]: readonly ProcessStat[]): Survivor | null {
+function survivorOf([stat]: readonly ProcessStat[]): BackgroundProcess | null {
   return stat === undefined ? null : { pid: stat.pid, command: stat.command }
 }
 

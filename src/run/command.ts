@@ -3,7 +3,7 @@ import { defined } from '../core/objects.ts'
 import { isCatchUpTrigger } from '../core/row/attempts.ts'
 import { reportOfValue } from '../core/row/report.ts'
 import { spanIdOf, traceOf, traceparent } from '../core/trace.ts'
-import type { Environment } from '../core/types.ts'
+import type { Ending, Environment } from '../core/types.ts'
 import { FILE_VARIABLES, makeAttemptFiles } from '../process/attempt-files.ts'
 import { link, systemClock } from '../process/clock.ts'
 import { sendSignal } from '../process/process-group.ts'
@@ -11,7 +11,7 @@ import type { Stops } from '../process/signals.ts'
 import { prepareStart } from '../process/start-command.ts'
 import { type ChildEnd, superviseChild, whatIsLeft } from '../process/supervise.ts'
 import { ancestorsText } from '../process/surrounding-runs.ts'
-import { endLeftovers, markProcess } from '../process/survivors.ts'
+import { endLeftovers, findBackground, markProcess } from '../process/survivors.ts'
 import type { LiveAttempt, WorkEnd } from './execute.ts'
 import type { Settings } from './settings.ts'
 import { slotVariables } from './slot-variables.ts'
@@ -94,11 +94,30 @@ export function commandWork(
       return { ...others, outcome, ...defined({ report: reportOfValue(detail) }) }
     }
     const reported = defined({ report: written })
-    if (outcome === 'succeeded') return { ...end, ...reported, outcome, value: null }
+    if (outcome === 'succeeded') {
+      const background = await backgroundOf(attempt, batchPid, stops)
+      return { ...end, ...reported, ...background, outcome, value: null }
+    }
     const mayFollow = attempt.mayRetry && (outcome === 'failed' || outcome === 'timedOut')
     const left = mayFollow && end.left === undefined ? await endAllOf(attempt, batchPid, killAfterMs, stops) : {}
     return { ...end, ...reported, outcome, ...left }
   }
+}
+
+/** Warns of a process that goes on after the success, because nothing will record how its work ended. */
+async function backgroundOf(
+  attempt: LiveAttempt,
+  batchPid: number | null,
+  { aborted: halt }: Stops,
+): Promise<Pick<Ending, 'background'>> {
+  const { task, runId, number } = attempt
+  const background = await findBackground({ task, runId, attempt: number }, batchPid, { clock: systemClock, halt })
+  if (background === null) return {}
+  const { pid, command } = background
+  attempt.warn(
+    `process ${pid} (${command}) of attempt ${number} still runs in the background, and its end will not be recorded. If it does the work of the batch, run it in the foreground.`,
+  )
+  return { background }
 }
 
 /** Ends those that left the process group: no other attempt may start while they live. Returns those that live on. */

@@ -313,6 +313,6 @@ async function startWork<T>(work: Work<T>, live: LiveAttempt): Promise<WorkEnd<T
   }
 }
 
-function endingOf({ outcome, exitCode, signal, process, report }: Ending): Ending {
-  return { outcome, ...defined({ exitCode, signal, process, report }) }
+function endingOf({ outcome, exitCode, signal, process, background, report }: Ending): Ending {
+  return { outcome, ...defined({ exitCode, signal, process, background, report }) }
 }

@@ -2,6 +2,7 @@ import { LedgerError } from '../errors.ts'
 import { formatInstant } from '../instant.ts'
 import {
   type AttemptRecord,
+  type BackgroundProcess,
   type EndedAttempt,
   EVENT_TIME_SOURCES,
   type Instant,
@@ -67,6 +68,7 @@ import { PLACE_OF_ATTEMPT } from './stored-place.ts'
 const HOST = { host: TEXT, ecsTask: maybe(TEXT) }
 export const KEY = formOf<Key>({ task: TEXT, slot: INSTANT })
 const PROCESS = formOf<ProcessMark>({ pid: INTEGER, startTicks: maybe(INTEGER), boot: TEXT })
+const BACKGROUND = formOf<BackgroundProcess>({ pid: INTEGER, command: TEXT })
 
 type TriggerOf<Kind> = Extract<Trigger, { kind: Kind }>
 const FORCED = formOf<TriggerOf<'forced'>>({
@@ -139,6 +141,7 @@ export const ATTEMPT = formOf<AnyAttempt>({
   exitCode: maybe(INTEGER),
   signal: maybe(TEXT),
   process: maybe(nested(PROCESS)),
+  background: maybe(nested(BACKGROUND)),
   blockedBy: maybe(nested(KEY)),
   report: maybe(TEXT),
 }) as StoredForm<AttemptRecord>

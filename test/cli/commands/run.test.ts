@@ -2,7 +2,7 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { FARGATE } from '../../support/aws/ecs.ts'
 import { serveMetadata } from '../../support/aws/ecs-metadata.ts'
 import {
@@ -48,6 +48,33 @@ const wholeLogOf = ({ stderr }: Ended): Loose[] =>
 
 /** The log without the line about the file, which the first run of each test makes. */
 const logOf = (ended: Ended): Loose[] => wholeLogOf(ended).filter(({ event }) => event !== 'ledger-created')
+
+test('a batch that goes on in the background is told once, kept in the row, and shown', async () => {
+  const { run, rows, store } = ledger()
+  const inBackground = 'setsid sleep 300 >/dev/null 2>&1 & echo $!'
+  const ended = await run(['sh', '-c', inBackground], ['--log', 'text'])
+  const pid = Number(ended.stdout)
+  onTestFinished(() => void process.kill(pid, 'SIGKILL'))
+  expect(ended.stderr.match(/: process .*/g)).toEqual([
+    `: process ${pid} (sleep) of attempt 1 still runs in the background, and its end will not be recorded. If it does the work of the batch, run it in the foreground.`,
+  ])
+  const [row] = await rows()
+  expect(row).toMatchObject({ status: 'completed', attempts: [{ background: { pid, command: 'sleep' } }] })
+  const shown = await cronledger(['show', 'nightly', '--store', store, '--slot', '2026-11-23T03:00:00Z'])
+  expect(shown.stdout.replace(/\s+/g, ' ')).toContain(`, and its process ${pid} (sleep) went on`)
+  const checked = await cronledger(['check', '--store', store, '--since', '2026-11-23', '--until', '2026-11-23T12:00Z'])
+  expect(checked).toMatchObject({ code: 0 })
+})
+
+test.each([
+  ['an own process in the background, with quiet', 'sleep 300 >/dev/null 2>&1 & echo $!', ['--log', 'quiet']],
+  ['a process that ends with the batch', 'exec > >(cat); echo 0', ['--log', 'text']],
+])('%s is no line in the log', async (_, script, options) => {
+  const ended = await ledger().run(['bash', '-c', script], options)
+  const pid = Number(ended.stdout)
+  if (pid > 0) process.kill(pid, 'SIGKILL')
+  expect(ended.stderr).not.toContain('in the background')
+})
 
 test('a run that makes the ledger file says where, so that a relative path in another folder is noticed', async () => {
   const args = ['run', '--store', 'file:./ledger.db', ...NIGHTLY, '--event-time', '2026-11-23T03:00:05Z', '--', 'true']

@@ -116,7 +116,7 @@ const KINDS: readonly (readonly Step[])[] = [
     finish(SUCCEEDED),
   ]),
   ...RESOLVED_STATES.flatMap((state) => [[resolve(state)], [claim(), finish(FAILED), resolve(state)]]),
-  [claim({ ...FARGATE }), renew, finish(SUCCEEDED)],
+  [claim({ ...FARGATE }), renew, finish({ ...SUCCEEDED, background: { pid: 4242, command: 'sleep' } })],
   [claim({ retentionMs: 90 * 24 * HOUR_MS }), finish(SUCCEEDED)],
   [claim(), renew],
   [claim(), renew, claim(), finish(endingOf('notStarted'))],
