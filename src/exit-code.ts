@@ -95,8 +95,7 @@ function exitCodeOfFailure(
 
 /** Returns 128 + the number, as shells do. We do not raise the signal, since PID 1 cannot end itself by one. */
 export function exitCodeOfSignal(signal: string): number {
-  // Node has no name for 32 to 64: `signal 40`.
-  return 128 + (isKeyOf(signal, constants.signals) ? constants.signals[signal] : Number(signal.replace('signal ', '')))
+  return 128 + (isKeyOf(signal, constants.signals) ? constants.signals[signal] : 0)
 }
 
 /** Resolves on the first stop signal, to the exit code of a command that has nothing to end in order. */

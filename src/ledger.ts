@@ -75,7 +75,7 @@ function runMethods(parts: TriggerParts): Pick<Ledger, 'run' | 'tryRun' | 'once'
         return outcome.status === 'completed' ? outcome.value : undefined
       },
     async runCommand(options, command) {
-      // A worker thread cannot tell a signal from 32 to 64 from a success, and gets no signals to pass on.
+      // A worker thread gets no signals to pass on.
       if (!isMainThread) throw usageError('runCommand cannot be used in a worker thread. Call it in the main thread.')
       // A process that runs a command must see a pause that was set a second ago, so it always reads the record.
       const own = { ...parts, known: unlessStarting(parts.known), traceEnv: command.env }

@@ -20,7 +20,6 @@ for (const [expected, outcome, stopSignal] of [
   [65, { ...common, status: 'refused', cause: 'stale' }],
   [3, { ...failed, outcome: 'failed', exitCode: 3 }],
   [139, { ...failed, outcome: 'failed', signal: 'SIGSEGV' }],
-  [168, { ...failed, outcome: 'failed', signal: 'signal 40' }],
   [1, { ...failed, outcome: 'failed', error: undefined }],
   [70, { ...failed, outcome: 'failed' }],
   [73, { ...failed, outcome: 'leaseLost', exitCode: 0 }],

@@ -26,8 +26,8 @@ export interface Stops {
   first(): StopRequest | null
   /** Calls `listener` with every later signal that is to be passed on. Returns a function that removes the listener. */
   onSignal(listener: (signal: PassedSignal) => void): () => void
-  /** Calls `suspend`, which must not reject, before Ctrl-Z stops this process, and `resume` after it. Only for one caller. */
-  onSuspend(suspend: () => Promise<void>, resume: () => void): () => void
+  /** Calls `suspend` before Ctrl-Z stops this process, and `resume` after it. Only for one caller. */
+  onSuspend(suspend: () => void, resume: () => void): () => void
   /** Aborts with the first stop signal, before the listeners are called. */
   readonly aborted: AbortSignalWith<StopRequest>
 }
@@ -60,27 +60,19 @@ export function installStops(): Stops {
       return () => listeners.delete(listener)
     },
     onSuspend(suspend, resume) {
-      let isStopping = false
-      let isOver = false
-      const stopHere = async () => {
-        if (isStopping) return
-        isStopping = true
-        await suspend()
+      const stopHere = () => {
+        suspend()
         // We must use the default action, because the kernel makes exceptions: PID 1 and an orphaned process group do
         // not stop.
         process.off('SIGTSTP', stopHere)
         process.kill(process.pid, 'SIGTSTP')
-        isStopping = false
-        if (!isOver) process.on('SIGTSTP', stopHere)
+        process.on('SIGTSTP', stopHere)
         // The timers that became due during the stop must run first: a lease that ran out must be seen before the work
         // goes on.
         setTimeout(resume, 0)
       }
       process.on('SIGTSTP', stopHere)
-      return () => {
-        isOver = true
-        process.off('SIGTSTP', stopHere)
-      }
+      return () => void process.off('SIGTSTP', stopHere)
     },
     aborted: controller.signal,
   }

@@ -2,58 +2,61 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { asError, quote } from '../core/errors.ts'
-import {
-  type CommandEnd,
-  type CommandLine,
-  prepareParentThread,
-  type StartResult,
-  startOnParentThread,
-} from './parent-thread.ts'
-import { hasOwnProc } from './proc.ts'
+import type { Environment } from '../core/types.ts'
+import { readStat } from './proc.ts'
+import { probe } from './process-group.ts'
 
-/** Only /proc tells a real-time signal from a success, and a thread can start nothing in a folder that was deleted. */
-function usesParentThread(): boolean {
-  try {
-    process.cwd()
-    return hasOwnProc()
-  } catch {
-    return false
-  }
+export interface CommandLine {
+  readonly file: string
+  readonly args: readonly string[]
+  readonly env: Environment
 }
 
-export type Start =
-  | Exclude<StartResult, { kind: 'refused' }>
-  | { readonly kind: 'notStarted'; readonly exitCode: 126 | 127; readonly detail: string }
-
-/** Begins the slow part of a start in advance. */
-export function prepareStart(): void {
-  if (usesParentThread()) prepareParentThread()
+export interface CommandEnd {
+  readonly code: number | null
+  readonly signal: string | null
 }
 
-/** `mayStart` is called right before the start. Throws only on a bug. */
-export async function startCommand(command: CommandLine, mayStart: () => boolean): Promise<Start> {
-  if (!mayStart()) return { kind: 'prevented' }
-  const start = await (usesParentThread() ? startOnParentThread : startDirectly)(command, mayStart)
-  return start.kind === 'refused' ? notStarted(command.file, start.error) : start
+export interface StartedCommand {
+  readonly kind: 'started'
+  readonly pid: number
+  readonly ended: Promise<CommandEnd>
+  /** Returns whether the command has ended. The kernel knows that before `ended` resolves, and long before in a busy process. */
+  hasEnded(): boolean
+  /** Lets this process end although the command has not ended. It is for a command that cannot be killed. */
+  abandon(): void
 }
 
-async function startDirectly({ file, args, env }: CommandLine, mayStart: () => boolean): Promise<StartResult> {
-  if (!mayStart()) return { kind: 'prevented' }
+export interface NotStarted {
+  readonly kind: 'notStarted'
+  readonly exitCode: 126 | 127
+  readonly detail: string
+}
+
+/** Starts the command in a session of its own, at once. Throws only on a bug. */
+export async function startCommand({ file, args, env }: CommandLine): Promise<StartedCommand | NotStarted> {
   try {
     // `detached` is setsid(): the group must contain all processes that the command starts, and not cronledger.
     const child = spawn(file, args, { env, stdio: 'inherit', detached: true })
     const { pid } = child
     if (pid === undefined) {
       const [error] = await once(child, 'error')
-      return { kind: 'refused', error }
+      return notStarted(file, error)
     }
     const ended = new Promise<CommandEnd>((resolve) => {
       child.once('exit', (code, signal) => resolve({ code, signal }))
     })
-    return { kind: 'started', pid, ended, hasEnded: () => false, abandon: () => child.unref() }
+    const hasEnded = () => child.exitCode !== null || child.signalCode !== null || hasDied(pid)
+    return { kind: 'started', pid, ended, hasEnded, abandon: () => child.unref() }
   } catch (error) {
-    return { kind: 'refused', error: asError(error) }
+    return notStarted(file, asError(error))
   }
+}
+
+/** Node waits for all children that have ended before it tells of the first one. Until then, a child is a zombie. */
+function hasDied(pid: number): boolean {
+  const stat = readStat(pid)
+  return stat === null ? probe(pid) === null : !stat.living
 }
 
 /** Parts of a command line that only a shell knows: operators, variables, and commands that are built into the shell. */
@@ -70,9 +73,9 @@ function commandHint(command: string): string {
 }
 
 /** Returns why the command was not started, with the exit code of a shell. Throws any other error: it is a bug. */
-function notStarted(command: string, error: Error): Start {
+function notStarted(command: string, error: Error): NotStarted {
   const name = quote(command)
-  const end = (exitCode: 126 | 127, detail: string): Start => ({ kind: 'notStarted', exitCode, detail })
+  const end = (exitCode: 126 | 127, detail: string): NotStarted => ({ kind: 'notStarted', exitCode, detail })
   switch ('code' in error ? error.code : undefined) {
     case 'ENOENT':
       if (command.includes('/') && existsSync(command))
@@ -91,9 +94,6 @@ function notStarted(command: string, error: Error): Start {
     case 'EMFILE':
     case 'ENFILE':
     case 'ENOMEM':
-    case 'ERR_WORKER_ENDED':
-    case 'ERR_WORKER_INIT_FAILED':
-    case 'ERR_WORKER_OUT_OF_MEMORY':
       return end(
         126,
         `${name} cannot be started: processes, open files or memory are short (${error.message}). Raise the limit (ulimit -u, ulimit -n, or the pids and memory of the container), or run fewer processes at a time.`,

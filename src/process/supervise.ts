@@ -1,10 +1,9 @@
 import type { Ending, Environment } from '../core/types.ts'
 import type { Clock } from './clock.ts'
 import { finishReserveMs } from './clock.ts'
-import type { CommandEnd } from './parent-thread.ts'
 import { livingMember, POLL_MS, probe, sendSignal, VANISH_MS } from './process-group.ts'
 import type { AbortSignalWith, PassedSignal, StopSignal, Stops } from './signals.ts'
-import { type Start, startCommand } from './start-command.ts'
+import { type CommandEnd, type StartedCommand, startCommand } from './start-command.ts'
 import { markProcess } from './survivors.ts'
 
 export interface ChildRequest {
@@ -30,7 +29,7 @@ export interface ChildHooks {
   readonly onStarted: (pid: number) => void
 }
 
-/** Neither `exitCode` nor `signal`: it lives on, or its end is not known. For `notStarted`, the code is that of a shell. */
+/** Neither `exitCode` nor `signal`: it lives on. For `notStarted`, the code is that of a shell. */
 export interface ChildEnd extends Ending {
   readonly stoppedBy?: StopSignal
   /** One line for the log. */
@@ -47,64 +46,36 @@ type Cause =
  * Runs the command in its own process group, with the streams of cronledger. The first of these decides the outcome: the
  * exit, a stop signal, the timeout, or the loss of the lease. The kernel says whether the exit came first, because a busy
  * process learns of it late. No process of the group is left behind, except after an exit: then background processes go on,
- * unless the child failed and another attempt may follow, or its end is not known. Rejects only on a bug.
+ * unless the child failed and another attempt may follow. Rejects only on a bug.
  */
 export async function superviseChild(request: ChildRequest, hooks: ChildHooks): Promise<ChildEnd> {
-  const { stops, leaseLost } = hooks
-  const [file, ...args] = request.argv
-  // Signals that arrive while the command is being started are passed on to it after the start.
-  const early: PassedSignal[] = []
-  const unsubscribe = stops.onSignal((signal) => early.push(signal))
-  const mayStart = () => stops.first() === null && !leaseLost.aborted && hooks.mayStart()
-  const starting = startCommand({ file, args, env: request.env }, mayStart)
-  const started = starting.catch(() => null)
-  // A Ctrl-Z during the start waits for it, otherwise only this process would stop.
-  const over = new AbortController()
-  const signalIfRunning = async (signal: 'SIGSTOP' | 'SIGCONT') => {
-    const start = await started
-    if (start?.kind === 'started' && !over.signal.aborted) sendSignal(-start.pid, signal)
-  }
-  const endSuspend = stops.onSuspend(
-    // We must not send SIGTSTP: the kernel drops it in an orphaned process group, and the child's group is one.
-    () => signalIfRunning('SIGSTOP'),
-    () => void signalIfRunning('SIGCONT'),
-  )
-  try {
-    const start = await starting
-    unsubscribe()
-    return start.kind === 'started'
-      ? await superviseGroup(start, early, over, request, hooks)
-      : endOfFailedStart(start, hooks)
-  } finally {
-    unsubscribe()
-    endSuspend()
-  }
-}
-
-function endOfFailedStart(start: Exclude<Start, { kind: 'started' }>, { stops }: ChildHooks): ChildEnd {
-  if (start.kind === 'notStarted') {
-    const { exitCode, detail } = start
-    return { outcome: 'notStarted', exitCode, detail }
-  }
+  const { stops, leaseLost, mayStart } = hooks
   const stop = stops.first()
   if (stop !== null) return { outcome: 'notStarted', stoppedBy: stop.signal }
-  return { outcome: 'notStarted', detail: 'the lease was lost before the command was started' }
+  if (leaseLost.aborted || !mayStart()) {
+    return { outcome: 'notStarted', detail: 'the lease was lost before the command was started' }
+  }
+  const [file, ...args] = request.argv
+  const start = await startCommand({ file, args, env: request.env })
+  // No signal has been handled since the command runs: a start waits only if it fails.
+  if (start.kind === 'started') return superviseGroup(start, request, hooks)
+  const { exitCode, detail } = start
+  return { outcome: 'notStarted', exitCode, detail }
 }
 
 /** `over` aborts at the end of supervision. After that nothing is signalled: the pid may belong to another process. */
 async function superviseGroup(
-  { pid, ended, hasEnded, abandon }: Extract<Start, { kind: 'started' }>,
-  early: readonly PassedSignal[],
-  over: AbortController,
+  { pid, ended, hasEnded, abandon }: StartedCommand,
   request: ChildRequest,
   { stops, leaseLost, clock, onStarted }: ChildHooks,
 ): Promise<ChildEnd> {
+  const over = new AbortController()
   const { send, end, firstCause } = openGroup(pid, over, clock)
   const exited = new Promise<CommandEnd | null>((resolve) => {
     void ended.then((exit) => {
       resolve(exit)
       if (firstCause() !== null) return
-      if (exit.lost === undefined && (exit.code === 0 || !request.endsWhole)) over.abort()
+      if (exit.code === 0 || !request.endsWhole) over.abort()
       else terminate({ outcome: 'failed' }, request.killAfterMs)
     })
     over.signal.addEventListener('abort', () => {
@@ -133,13 +104,18 @@ async function superviseGroup(
     if (!hasEndedFirst()) send(signal)
   }
   const unsubscribe = stops.onSignal(pass)
+  const signalGroup = (signal: 'SIGSTOP' | 'SIGCONT'): void => {
+    if (!over.signal.aborted) sendSignal(-pid, signal)
+  }
+  const endSuspend = stops.onSuspend(
+    // We must not send SIGTSTP: the kernel drops it in an orphaned process group, and the child's group is one.
+    () => signalGroup('SIGSTOP'),
+    () => signalGroup('SIGCONT'),
+  )
   const once = { signal: over.signal }
   onStarted(pid)
-  if (stops.aborted.aborted) onStop()
-  else stops.aborted.addEventListener('abort', onStop, once)
-  for (const signal of early) pass(signal)
-  if (leaseLost.aborted) onLeaseLost()
-  else leaseLost.addEventListener('abort', onLeaseLost, once)
+  stops.aborted.addEventListener('abort', onStop, once)
+  leaseLost.addEventListener('abort', onLeaseLost, once)
   if (request.timeoutMs !== null) {
     void clock.wait(request.timeoutMs, over.signal).then(() => {
       if (!hasEndedFirst()) terminate({ outcome: 'timedOut' }, request.killAfterMs)
@@ -159,6 +135,7 @@ async function superviseGroup(
   if (!over.signal.aborted) sendSignal(-pid, 'SIGKILL')
   over.abort()
   unsubscribe()
+  endSuspend()
   if (exit === null) abandon()
   // A command that has not exited is alive, even if its group looks empty.
   const left = exit === null ? pid : member
@@ -201,11 +178,9 @@ async function untilGroupEnded(groupId: number, over: AbortSignal, clock: Clock)
 }
 
 function exitDetails(exit: CommandEnd | null, left: number | null): Omit<ChildEnd, 'outcome'> {
-  const lost = exit?.lost === undefined ? {} : { detail: `it is unknown how the command ended: ${exit.lost}` }
   return {
     ...(exit?.code != null && { exitCode: exit.code }),
     ...(exit?.signal != null && { signal: exit.signal }),
-    ...lost,
     ...(left !== null && whatIsLeft(left, `still exists ${VANISH_MS / 1000}s after SIGKILL`)),
   }
 }

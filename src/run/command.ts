@@ -8,7 +8,6 @@ import { FILE_VARIABLES, makeAttemptFiles } from '../process/attempt-files.ts'
 import { link, systemClock } from '../process/clock.ts'
 import { sendSignal } from '../process/process-group.ts'
 import type { Stops } from '../process/signals.ts'
-import { prepareStart } from '../process/start-command.ts'
 import { type ChildEnd, superviseChild, whatIsLeft } from '../process/supervise.ts'
 import { ancestorsText } from '../process/surrounding-runs.ts'
 import { endLeftovers, findBackground, markProcess } from '../process/survivors.ts'
@@ -54,8 +53,6 @@ export function commandWork(
   { argv, env, stops, timeoutMs }: CommandOptions,
   { killAfterMs, stopTimeoutMs }: Pick<Settings, 'killAfterMs' | 'stopTimeoutMs'>,
 ): (attempt: LiveAttempt) => Promise<WorkEnd<null>> {
-  // The preparation takes time, so it runs while the claim waits for its answer.
-  prepareStart()
   return async (attempt) => {
     let batchPid: number | null = null
     const files = makeAttemptFiles(env, attempt)

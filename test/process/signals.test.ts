@@ -24,24 +24,6 @@ test('remembers the first signal, tells every one, and survives them all', async
   expect(await ended).toEqual([0, null])
 })
 
-test('a suspension that ends while Ctrl-Z is handled hears no later Ctrl-Z', async () => {
-  // In a session of its own, the kernel drops SIGTSTP unless it is handled. So the process never stops.
-  const child = spawn(process.execPath, [join(BATCHES, 'suspend.mjs')], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-    detached: true,
-  })
-  const lines = createInterface(child.stdout)[Symbol.asyncIterator]()
-  const next = async () => (await lines.next()).value
-  expect(await next()).toBe('ready')
-  child.kill('SIGTSTP')
-  expect(await next()).toBe('suspend')
-  child.stdin.write('end\n')
-  expect(await next()).toBe('resume')
-  child.kill('SIGTSTP')
-  child.kill('SIGWINCH')
-  expect(await next()).toBe('asked')
-})
-
 test('loads nothing before the signal handlers are installed', () => {
   const source = readFileSync(new URL('../../src/process/signals.ts', import.meta.url), 'utf8')
   expect(source).not.toMatch(/^import/m)

@@ -1,51 +1,14 @@
-// `node floor.cjs LEDGER`: what a guard that keeps the same promise cannot go below, by Node and the driver alone. It claims,
-// runs the batch on a thread that waits for it, so that its end is known (docs/development/decisions/0019), and writes the end:
-// no SDK, no options, no retries, no log, no answer to anything that goes wrong.
-const { readFileSync } = require('node:fs')
-const { Worker } = require('node:worker_threads')
+// `node floor.cjs LEDGER`: what a guard cannot go below, by Node and the driver alone. It claims, runs the batch, and writes the
+// end: no SDK, no options, no retries, no log, no answer to anything that goes wrong.
+const { spawn } = require('node:child_process')
 
 const { BENCH_PLACE, BENCH_KEY } = process.env
 const INSERT = 'INSERT INTO locks VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING id'
 const UPDATE = "UPDATE locks SET state = $2 WHERE id = $1 AND state = 'PENDING'"
 
-const THREAD = `
-const { parentPort, workerData: { gate, env } } = require('node:worker_threads')
-const { spawn } = require('node:child_process')
-parentPort.once('message', () => {
-  const child = spawn('sh', ['-c', ': > "$BENCH_STARTED"'], { env, stdio: 'inherit', detached: true })
-  child.once('exit', (code) => parentPort.postMessage({ code }))
-  parentPort.postMessage({ pid: child.pid })
-  Atomics.wait(gate, 0, 0)
-})`
-
-/** Starts the thread. Returns a function that runs the child on it, and lets it wait for the child when /proc says how it ended. */
-function startThread() {
-  const gate = new Int32Array(new SharedArrayBuffer(4))
-  const worker = new Worker(THREAD, {
-    eval: true,
-    workerData: { gate, env: { ...process.env } },
-    env: {},
-    stdout: true,
-    stderr: true,
-  })
-  return () => {
-    let pid = null
-    const look = () => {
-      if (pid === null || !readFileSync(`/proc/${pid}/stat`, 'latin1').includes(') Z ')) return
-      process.off('SIGCHLD', look)
-      Atomics.store(gate, 0, 1)
-      Atomics.notify(gate, 0)
-    }
-    process.on('SIGCHLD', look)
-    return new Promise((resolve) => {
-      worker.on('message', (message) => {
-        if ('code' in message) return resolve(message.code)
-        pid = message.pid
-        look()
-      })
-      worker.postMessage(null)
-    })
-  }
+function runChild() {
+  const child = spawn('sh', ['-c', ': > "$BENCH_STARTED"'], { stdio: 'inherit', detached: true })
+  return new Promise((resolve) => child.once('exit', resolve))
 }
 
 /** Two signed calls. */
@@ -127,7 +90,6 @@ function openFile() {
 }
 
 async function main() {
-  const runChild = startThread()
   const { claim, finish } = await { https: openDynamo, http: openDynamo, postgres: openPostgres, file: openFile }[
     process.argv[2]
   ]()

@@ -43,7 +43,7 @@ test('too few file descriptors for a ledger: 77, one line that says what to rais
 /** Runs a program that takes all descriptors, and that imports parts of cronledger by `load`. Returns what it prints. */
 function printedBy(program: string): string {
   const source = (name: string) => fileURLToPath(new URL(`../../../src/process/${name}.ts`, import.meta.url))
-  const entryPoints = ['notifier', 'clock', 'parent-thread'].map(source)
+  const entryPoints = ['notifier', 'clock'].map(source)
   buildSync({
     entryPoints,
     outdir: folder,
@@ -53,7 +53,6 @@ function printedBy(program: string): string {
     outExtension: { '.js': '.mjs' },
   })
   const takeAll = `
-    import { once } from 'node:events'
     import { openSync } from 'node:fs'
     const load = (name) => import(process.argv[1] + '/' + name + '.mjs')
     function takeAll() {
@@ -84,24 +83,6 @@ test('too few file descriptors for a notification: it fails, and the process tha
     notifier.send({ kind: 'failed', slot: 'a', input: '{}', env: process.env })
     process.stdout.write(await notifier.end(new AbortController().signal))`)
   expect(printed).toMatch(/^1 of 1 notifications failed\. .*the command could not be started: spawn \/bin\/sh EMFILE$/)
-})
-
-test.each([
-  ['exit code 0 counts as unknown', 'exit 0', { code: null, signal: null, lost: expect.stringMatching(/descriptors/) }],
-  ['so does a real-time signal', 'kill -40 $$', { code: null, signal: null, lost: expect.any(String) }],
-  ['another exit code is true', 'exit 3', { code: 3, signal: null }],
-])('no file descriptor to read why a batch ended: %s', (_, end, expected) => {
-  const printed = printedBy(`
-    const { startOnParentThread } = await load('parent-thread')
-    const script = 'trap "${end}" TERM; kill -USR2 $PPID; while :; do sleep 0.01; done'.replace('$$', '$PID')
-    const isReady = once(process, 'SIGUSR2')
-    const command = { file: 'sh', args: ['-c', 'PID=$$; ' + script], env: process.env }
-    const { pid, ended } = await startOnParentThread(command, () => true)
-    await isReady
-    takeAll()
-    process.kill(pid, 'SIGTERM')
-    process.stdout.write(JSON.stringify(await ended))`)
-  expect(JSON.parse(printed)).toEqual(expected)
 })
 
 test('too few file descriptors for a program that opens a file ledger late: one error, and the program goes on', () => {
