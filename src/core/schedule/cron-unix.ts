@@ -45,19 +45,20 @@ export function parseUnix(expression: string, problem: Problem): CronFields {
     )
   }
   if (texts.length === 5) texts.unshift('0')
-  const [seconds = [], minutes = [], hours = [], daysOfMonth = [], months = [], daysOfWeek = []] = FIELDS.map(
-    (field, index) => valuesOf(field, texts[index] ?? '', problem),
-  )
-  const inMonth = daysOfMonth.map((value) => onDayOfMonth(value === 'L' ? 'last' : Number(value)))
-  const inWeek = daysOfWeek.map(dayOfWeekTest)
+  const parts = partsOf(texts, problem)
+  const numbers = (key: UnixField['key']) => parts[key].flatMap((fields) => fields[key].values.map(Number))
+  const inMonth = parts.dayOfMonth
+    .flatMap(({ dayOfMonth }) => dayOfMonth.values)
+    .map((value) => onDayOfMonth(value === 'L' ? 'last' : Number(value)))
+  const inWeek = parts.dayOfWeek.flatMap(({ dayOfWeek }) => dayOfWeek.values.map((value) => dayTest(value, dayOfWeek)))
   // According to crontab(5), one matching field is enough "if both fields are restricted (i.e., do not contain the *
   // character)". So if one of them is `*/2`, both must match. The evaluator of cron-parser differs here.
   const both = texts[3]?.includes('*') || texts[5]?.includes('*')
   return {
-    seconds: sorted(seconds.map(Number)),
-    minutes: sorted(minutes.map(Number)),
-    hours: sorted(hours.map(Number)),
-    months: new Set(months.map(Number)),
+    seconds: sorted(numbers('second')),
+    minutes: sorted(numbers('minute')),
+    hours: sorted(numbers('hour')),
+    months: new Set(numbers('month')),
     years: EVERY_YEAR,
     days: compileDays((day) => {
       const month = inMonth.some((test) => test(day))
@@ -74,16 +75,27 @@ function isFormed({ form, size }: UnixField, item: string, items: readonly strin
   return item === '*' || (form.test(item) && step <= size && (items.length === 1 || !item.includes('#')))
 }
 
-/** cron-parser refuses `1-5,3`, and its errors name no field. Returns numbers, and texts such as `5L` and `5#2`. */
-function valuesOf(field: UnixField, text: string, problem: Problem): readonly (number | string)[] {
-  const items = text.split(',')
-  return items.flatMap((item) => {
-    const fields = isFormed(field, item, items)
-      ? parse(FIELDS.map(({ key }) => (key === field.key ? item : '*')))
-      : null
+type Parts = Readonly<Record<UnixField['key'], readonly CronFieldCollection[]>>
+
+/**
+ * cron-parser reads the expression as a whole. It refuses lists that overlap, such as `1-5,3`, and days that no month has, and its
+ * errors name no field. Only then it reads each item alone.
+ */
+function partsOf(texts: readonly string[], problem: Problem): Parts {
+  const lists = FIELDS.map((field, index) => ({ field, items: texts[index]?.split(',') ?? [] }))
+  const areFormed = lists.every(({ field, items }) => items.every((item) => isFormed(field, item, items)))
+  const whole = areFormed ? parse(texts) : null
+  return Object.fromEntries(
+    lists.map(({ field, items }) => [field.key, whole === null ? eachAlone(field, items, problem) : [whole]]),
+  ) as Parts
+}
+
+function eachAlone(field: UnixField, items: readonly string[], problem: Problem): readonly CronFieldCollection[] {
+  return items.map((item) => {
+    const alone = FIELDS.map(({ key }) => (key === field.key ? item : '*'))
+    const fields = isFormed(field, item, items) ? parse(alone) : null
     if (fields === null) throw wrongItem(field, item, items, problem, ' A range goes from low to high.')
-    const values: readonly (number | string)[] = fields[field.key].values
-    return fields.dayOfWeek.nthDay === 0 ? values : values.map((value) => `${value}#${fields.dayOfWeek.nthDay}`)
+    return fields
   })
 }
 
@@ -99,23 +111,30 @@ export function wrongItem(
 }
 
 function parse(texts: readonly string[]): CronFieldCollection | null {
-  const daysOfWeek = (texts.at(-1) ?? '')
-    // A range may end with Sunday, as in MON-SUN or 5-0. cron-parser knows that Sunday as 7 only.
-    .replace(/(?<=^|,)(?!(?:0+|sun)-)(\d+|[a-z]{3})-(?:0+|sun)(?=\/|,|$)/gi, '$1-7')
-    // cron-parser counts days of the week up to 7, so that 1/2 would mean Sunday as well.
-    .replace(/(?<=^|,)(0*[0-6]|[a-z]{3})(?=\/)/gi, '$1-6')
+  const daysOfWeek = (texts.at(-1) ?? '').split(',').map(daysForParser)
   try {
     // Without a date, cron-parser would read the clock.
     const options = { currentDate: new Date(0), tz: 'UTC' }
     // cron-parser accepts names in any case, but only an upper-case L.
-    const whole = [...texts.slice(0, -1), daysOfWeek].join(' ').toUpperCase()
+    const whole = [...texts.slice(0, -1), daysOfWeek.join(',')].join(' ').toUpperCase()
     return CronExpressionParser.parse(whole, options).fields
   } catch {
     return null
   }
 }
 
-function dayOfWeekTest(value: number | string): DayTest {
-  const [, digits, last, nth] = /^(\d+)(L)?(?:#(\d))?$/.exec(String(value)) ?? []
-  return onWeekday(Number(digits) % 7, last === undefined ? (nth === undefined ? nth : Number(nth)) : 'last')
+function daysForParser(item: string): string {
+  return (
+    item
+      // A range may end with Sunday, as in MON-SUN or 5-0. cron-parser knows that Sunday as 7 only.
+      .replace(/^(?!(?:0+|sun)-)(\w+)-(?:0+|sun)\b/i, '$1-7')
+      // cron-parser counts days of the week up to 7, so that 1/2 would mean Sunday as well.
+      .replace(/^(0*[0-6]|[a-z]{3})\//i, '$1-6/')
+  )
+}
+
+/** The values of cron-parser are numbers, and texts such as `5L`. The `2` of `5#2` counts for the whole field. */
+function dayTest(value: number | string, { nthDay }: CronFieldCollection['dayOfWeek']): DayTest {
+  const nth = nthDay === 0 ? undefined : nthDay
+  return onWeekday(Number.parseInt(String(value), 10) % 7, typeof value === 'string' ? 'last' : nth)
 }
