@@ -1,3 +1,6 @@
+// luxon knows no clock changes: it gives an offset at an instant. So the times that a change skips or repeats are computed here, such
+// as 02:30 of 2025-03-30 in Berlin, which a daily schedule does not have on that day.
+
 import type { Instant } from '../types.ts'
 import { type Direction, nearestMatch } from './calendar.ts'
 import { type Schedule, windowOf } from './slot.ts'

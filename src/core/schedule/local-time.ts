@@ -1,11 +1,11 @@
+// From a local time, luxon makes one instant: for 01:30 of 2025-11-02 in New York the second of two, for 23:30 of 2025-04-05 in
+// Santiago the first of two, and for 02:30 of 2025-03-09 in New York, which never was, 03:30. A slot needs all of them, or none.
+
 import { LedgerError, quote, usageError } from '../errors.ts'
 import { formatInstant, parseLocal } from '../instant.ts'
 import type { Instant } from '../types.ts'
 import { DAY_SECONDS } from './calendar.ts'
 import { openZone, stretchesOf } from './zone.ts'
-
-// The conversion of Luxon guesses an offset, and near a clock change it guesses wrong. It takes the second midnight of a day
-// that has two, and it treats some times as skipped that are not.
 
 /** The usage error about a time that has several meanings. Only its author can say which one is right. */
 export class AmbiguousTime extends LedgerError {

@@ -1,3 +1,6 @@
+// luxon gives the offset of a zone at an instant. It does not say from when to when that offset holds, so we search the time at
+// which the clocks change: at 2025-11-02T06:00Z in New York. `local-time.ts` says what its own conversion gets wrong.
+
 import { IANAZone } from 'luxon'
 import { quote, usageError } from '../errors.ts'
 import { suggestion } from '../near.ts'
