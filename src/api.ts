@@ -214,7 +214,7 @@ export interface TaskChange extends ChangedTask {
 }
 
 /** Those of `run`, which each tick of the task has. The instant of a tick is its event time. */
-export interface TaskOptions extends Omit<RunOptions, 'eventTime' | 'force' | 'catchUpMode'> {}
+export interface TaskOptions extends Omit<RunOptions, 'eventTime' | 'force'> {}
 
 /** A task of a program that has a timer of its own. */
 export interface LedgerTask {

@@ -72,7 +72,7 @@ const FORCE = {
   ignoreAfter: SWITCH,
 }
 const TASK_OPTIONS = { ...SETTING_KINDS, ...SCHEDULE_KINDS, task: A_TEXT, signal: SIGNAL }
-const RUN = { ...TASK_OPTIONS, catchUpMode: A_TEXT, eventTime: TIME, force: OBJECT }
+const RUN = { ...TASK_OPTIONS, eventTime: TIME, force: OBJECT }
 
 /** The options of each call, and those that must be given. */
 const CALLS = {

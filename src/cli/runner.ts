@@ -96,7 +96,7 @@ const OVERLAPPING = [
  * deployed task. The library refuses them as flags.
  */
 function withoutOverlap(options: RunOptions, argv: readonly string[]) {
-  if (!options.sinceLastSuccess && options.catchUpMode !== 'once') return { options, ignored: [] }
+  if (!options.sinceLastSuccess) return { options, ignored: [] }
   const ignored = OVERLAPPING.filter(([name, value]) => options[name] === value && !isGiven(name, argv))
   return {
     options: { ...options, ...Object.fromEntries(ignored.map(([name]) => [name, undefined])) },

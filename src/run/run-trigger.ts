@@ -1,4 +1,4 @@
-import { quote, usageError } from '../core/errors.ts'
+import { usageError } from '../core/errors.ts'
 import type { RunContext, RunEvent } from '../core/event.ts'
 import { defined, type OrUndefined } from '../core/objects.ts'
 import { DEFAULT_FORCED, DEFAULT_RERUNNABLE, type Policy, type Rerunnable, readRerunnable } from '../core/row/policy.ts'
@@ -74,8 +74,6 @@ export interface TriggerOptions extends ScheduleOptions, OrUndefined<RunSettings
    * it does not run while another slot of the task is running.
    */
   readonly force?: Force | undefined
-  /** The name of an earlier version: `once` is read as `sinceLastSuccess` without `catchUpMs`, and `each` is ignored. */
-  readonly catchUpMode?: 'each' | 'once' | undefined
 }
 
 interface SlotOfResult {
@@ -118,14 +116,13 @@ export interface TriggerParts
  * wrong options, and when the ledger cannot be used: a catch-up may have run missed slots before.
  */
 export async function runTrigger<T>(
-  asked: TriggerOptions,
+  options: TriggerOptions,
   workWith: (settings: Settings) => Work<T>,
   stop: AbortSignal,
   parts: TriggerParts,
 ): Promise<RunOutcome<T>> {
   // This must come before the first wait: the function that calls may end during it.
   const insideOf = surroundingRuns(parts.env)
-  const { warning, ...options } = withoutCatchUpMode(asked)
   const given = { ledgerTimeoutMs: usualLedgerTimeoutMs(parts.isLocal()), ...defined(options) }
   const settings = { ...readSettings(given), ...preconditionsOf(options.force, parts.clock) }
   const work = workWith(settings)
@@ -139,7 +136,7 @@ export async function runTrigger<T>(
   const emit = emitterOf(context, parts)
   const report = reportAndRethrow(emit)
   const opened = await parts.open().catch(report)
-  for (const message of [...opened.warnings, ...(warning ?? [])]) emit({ event: 'warning', message })
+  for (const message of opened.warnings) emit({ event: 'warning', message })
   for (const notice of notices) emit(notice)
 
   const io = { ...parts, store: opened.store, stop, findSurvivor }
@@ -179,21 +176,6 @@ export async function runTrigger<T>(
   if (unknown !== undefined) throw unknown
   if (result.status === 'taken') throw new Error('only a slot that is caught up can be taken')
   return { ...result, caughtUp }
-}
-
-function withoutCatchUpMode({
-  catchUpMode,
-  ...options
-}: TriggerOptions): TriggerOptions & { readonly warning?: string[] } {
-  if (catchUpMode === undefined || catchUpMode === 'each') return options
-  if (catchUpMode !== 'once') {
-    throw usageError(
-      `catch-up-mode ${quote(String(catchUpMode))} is not allowed. Use --since-last-success instead of --catch-up-mode.`,
-    )
-  }
-  const warning =
-    'catch-up-mode once is now since-last-success, without catch-up. This run uses that: change its options.'
-  return { ...options, catchUpMs: undefined, sinceLastSuccess: true, warning: [warning] }
 }
 
 function slotRunner<T>(

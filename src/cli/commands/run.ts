@@ -28,9 +28,8 @@ const help = {
 export const run: Command = {
   help,
   async execute(context: CommandContext) {
-    const { env, stops } = context
-    const { argv, catchUpMode } = takeCatchUpMode(context)
-    const values = { ...readOptions(help, argv, env, context.rest), catchUpMode }
+    const { argv, env, rest, stops } = context
+    const values = readOptions(help, argv, env, rest)
     if (isGiven('catchUpMs', argv) && isGiven('forceSlot', argv)) {
       throw usageError('--catch-up and --force-slot cannot be used together. Leave one of them out.')
     }
@@ -55,23 +54,12 @@ export const run: Command = {
   },
 }
 
-const MODE = '--catch-up-mode'
-
-/** Takes an option of an earlier version from the command line or the environment. The library says what replaces it. */
-function takeCatchUpMode({ argv, env }: Pick<CommandContext, 'argv' | 'env'>) {
-  const at = argv.findIndex((word) => word === MODE || word.startsWith(`${MODE}=`))
-  const [, value] = argv[at]?.split('=') ?? []
-  const mode = at === -1 ? env[variableOf('catchUpMode')] || undefined : (value ?? argv[at + 1] ?? '')
-  const rest = at === -1 ? argv : argv.toSpliced(at, value === undefined ? 2 : 1)
-  return { argv: rest, catchUpMode: mode as RunOptions['catchUpMode'] }
-}
-
 /**
  * Returns the options of the library. A forced run does not catch up, although its usual options may say so. Throws a usage
  * error for a reason or statuses without a slot to force: the run would take another slot.
  */
 export async function runOptions(
-  values: Omit<Values<typeof RUN_OPTIONS>, 'store'> & Pick<RunOptions, 'catchUpMode'>,
+  values: Omit<Values<typeof RUN_OPTIONS>, 'store'>,
   stop: AbortSignal,
 ): Promise<RunOptions> {
   const { forceSlot: slot, forceOnly: only, ignoreAfter, reason, by, fresh } = values

@@ -79,18 +79,6 @@ test('nothing is caught up without the setting, and nothing in a forced run, whi
   })
 })
 
-test('nothing is caught up with --catch-up-mode once, which is now --since-last-success; each is ignored, and others are errors', async () => {
-  const { play } = ledgerOf()
-  await play(-3)
-  const { days, events } = await play(0, { ...CATCH_UP, catchUpMode: 'once' })
-  expect(days).toEqual([0])
-  const message = expect.stringMatching(/catch-up-mode once is now since-last-success/)
-  expect(events.map(({ event }) => event)).toContainEqual({ event: 'warning', message })
-  expect((await play(0, { catchUpMode: 'each' })).result).toMatchObject({ status: 'duplicate' })
-  const other = play(2, { catchUpMode: 'all' as 'each' })
-  await expect(other).rejects.toThrow('catch-up-mode "all" is not allowed. Use --since-last-success')
-})
-
 test('nothing is caught up that a run with a range has done, also if the runs have none any more', async () => {
   // In virtual time, the rows of ranges cannot be read, because that yields to the event loop.
   const { run } = inProcess(memoryStore(), { ...systemClock, now: () => slotOf(0) + 5_000 })
