@@ -132,7 +132,8 @@ function attemptEvents(attempt: AttemptRecord, slot: Instant): TimelineEvent[] {
   // A clock that was set back must not put the end before the start.
   const at = Math.max(startedAt, endedAt)
   const took = hasStarted(attempt) ? ` after ${elapsed(at - startedAt)}` : ''
-  const left = attempt.background && `, and its process ${attempt.background.pid} (${attempt.background.command}) went on`
+  const left =
+    attempt.background && `, and its process ${attempt.background.pid} (${attempt.background.command}) went on`
   return [start, event(at, `attempt ${number} ${end}${code}${took}${reportedText(attempt)}${left ?? ''}`)]
 }
 
