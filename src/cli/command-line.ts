@@ -38,11 +38,14 @@ export function unknownCommand(name: string, argv: readonly string[]): LedgerErr
  * In an image whose entrypoint is `cronledger run --`, a command line that is meant for cronledger becomes the batch. It
  * would take the slot, and the real batch would then be a duplicate.
  */
-export function checkBatch(name: string, [file, word = '']: readonly string[]): void {
+export function checkBatch(name: string, batch: readonly string[]): void {
+  const [file, word = ''] = batch
   if (file === undefined) return
-  if (file.trim() === '') {
+  const shell = shellWithoutScript(batch)
+  if (file.trim() === '' || shell !== null) {
+    const what = shell === null ? 'the batch command after --' : `the script of ${shell} -c after --`
     throw usageError(
-      `the batch command after -- is empty. If it comes from a variable, check that the variable is set. Use for example: cronledger ${name} … -- ./batch.sh`,
+      `${what} is empty. If it comes from a variable, check that the variable is set. Use for example: cronledger ${name} … -- ${shell === null ? '' : `${shell} -c `}./batch.sh`,
     )
   }
   if (/^\[ *"/.test(file)) {
@@ -59,6 +62,26 @@ export function checkBatch(name: string, [file, word = '']: readonly string[]): 
   throw usageError(
     `the batch command after -- is "cronledger ${word}", which would take the slot of the batch. Put the batch command there. To start cronledger ${word} in an image with the entrypoint "cronledger run --", use another entrypoint: docker run --entrypoint cronledger IMAGE ${word} …, or entryPoint in an ECS task definition.`,
   )
+}
+
+const SHELLS = ['sh', 'bash', 'dash', 'ash', 'zsh', 'ksh', 'mksh', 'fish']
+
+/** Returns the name of the shell in a command line such as `env A=1 bash -eo pipefail -c ''`, whose script does nothing. */
+function shellWithoutScript(batch: readonly string[]): string | null {
+  const at = batch.findIndex((word) => SHELLS.includes(basename(word)))
+  const words = batch.slice(at + 1)
+  let hasScript = false
+  while (words[0] !== undefined && /^[-+]./.test(words[0])) {
+    const [option] = words.splice(0, 1)
+    if (option === '--') break
+    const letters = option?.startsWith('--') ? '' : (option?.slice(1) ?? '')
+    hasScript ||= letters.includes('c')
+    // Each o or O takes a word: -eo pipefail.
+    words.splice(0, letters.replace(/[^oO]/g, '').length)
+  }
+  const lines = words[0]?.split('\n') ?? []
+  const isEmpty = lines.every((line) => /^\s*(#.*)?$/.test(line))
+  return at >= 0 && hasScript && isEmpty ? basename(batch[at] ?? '') : null
 }
 
 export function checkPlatform(name: string, platform: string): void {

@@ -273,6 +273,9 @@ started() {
   systemctl start --wait cronledger@nightly
   cronledger history nightly --store file:/var/lib/cronledger/ledger.db --status recorded | tail -n 1
 }
+echo 'CRONLEDGER_SCHEDULE="0 3 * * *"' >/etc/cronledger/nobatch.env
+if systemctl start --wait cronledger@nobatch; then exit 1; fi
+rm /etc/cronledger/nobatch.env
 left() { echo "$1:" /etc/cronledger/* /var/lib/cronledger/*.db; }
 systemctl start --wait cronledger@nightly
 started

@@ -89,6 +89,19 @@ test.each([
   [['/usr/bin/cronledger', 'check'], 'the batch command after -- is "cronledger check", which would take the slot'],
   [[], null],
   [['./batch.sh', '--task', 'x'], null],
+  [
+    ['sh', '-c', ''],
+    'the script of sh -c after -- is empty. If it comes from a variable, check that the variable is set.',
+  ],
+  [['/bin/bash', '-lc', ' \n\t'], 'the script of bash -c after -- is empty.'],
+  [['bash', '-eo', 'pipefail', '-c', ''], 'the script of bash -c after -- is empty.'],
+  [['bash', '--noprofile', '-c', '-e', '--', '', 'name'], 'the script of bash -c after -- is empty.'],
+  [['env', 'A=1', 'dash', '+x', '-c', '# not yet\n\n'], 'the script of dash -c after -- is empty.'],
+  [['busybox', 'sh', '-ec'], 'the script of sh -c after -- is empty.'],
+  [['sh', '-c', 'true', ''], null],
+  [['bash', '-eo', 'pipefail', '-c', '# pay\n./pay.sh'], null],
+  [['sh', '-e', './batch.sh', '-c', ''], null],
+  [['sh'], null],
 ])('the batch command: %j after --', (words, message) => {
   if (message === null) expect(() => checkBatch('run', words)).not.toThrow()
   else expect(() => checkBatch('run', words)).toThrow(message)

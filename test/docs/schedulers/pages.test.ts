@@ -208,7 +208,6 @@ describe('GitHub Actions', () => {
     expect(Object.keys(nightly)).toEqual(['runs-on', 'permissions', 'steps'])
     expect(workflow['on'].schedule).toEqual([{ cron: env['CRONLEDGER_SCHEDULE'] }])
     expect(env['CRONLEDGER_TIMEZONE']).toBe('UTC')
-    expect(run).toBe('cronledger run -- bash -eo pipefail -c "$BATCH"')
     expect(Object.keys(action['inputs'])).toEqual(expect.arrayContaining(Object.keys(given)))
   })
 
@@ -229,6 +228,11 @@ describe('GitHub Actions', () => {
     const bin = readFileSync(join(temp, 'path'), 'utf8').trim()
     const started = step(run, { PATH: `${bin}:${process.env['PATH']}`, BATCH: 'echo a | cat' })
     expect(started.stdout).toBe('cronledger run -- bash -eo pipefail -c echo a | cat\n')
+    for (const BATCH of ['', ' \n'])
+      expect(step(run, { PATH: `${bin}:${process.env['PATH']}`, BATCH })).toMatchObject({
+        status: 64,
+        stdout: '::error::run is empty. Give it the command line of the batch.\n',
+      })
   })
 
   test('a scheduled run has no inputs, and starts late in its slot', async () => {
