@@ -25,4 +25,4 @@ echo '# The same trigger arrives again, after the batch has finished: nothing st
 trigger
 echo '# The history shows one run and its duplicate.'
 unset CRONLEDGER_LOG CRONLEDGER_EVENT_TIME
-node dist/cli/main.js history
+node dist/cli/main.js history nightly

@@ -173,7 +173,7 @@ describe('a row that cronledger did not write', () => {
     }
     const word = ['--slot', '2026-11-24', '--state', 'completed', '--reason', 'r']
     expect((await cronledger(['resolve', ...word], { env })).code).toBe(65)
-    expect((await cronledger(['history'], { env })).stdout).toMatch(/^\S+ +unknown$/m)
+    expect((await cronledger(['history', 'nightly'], { env })).stdout).toMatch(/^\S+ +unknown$/m)
     expect((await cronledger(SHOW, { env })).stdout).toContain(
       'a newer version of cronledger wrote this record (schema 3)',
     )

@@ -242,10 +242,17 @@ function checkLines(): readonly string[] {
   for (const found of findings(onEcs)) add(found, `${found.kind} on ECS`)
   for (const found of [...findings(onEcs), findingAt(null, onEcs, -1)]) add(found, 'several on ECS')
   for (const found of findings(owned).slice(0, 1)) add(found, 'owned')
-  const checked = { since: NOW - 7 * 86_400_000, until: NOW + 1, now: NOW, zone: 'Asia/Tokyo', newMs: undefined }
+  const checked = {
+    ...{ since: NOW - 7 * 86_400_000, until: NOW + 1, now: NOW, zone: 'Asia/Tokyo', newMs: undefined },
+    ...{ of: undefined, mayHideTasks: false },
+  }
+  const ofOneRole = { ...checked, mayHideTasks: true }
   return [
     checkSummary(NO_FINDINGS, checked),
     checkSummary(NO_FINDINGS, { ...checked, until: NOW - 86_400_000 }),
+    checkSummary(NO_FINDINGS, { ...checked, of: 'pay/*' }),
+    checkSummary(NO_FINDINGS, ofOneRole),
+    checkSummary({ ...NO_FINDINGS, late: 1 }, ofOneRole),
     checkSummary({ ...NO_FINDINGS, late: 1 }, checked),
     checkSummary({ ...NO_FINDINGS, missed: 2, failed: 1 }, checked),
     checkSummary(NO_FINDINGS, { ...checked, newMs: 900_000 }),

@@ -16,6 +16,7 @@ import { jsonArray, printable } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock, withDeadline } from '../../process/clock.ts'
 import { NOTIFY_TIMEOUT_MS } from '../../process/notifier.ts'
+import { describeStore } from '../../store/open.ts'
 import type { CountDue } from '../../verdict/incidents.ts'
 import { FINDING_KINDS, NO_FINDINGS, type TaskFinding } from '../../verdict/judge.ts'
 import { otherPlaceText } from '../../verdict/sentence.ts'
@@ -173,7 +174,13 @@ async function printFindings(
   stops.aborted.addEventListener('abort', () => notify?.kill())
   const count: Record<TaskFinding['kind'], number> = { ...NO_FINDINGS }
   const [since, until] = [options.since.getTime(), options.until.getTime()]
-  const checked = { since, until, now, zone: values.timezone ?? zoneOfTerminal(), newMs: values.newMs }
+  const { store, task, owner, newMs: given } = values
+  const of = owner === undefined ? task : `${task ?? 'the tasks'} of ${owner}`
+  const { mayHideTasks } = describeStore(store)
+  const checked = {
+    ...{ since, until, now, zone: values.timezone ?? zoneOfTerminal(), newMs: given },
+    ...{ of, mayHideTasks: mayHideTasks && task === undefined },
+  }
   const hasFound = () => totalOf(count) > 0
   const json = format === 'json' ? openFindingsJson(values.store, countDue, values.status) : null
   const emitSlot: CheckOptions['emitSlot'] = (one, isFound) => {

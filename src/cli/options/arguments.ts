@@ -1,4 +1,4 @@
-import { type LedgerError, quote, usageError } from '../../core/errors.ts'
+import { LedgerError, quote, usageError } from '../../core/errors.ts'
 import { nearest } from '../../core/near.ts'
 import { type OptionSpec, type OptionTable, optionName, type ValueOf } from '../../core/option.ts'
 import type { Environment } from '../../core/types.ts'
@@ -7,7 +7,7 @@ import { EXIT } from '../../exit-code.ts'
 import { listed } from '../../format/text.ts'
 import type { Sink } from '../../process/log/sink.ts'
 import type { Stops } from '../../process/signals.ts'
-import { ledgerForms } from '../../store/open.ts'
+import { describeStore, ledgerForms } from '../../store/open.ts'
 import { DASHES, isSplit, type Line, type Stray, unexpectedArgument, unknownOption } from './mistakes.ts'
 import { type CommandHelp, valueName, variableOf } from './options.ts'
 import { type OptionValue, readValue } from './values.ts'
@@ -60,8 +60,22 @@ export function defineCommand<Help extends CommandHelp>(
   return {
     help,
     async execute(context: CommandContext): Promise<number> {
-      const code = await work(readOptions(help, context.argv, context.env, context.rest), context)
-      return code ?? EXIT.ok
+      const values = readOptions(help, context.argv, context.env, context.rest)
+      try {
+        return (await work(values, context)) ?? EXIT.ok
+      } catch (error) {
+        const task: OptionSpec | undefined = help.options['task']
+        const { task: given, store = '' }: { task?: string; store?: string } = values
+        const isOfAll = task?.isFlagOnly === true && given === undefined
+        if (!isOfAll || !(error instanceof LedgerError) || error.kind !== 'denied' || describeStore(store).isLocal)
+          throw error
+        const name = context.env['CRONLEDGER_TASK']
+        throw new LedgerError(
+          error.kind,
+          `${error.message} If this role may read one task only, give its name: cronledger ${help.name} ${isTaskName(name) ? name : 'NAME'}`,
+          { cause: error },
+        )
+      }
     },
   } satisfies Command
 }

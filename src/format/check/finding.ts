@@ -37,16 +37,22 @@ export interface Checked extends Required<TimeRange> {
   readonly zone: string
   readonly now: Instant
   readonly newMs: number | undefined
+  /** Whose slots, such as `pay/*`. Undefined: those of all tasks. */
+  readonly of: string | undefined
+  /** This user of the ledger may not see every task. */
+  readonly mayHideTasks: boolean
 }
 
 /** Returns `3 slots need attention: 2 missed, 1 failed`, or where nothing was found. */
 export function checkSummary(count: Readonly<Record<FindingKind, number>>, checked: Checked): string {
-  const { newMs } = checked
+  const { newMs, mayHideTasks } = checked
   const total = totalOf(count)
   const isNew = newMs !== undefined
-  const when = isNew ? ` in the last ${formatDuration(newMs)}` : ''
+  const visible = mayHideTasks ? ' that this user may see' : ''
+  const when = `${visible && ` in the tasks${visible}`}${isNew ? ` in the last ${formatDuration(newMs)}` : ''}`
+  const { of = `all tasks${visible}` } = checked
   if (total === 0)
-    return isNew ? `no new problems found${when}` : `no problems found in the slots ${rangeText(checked)}`
+    return isNew ? `no new problems found${when}` : `no problems found in the slots of ${of} ${rangeText(checked)}`
   const slots = `${total} ${isNew ? 'new ' : ''}${total === 1 ? 'slot needs' : 'slots need'}`
   return `${slots} attention${when}: ${countsText(count)}`
 }

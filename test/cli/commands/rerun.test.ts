@@ -33,7 +33,7 @@ function task(store: Environment, name = 'nightly') {
     ...(command.length === 0 ? [] : ['--', ...command]),
   ]
   const rows = async (): Promise<Loose[]> => {
-    const { stdout } = await cronledger(['history', '--limit', '0', '--status', 'recorded', '--json'], { env })
+    const { stdout } = await cronledger(['history', name, '--limit', '0', '--status', 'recorded', '--json'], { env })
     return JSON.parse(stdout).reverse()
   }
   return {

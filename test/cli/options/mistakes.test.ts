@@ -5,10 +5,12 @@ import { check } from '../../../src/cli/commands/check.ts'
 import { declare } from '../../../src/cli/commands/declare.ts'
 import { history } from '../../../src/cli/commands/history.ts'
 import { pause } from '../../../src/cli/commands/pause.ts'
+import { report } from '../../../src/cli/commands/report.ts'
 import { rerun } from '../../../src/cli/commands/rerun.ts'
 import { resolve } from '../../../src/cli/commands/resolve.ts'
 import { run } from '../../../src/cli/commands/run.ts'
 import { show } from '../../../src/cli/commands/show.ts'
+import { tasks } from '../../../src/cli/commands/tasks.ts'
 import { readOptions } from '../../../src/cli/options/arguments.ts'
 import { shellWordWarning } from '../../../src/cli/options/mistakes.ts'
 import type { CommandHelp } from '../../../src/cli/options/options.ts'
@@ -149,7 +151,7 @@ test.each([
     'CRONLEDGER_TASK ends with a carriage return: "nightly\\r". Save the file that it comes from with Unix',
   ],
 ])('a value as an env file has it: %j', (value, message) => {
-  expect(mistake('history', STORE, { CRONLEDGER_TASK: value })).toContain(message)
+  expect(mistake('show', STORE, { CRONLEDGER_TASK: value })).toContain(message)
 })
 
 test('a value as an env file has it is refused for every kind of option, also as a flag', () => {
@@ -214,10 +216,14 @@ test.each([
   expect(readOptions(history.help, argv, {})).toMatchObject({ task: 'nightly' })
 })
 
-test('the task as an argument takes precedence over the environment', () => {
-  expect(readOptions(history.help, ['nightly', ...STORE], { CRONLEDGER_TASK: 'other' })).toMatchObject({
-    task: 'nightly',
-  })
+test('the task as an argument takes precedence over the environment, which narrows no list', () => {
+  const env = { CRONLEDGER_TASK: 'other' }
+  const slot = ['--slot', '2026-11-24']
+  expect(readOptions(show.help, ['nightly', ...STORE, ...slot], env)).toMatchObject({ task: 'nightly' })
+  expect(readOptions(show.help, [...STORE, ...slot], env)).toMatchObject({ task: 'other' })
+  const lists: readonly CommandHelp[] = [check.help, history.help, tasks.help]
+  for (const help of lists) expect(readOptions(help, STORE, env)['task']).toBe(undefined)
+  expect(readOptions(report.help, [...STORE, '--out', '-'], env).task).toBe(undefined)
 })
 
 test.each([
