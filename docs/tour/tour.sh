@@ -15,9 +15,9 @@ compose up -d >"$log" 2>&1 || { cat "$log" >&2; exit 1; }
 rm "$log"
 until desk setup >/dev/null 2>&1; do sleep 1; done
 say 'Wait for two slots. Both hosts fire, and each slot has one run and one duplicate.'
-until [ "$(desk history | grep -c 'completed .* 1$')" -ge 2 ]; do sleep 2; done
-say 'cronledger history'
-desk history
+until [ "$(desk history invoices | grep -c 'completed .* 1$')" -ge 2 ]; do sleep 2; done
+say 'cronledger history invoices'
+desk history invoices
 
 say 'Lose a trigger: both hosts are down over a full minute.'
 compose stop host-a host-b >/dev/null
