@@ -1,5 +1,6 @@
 import {
   closeSync,
+  constants,
   existsSync,
   fstatSync,
   mkdirSync,
@@ -22,11 +23,12 @@ const SUM_BYTES = 8
 /** SQLite's native library, beside the executable, which cannot load a library that it contains. */
 const SQLITE = 'cronledger-file.node'
 
-const CACHE = `app-${process.version}-${process.platform}-${process.arch}.cache`
+const NODE = `app-${process.version}-${process.platform}-${process.arch}`
+const CACHE = `${NODE}.cache`
 
 interface Loaded {
   readonly app: typeof App
-  /** Keeps what V8 has compiled for the next start of this user, if no compiled form was found. Never throws. */
+  /** Keeps what V8 has compiled for the next such start of this user, if no compiled form was found. Never throws. */
   readonly keepCompiled: () => void
 }
 
@@ -40,11 +42,12 @@ export function loadApp(): Loaded {
   const read = isSea() ? readAsset : readBeside
   const source = read('app.js')
   if (source === null) throw new Error('app.js is missing. Install cronledger again.')
+  const sourceSum = crc32(source)
   const built = read(CACHE)
-  const kept = built === null ? keptFile() : null
+  const kept = built === null ? keptFile(sourceSum) : null
   const compiled = kept === null ? built : readOwn(kept)
   const cachedData = compiled?.subarray(SUM_BYTES)
-  const isWhole = cachedData && compiled?.toString('latin1', 0, SUM_BYTES) === checksumOf(source, cachedData)
+  const isWhole = cachedData && compiled?.toString('latin1', 0, SUM_BYTES) === hex(crc32(cachedData, sourceSum))
   // The build writes ASCII only, so one byte is one character, which is also the form that V8 keeps.
   const script = new Script(source.toString('latin1'), { filename: 'app.js', ...(isWhole && { cachedData }) })
   const module = { exports: {} as typeof App }
@@ -52,25 +55,41 @@ export function loadApp(): Loaded {
   script.runInThisContext()(module.exports, requires, module, pathToFileURL(__filename).href)
   const isFitting = isWhole && script.cachedDataRejected !== true
   const keepCompiled = () => {
-    if (kept !== null && !isFitting) keep(kept, source, script)
+    if (kept !== null && !isFitting) keep(kept, sourceSum, script)
   }
   return { app: module.exports, keepCompiled }
 }
 
-/** The npm package cannot have a compiled form for each version of Node, so the first run of a user makes one. */
-function keptFile(): string | null {
-  const { XDG_CACHE_HOME = '', HOME = '' } = process.env
+/**
+ * The npm package cannot have a compiled form for each version of Node, so the first run of a user makes one. A form of another
+ * build or with other flags would be refused and replaced, in turn, and one of a run on another kind of ledger lacks the code that
+ * most of the time goes into. So each of these has a file of its own.
+ */
+function keptFile(sourceSum: number): string | null {
+  const { XDG_CACHE_HOME = '', HOME = '', NODE_OPTIONS = '' } = process.env
   const folder = isAbsolute(XDG_CACHE_HOME) ? XDG_CACHE_HOME : join(HOME, '.cache')
-  return isAbsolute(folder) ? join(folder, 'cronledger', CACHE) : null
+  if (!isAbsolute(folder)) return null
+  const build = hex(crc32([...process.execArgv, NODE_OPTIONS].join('\0'), sourceSum))
+  const files = ledgerKinds().map((kind) => join(folder, 'cronledger', `${NODE}-${kind}-${build}.cache`))
+  return files.find((file) => existsSync(file)) ?? files[0] ?? null
 }
 
-/** Returns null for a file that another user owns or may change, since its content runs as this user. */
+/** Returns the kind of ledger that this command line names. One without a ledger runs well with the form of any kind. */
+function ledgerKinds(): readonly string[] {
+  const [options = ''] = process.argv.slice(2).join('\0').split('\0--\0', 1)
+  const store = /\0--store[=\0](.*)/.exec(options)?.[1] ?? process.env['CRONLEDGER_STORE'] ?? ''
+  const kind = /^[a-z]+(?=:)/.exec(store)?.[0]
+  return kind === undefined ? ['dynamodb', 'file', 'postgres'] : [kind]
+}
+
+/** Returns null for a file that another user owns or may change, since its content runs as this user. A FIFO would block. */
 function readOwn(path: string): Buffer | null {
   let file: number | null = null
   try {
-    file = openSync(path, 'r')
-    const { uid, mode } = fstatSync(file)
-    return uid === process.getuid?.() && (mode & 0o022) === 0 ? readFileSync(file) : null
+    file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
+    const stats = fstatSync(file)
+    const isOwn = stats.uid === process.getuid?.() && (stats.mode & 0o022) === 0
+    return isOwn && stats.isFile() ? readFileSync(file) : null
   } catch {
     return null
   } finally {
@@ -82,14 +101,14 @@ function readOwn(path: string): Buffer | null {
  * We must not make the folder of the user's caches: a container that is used once has none, and a form that is kept in it would
  * cost time and help no other start. A start at the same moment reads the old file or the new one, and never a part.
  */
-function keep(path: string, source: Buffer, script: Script): void {
+function keep(path: string, sourceSum: number, script: Script): void {
   const folder = dirname(path)
   if (!existsSync(dirname(folder))) return
   const part = `${path}.${process.pid}`
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 })
     const compiled = script.createCachedData()
-    writeFileSync(part, Buffer.concat([Buffer.from(checksumOf(source, compiled)), compiled]), {
+    writeFileSync(part, Buffer.concat([Buffer.from(hex(crc32(compiled, sourceSum))), compiled]), {
       mode: 0o600,
       flag: 'wx',
     })
@@ -118,8 +137,8 @@ function requireInExecutable(name: string): unknown {
   return module.exports
 }
 
-function checksumOf(source: Buffer, compiled: Buffer): string {
-  return crc32(compiled, crc32(source)).toString(16).padStart(SUM_BYTES, '0')
+function hex(sum: number): string {
+  return sum.toString(16).padStart(SUM_BYTES, '0')
 }
 
 function readBeside(name: string): Buffer | null {

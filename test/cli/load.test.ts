@@ -1,4 +1,5 @@
-import { spawnSync } from 'node:child_process'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import {
   chmodSync,
   chownSync,
@@ -15,8 +16,9 @@ import {
 import { dirname, join, resolve } from 'node:path'
 import { Script } from 'node:vm'
 import { crc32 } from 'node:zlib'
-import { beforeEach, describe, expect, test } from 'vitest'
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { MAIN, NIGHTLY, scratch } from '../support/cli.ts'
+import { awsEnv, startAnswering } from '../support/servers.ts'
 
 const folder = scratch()
 const CACHE = `app-${process.version}-${process.platform}-${process.arch}.cache`
@@ -111,17 +113,21 @@ test('the compiled form is not used under other flags of Node', () => {
 describe('the compiled form that a run of the npm package keeps', () => {
   const cli = join(folder, 'package')
   const caches = join(folder, 'caches')
-  const kept = join(caches, 'cronledger', CACHE)
+  const names = () => readdirSync(join(caches, 'cronledger')).toSorted()
+  const kept = () => join(caches, 'cronledger', names()[0] ?? '')
   let minute = 10
 
   function start(home: NodeJS.ProcessEnv, args: readonly string[]) {
     const env = { ...process.env, XDG_CACHE_HOME: '', HOME: '', ...home }
-    return spawnSync(process.execPath, [join(cli, 'main.js'), ...args], { env, encoding: 'utf8' })
+    // Only a hang takes that long. Nothing else ends a process that hangs before it handles signals.
+    const options = { env, encoding: 'utf8', timeout: 120_000, killSignal: 'SIGKILL' } as const
+    return spawnSync(process.execPath, [join(cli, 'main.js'), ...args], options)
   }
-  const run = (home: NodeJS.ProcessEnv, ...batch: readonly string[]) => {
+  const runOf = (store: string) => {
     const slot = ['--schedule', '* * * * *', '--event-time', `2026-11-29T00:${minute++}:00Z`]
-    return start(home, ['run', '--store', LEDGER, '--task', 'kept', ...slot, '--', ...batch])
+    return ['run', '--store', store, '--task', 'kept', ...slot, '--']
   }
+  const run = (home: NodeJS.ProcessEnv, ...batch: readonly string[]) => start(home, [...runOf(LEDGER), ...batch])
 
   beforeEach(() => {
     for (const path of [cli, caches]) rmSync(path, { recursive: true, force: true })
@@ -133,45 +139,84 @@ describe('the compiled form that a run of the npm package keeps', () => {
 
   /** Keeps the compiled form of a program with another text, as if it were of the program. Its use shows in the log. */
   function keepOther() {
+    rmSync(join(caches, 'cronledger'), { recursive: true, force: true })
     const app = join(cli, 'app.js')
     const source = readFileSync(app)
     writeFileSync(app, source.toString('latin1').replaceAll('the scheduled time', 'THE SCHEDULED TIME'))
     run({ XDG_CACHE_HOME: caches }, 'true')
     writeFileSync(app, source)
-    const data = readFileSync(kept).subarray(8)
-    writeFileSync(kept, Buffer.concat([Buffer.from(crc32(data, crc32(source)).toString(16).padStart(8, '0')), data]))
+    const path = kept()
+    const data = readFileSync(path).subarray(8)
+    rmSync(path)
+    run({ XDG_CACHE_HOME: caches }, 'true')
+    writeFileSync(kept(), Buffer.concat([Buffer.from(crc32(data, crc32(source)).toString(16).padStart(8, '0')), data]))
   }
   const log = () => run({ XDG_CACHE_HOME: caches }, 'true').stderr
 
   test('the compiled form that a run of the npm package keeps is in the folder of the caches of the user, which only this user can read', () => {
     expect(run({ XDG_CACHE_HOME: caches }, 'true').status).toBe(0)
-    expect(readdirSync(dirname(kept))).toEqual([CACHE])
-    expect(statSync(kept).mode & 0o777).toBe(0o600)
+    expect(names()).toEqual([expect.stringMatching(/^app-v.*-file-[0-9a-f]{8}\.cache$/)])
+    expect(statSync(kept()).mode & 0o777).toBe(0o600)
+    const [name] = names()
     rmSync(caches, { recursive: true })
     mkdirSync(join(folder, '.cache'), { recursive: true })
     expect(run({ HOME: folder, XDG_CACHE_HOME: 'relative' }, 'true').status).toBe(0)
-    expect(readdirSync(join(folder, '.cache/cronledger'))).toEqual([CACHE])
+    expect(readdirSync(join(folder, '.cache/cronledger'))).toEqual([name])
   })
 
   test('the compiled form that a run of the npm package keeps is used by the next start, unless another user owns it or may write it', () => {
     keepOther()
     expect(log()).toContain('THE SCHEDULED TIME')
-    chmodSync(kept, 0o620)
+    chmodSync(kept(), 0o620)
     expect(log()).toContain('the scheduled time')
     keepOther()
     if (process.getuid?.() === 0) {
-      chownSync(kept, 65_534, 65_534)
+      chownSync(kept(), 65_534, 65_534)
       expect(log()).toContain('the scheduled time')
     }
   })
 
-  test('the compiled form that a run of the npm package keeps is replaced if it is damaged or of another version of cronledger', () => {
+  test('the compiled form that a run of the npm package keeps is replaced if it is damaged', () => {
     keepOther()
-    const damaged = readFileSync(kept).fill(0, 5_000, 5_100)
-    writeFileSync(kept, damaged)
+    const damaged = readFileSync(kept()).fill(0, 5_000, 5_100)
+    writeFileSync(kept(), damaged)
     expect(log()).toContain('the scheduled time')
-    expect(readFileSync(kept)).not.toEqual(damaged)
+    expect(readFileSync(kept())).not.toEqual(damaged)
     expect(log()).toContain('the scheduled time')
+  })
+
+  test('the compiled form that a run of the npm package keeps is one for each build, kind of ledger and set of flags of Node', async () => {
+    const server = await startAnswering({ status: 200, body: '{}' })
+    onTestFinished(server.stop)
+    const own = { ...process.env, ...awsEnv(server), XDG_CACHE_HOME: caches }
+    const app = join(cli, 'app.js')
+    const source = readFileSync(app)
+    const program = async (store: string, { env = {}, end = '' }) => {
+      writeFileSync(app, `${source.toString('latin1')}${end}`)
+      const argv = [join(cli, 'main.js'), ...runOf(store), 'true']
+      const child = spawn(process.execPath, argv, { env: { ...own, ...env }, stdio: 'ignore' })
+      expect(await once(child, 'exit')).toEqual([0, null])
+    }
+    const runEach = async () => {
+      await program(LEDGER, {})
+      await program('dynamodb:ledger', {})
+      await program(LEDGER, { env: { NODE_OPTIONS: '--max-old-space-size=900' } })
+      await program(LEDGER, { end: '\n' })
+      return names().map((name) => [name, statSync(join(caches, 'cronledger', name)).ino])
+    }
+    const first = await runEach()
+    expect(first).toHaveLength(4)
+    expect(await runEach()).toEqual(first)
+  })
+
+  test('the compiled form that a run of the npm package keeps may be a FIFO, which is not waited for, and is replaced', () => {
+    run({ XDG_CACHE_HOME: caches }, 'true')
+    const path = kept()
+    rmSync(path)
+    execFileSync('mkfifo', [path])
+    expect(start({ XDG_CACHE_HOME: caches }, ['--version']).status).toBe(0)
+    expect(run({ XDG_CACHE_HOME: caches }, 'true').status).toBe(0)
+    expect(statSync(path).isFile()).toBe(true)
   })
 
   test('the compiled form that a run of the npm package keeps is not made in a home without a folder for caches, by a batch that failed, or by a program that has one', () => {
