@@ -1,6 +1,6 @@
 import { isFaultOfTask, LedgerError, usageError } from '../core/errors.ts'
 import { decodeTaskRecord, EMPTY_TASK_RECORD, isNewerRecord, type TaskRecord } from '../core/task/task-record.ts'
-import { checkTaskName } from '../core/user-text.ts'
+import { checkTaskName, isTaskName } from '../core/user-text.ts'
 import { ENTRIES_PER_READ } from '../store/store.ts'
 import { ask, type HistoryDeps } from './history.ts'
 
@@ -80,8 +80,9 @@ function readEntry(task: string, document: unknown, keepFault: KeepFault): Known
   }
 }
 
-export function listTaskNames(deps: HistoryDeps): Promise<readonly string[]> {
-  return ask(deps, (call) => deps.store.listTasks(call))
+/** Another program may have written an entry under a name that no task can have. Its rows are listed as damaged. */
+export async function listTaskNames(deps: HistoryDeps): Promise<readonly string[]> {
+  return (await ask(deps, (call) => deps.store.listTasks(call))).filter(isTaskName)
 }
 
 export async function readTaskRecord(task: string, deps: HistoryDeps): Promise<KnownTask | null> {

@@ -1,3 +1,7 @@
+import { isRecord } from './objects.ts'
+import { parseOrNull } from './row/report.ts'
+import { bytesOf, isPlaceName } from './user-text.ts'
+
 /** The facts of Amazon ECS about the container of a process: enough to start its task again and to find its log. */
 export interface EcsFacts {
   readonly kind: 'ecs'
@@ -66,4 +70,27 @@ export function lastingPlace(place: Place): Place {
   }
   const { job: _, pod: __, ...lasting } = place
   return lasting
+}
+
+/** The most that AWS allows, 16 subnets and 5 security groups, have about 600. */
+const MAX_NETWORK_BYTES = 1_000
+
+/** Returns the JSON for `run-task --network-configuration`, or null. A template may have empty items. */
+export function readNetwork(text: string): string | null {
+  const found = parseOrNull(text)
+  const given = isRecord(found) ? found['awsvpcConfiguration'] : undefined
+  if (!isRecord(given)) return null
+  const [subnets, securityGroups] = ['subnets', 'securityGroups'].map((name) => textsOf(given[name] ?? []))
+  const { assignPublicIp = 'DISABLED' } = given
+  if (!subnets?.length || !securityGroups || (assignPublicIp !== 'ENABLED' && assignPublicIp !== 'DISABLED'))
+    return null
+  const groups = securityGroups.length > 0 && { securityGroups }
+  const network = JSON.stringify({ awsvpcConfiguration: { subnets, ...groups, assignPublicIp } })
+  return bytesOf(network) <= MAX_NETWORK_BYTES ? network : null
+}
+
+function textsOf(value: unknown): readonly string[] | null {
+  const isTexts =
+    Array.isArray(value) && value.every((one) => typeof one === 'string' && (one === '' || isPlaceName(one)))
+  return isTexts ? value.filter((one) => one !== '') : null
 }

@@ -4,6 +4,35 @@ import { quote, usageError } from './errors.ts'
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these characters must not reach a terminal
 export const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g
 
+// Whoever may write into a ledger chooses the texts in it, and some of them become words of a command that is printed or run.
+// So each kind of text has a form, and what is read from a ledger in another form is damaged (`stored-fields.ts`).
+
+/** A name of ECS or Kubernetes. It does not look like an option, nor like an address that the command line of AWS would read. */
+const PLACE_NAME = /^(?!-)(?!.*:\/\/)[A-Za-z0-9_.:/-]+$/
+const ID = /^[A-Za-z0-9][A-Za-z0-9_.:-]*$/
+
+export function isPlaceName(text: string): boolean {
+  return PLACE_NAME.test(text)
+}
+
+/** Returns whether it is the name of a log group or of a log stream. CloudWatch allows this character, too. */
+export function isLogName(text: string): boolean {
+  return isPlaceName(text.replaceAll('#', '_'))
+}
+
+/** Returns whether it has the form of the name of a time zone, such as `Etc/GMT+9`. */
+export function isZoneName(text: string): boolean {
+  return isPlaceName(text.replaceAll('+', '_'))
+}
+
+export function isId(text: string): boolean {
+  return ID.test(text)
+}
+
+export function isPrintable(text: string): boolean {
+  return text.search(UNPRINTABLE) < 0
+}
+
 /** No task looks like an option. Names that begin with `#` are left to the ledger itself. */
 const TASK_NAME = /^[A-Za-z0-9][A-Za-z0-9._/-]{0,127}$/
 

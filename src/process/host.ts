@@ -8,11 +8,10 @@ import { json } from 'node:stream/consumers'
 import { quote } from '../core/errors.ts'
 import { defined, isRecord } from '../core/objects.ts'
 import type { KnownPlace } from '../core/place.ts'
-import { parseTaskArn } from '../core/place.ts'
-import { parseOrNull } from '../core/row/report.ts'
+import { parseTaskArn, readNetwork } from '../core/place.ts'
 import { encodeShortEcs, isOnFargate } from '../core/row/stored-place.ts'
 import type { EcsFacts, Environment, Host, KubernetesFacts } from '../core/types.ts'
-import { bytesOf, MAX_PERSON_BYTES } from '../core/user-text.ts'
+import { bytesOf, isLogName, isPlaceName, MAX_PERSON_BYTES, UNPRINTABLE } from '../core/user-text.ts'
 
 export interface HostFacts {
   readonly host: Host
@@ -22,7 +21,9 @@ export interface HostFacts {
 }
 
 /** Returns where this process runs. Under ECS, it asks ECS. Under Kubernetes, it reads its own variables and files. */
-export async function findHost(env: Environment, host = hostname()): Promise<HostFacts> {
+export async function findHost(env: Environment, name = hostname()): Promise<HostFacts> {
+  // Linux allows any bytes in it.
+  const host = name.replace(UNPRINTABLE, '?')
   const endpoint = env['ECS_CONTAINER_METADATA_URI_V4']
   if (endpoint === undefined || endpoint === '') return { host: { host }, ...readPod(env, host) }
   const { ecsTask, ecs: place = 'unknown' } = await readEcsMetadata(endpoint)
@@ -78,7 +79,8 @@ export function readPod(
   const own = [fileIn(folder, 'namespace')?.toString().trim(), POD_OF_JOB.exec(host)?.[1], host]
   const [namespace, job, pod, container] = given ? given.split('/') : own
   const cronJob = JOB.exec(job ?? '')?.[1]
-  if (!namespace || !cronJob) return { place: null }
+  if (!namespace || !cronJob || ![namespace, cronJob, job, pod].every((name) => isPlaceName(name ?? '')))
+    return { place: null }
   const authority = fileIn(folder, 'ca.crt')
   const clusterId = authority && createHash('sha256').update(authority).digest('hex').slice(0, 12)
   return { place: { kind: 'kubernetes', namespace, cronJob, ...defined({ clusterId, job, pod, container }) } }
@@ -98,9 +100,6 @@ const METADATA_TIMEOUT_MS = 5_000
 const MAX_ARN_BYTES = 400
 /** Those of a usual task have 50 to 150 bytes. A row may hold them 110 times, and must stay below 400 KB. */
 const MAX_FACTS_BYTES = 320
-
-/** The most that AWS allows, 16 subnets and 5 security groups, have about 600. */
-const MAX_NETWORK_BYTES = 1_000
 
 /** The variable of the container with its network, which no metadata has. */
 export const NETWORK_VARIABLE = 'CRONLEDGER_ECS_NETWORK'
@@ -122,7 +121,7 @@ async function readEcsMetadata(endpoint: string): Promise<EcsMetadata> {
   const ask = (url: string) => readJson(url, signal).catch(() => undefined)
   const [container, task] = await Promise.all([ask(endpoint), ask(`${endpoint}/task`)])
   const ecsTask = textIn(task, 'TaskARN')
-  if (ecsTask === undefined || bytesOf(ecsTask) > MAX_ARN_BYTES) return {}
+  if (ecsTask === undefined || !isPlaceName(ecsTask) || bytesOf(ecsTask) > MAX_ARN_BYTES) return {}
   const ecs = ecsFactsOf(container, task, ecsTask)
   if (ecs === null || bytesOf(Object.values(encodeShortEcs(ecs, ecsTask)).join('')) > MAX_FACTS_BYTES)
     return { ecsTask }
@@ -137,6 +136,7 @@ function ecsFactsOf(container: unknown, task: unknown, ecsTask: string): EcsFact
   const revision = textIn(task, 'Revision')
   const name = textIn(container, 'Name')
   if (arn === null || !cluster || !family || !revision || !name) return null
+  if (![cluster, family, revision, name].every(isPlaceName)) return null
   const launchType = textIn(task, 'LaunchType')
   return {
     kind: 'ecs',
@@ -144,7 +144,7 @@ function ecsFactsOf(container: unknown, task: unknown, ecsTask: string): EcsFact
     cluster,
     taskDefinition: `${family}:${revision}`,
     container: name,
-    ...(launchType !== undefined && { launchType }),
+    ...(launchType !== undefined && isPlaceName(launchType) && { launchType }),
     ...((isOnFargate(launchType) || hasOwnNetwork(container)) && { awsvpc: true }),
     ...logOf(container, arn.region),
   }
@@ -161,33 +161,15 @@ function logOf(container: unknown, region: string): Pick<EcsFacts, 'logGroup' | 
   const logGroup = textIn(options, 'awslogs-group')
   const logRegion = textIn(options, 'awslogs-region') ?? region
   if (textIn(container, 'LogDriver') !== 'awslogs' || logGroup === undefined || logRegion !== region) return {}
+  if (!isLogName(logGroup)) return {}
   const logStream = textIn(options, 'awslogs-stream')
   // A name of ECS ends with the id of the task or the container. One with a slash at its end would be stored wrongly.
-  return { logGroup, ...(logStream !== undefined && !logStream.endsWith('/') && { logStream }) }
+  return { logGroup, ...(logStream !== undefined && isLogName(logStream) && !logStream.endsWith('/') && { logStream }) }
 }
 
 function textIn(value: unknown, name: string): string | undefined {
   const found = isRecord(value) ? value[name] : undefined
   return typeof found === 'string' && found !== '' ? found : undefined
-}
-
-/** Returns the JSON for `run-task --network-configuration`, or null. A template may have empty items. */
-export function readNetwork(text: string): string | null {
-  const found = parseOrNull(text)
-  const given = isRecord(found) ? found['awsvpcConfiguration'] : undefined
-  if (!isRecord(given)) return null
-  const [subnets, securityGroups] = ['subnets', 'securityGroups'].map((name) => textsOf(given[name] ?? []))
-  const { assignPublicIp = 'DISABLED' } = given
-  if (!subnets?.length || !securityGroups || (assignPublicIp !== 'ENABLED' && assignPublicIp !== 'DISABLED'))
-    return null
-  const groups = securityGroups.length > 0 && { securityGroups }
-  const network = JSON.stringify({ awsvpcConfiguration: { subnets, ...groups, assignPublicIp } })
-  return bytesOf(network) <= MAX_NETWORK_BYTES ? network : null
-}
-
-function textsOf(value: unknown): readonly string[] | null {
-  const isTexts = Array.isArray(value) && value.every((one) => typeof one === 'string')
-  return isTexts ? value.filter((one) => one !== '') : null
 }
 
 async function readJson(url: string, signal: AbortSignal): Promise<unknown> {

@@ -1,4 +1,4 @@
-import { fieldsOf } from '../core/row/stored-fields.ts'
+import { fieldsOf, rowName } from '../core/row/stored-fields.ts'
 import { decodeNotes, decodeRow, readableOrDamaged } from '../core/row/stored-row.ts'
 import type { StoredRow } from '../core/types.ts'
 import { isRowKey, listedSlot } from './page.ts'
@@ -14,8 +14,7 @@ export const SLOTS_PER_PAGE = 5_000
 
 /** Returns how to read the columns of a row or an entry. `parse` returns the value in a column of JSON. */
 export function columnReader(parse: (column: unknown) => unknown) {
-  const fieldsIn = (column: unknown, { task, slot }: Columns) =>
-    fieldsOf(parse(column), `row ${String(task)} ${String(slot)}`)
+  const fieldsIn = (column: unknown, { task, slot }: Columns) => fieldsOf(parse(column), rowName(task, slot))
 
   /** The key is that of the columns: a user who may write the rows of one task only could name another task in a document. */
   function readRow(columns: Columns): StoredRow {

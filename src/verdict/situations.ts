@@ -14,6 +14,7 @@ import type { Rerunnable } from '../core/row/policy.ts'
 import { isEndUnknown, isUnreadable, missedUntil } from '../core/row/status.ts'
 import { suspensionOf } from '../core/task/suspensions.ts'
 import type { Row, Status } from '../core/types.ts'
+import { isTaskName } from '../core/user-text.ts'
 import {
   COVERED_STALE_CAUTION,
   failedCaution,
@@ -209,7 +210,8 @@ export const SITUATIONS = {
       ...NOT_KNOWN,
       happened: [row && 'damage' in row ? row.damage.replace(/\.$/, '') : 'its record is damaged'],
       caution: 'Its batch may have run: look at its log and at the data before you run it.',
-      steps: [showStep('see what is wrong', target)],
+      // No command takes a name that no task can have.
+      steps: isTaskName(target.task) ? [showStep('see what is wrong', target)] : [],
     }),
   },
   waiting: {

@@ -17,21 +17,24 @@ const SLOT = Date.parse('2026-11-24T03:00:00.000Z')
  */
 const text = (bytes: number) => '再'.repeat(Math.floor(bytes / 3)) + 'x'.repeat(bytes % 3)
 
+/** Returns a name of ECS of this many bytes. */
+const name = (bytes: number) => 'x'.repeat(bytes)
+
 const RUN_ID = (index: number) => String(index).padStart(20, '0')
 const USUAL_TRIGGER: Trigger = { kind: 'scheduled', eventTime: SLOT, source: 'event-time' }
 const TRIGGER: Trigger = { kind: 'forced', by: text(200), reason: text(800) }
-const PLACE = { host: text(64), ecsTask: text(400) }
+const PLACE = { host: text(64), ecsTask: name(400) }
 /** Facts as long as they may be, of which the ARN of the task says nothing. */
 const ECS: EcsFacts = {
   kind: 'ecs',
-  region: text(40),
-  cluster: text(40),
-  taskDefinition: text(60),
-  container: text(40),
-  launchType: text(40),
+  region: name(40),
+  cluster: name(40),
+  taskDefinition: name(60),
+  container: name(40),
+  launchType: name(40),
   awsvpc: true,
-  logGroup: text(47),
-  logStream: text(47),
+  logGroup: name(47),
+  logStream: name(47),
 }
 const ENDING = { outcome: 'interrupted', exitCode: 255, signal: 'SIGVTALRM', report: text(2_048) } as const
 /** A boot id and a PID namespace. */

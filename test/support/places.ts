@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import type { EcsFacts, KubernetesFacts, Place } from '../../src/core/types.ts'
 import { FARGATE } from './aws/ecs.ts'
-import { anyText } from './random.ts'
+import { anyName } from './random.ts'
 
-const text = anyText({ minLength: 1, maxLength: 20 })
+const text = anyName()
 
 const ecsFacts: fc.Arbitrary<EcsFacts> = fc.record(
   {

@@ -2,6 +2,7 @@ import { usageError } from '../../core/errors.ts'
 import { defined, keysOf } from '../../core/objects.ts'
 import { optionName } from '../../core/option.ts'
 import type { Environment } from '../../core/types.ts'
+import { isTaskName } from '../../core/user-text.ts'
 import type { Digest } from '../../format/check/digest.ts'
 import type { LogObject } from '../../format/log/log.ts'
 import { NOTIFY_FORMATS, type TitleParts, titleText } from '../../format/notifications.ts'
@@ -81,7 +82,12 @@ export function openNotify(
       const word = event.event === 'unrecorded' ? event.event : kind
       const told = { title: titleText({ ...about, word }, Date.parse(event.time)), ...event }
       // A shell sees these variables, so we pass only texts whose characters are restricted.
-      const variables = { ...slotVariables(about), CRONLEDGER_RUN_KIND: kind, CRONLEDGER_RUN_EVENT: event.event }
+      const task = isTaskName(about.task) ? about.task : ''
+      const variables = {
+        ...slotVariables({ ...about, task }),
+        CRONLEDGER_RUN_KIND: kind,
+        CRONLEDGER_RUN_EVENT: event.event,
+      }
       send({
         kind,
         slot: `${event.task} ${event.slot}`,

@@ -1,6 +1,6 @@
 import type { Instant, StoredRow } from '../types.ts'
 import { isRunning, isUnreadable } from './status.ts'
-import { fieldsOf, formOf, INSTANT, TEXT } from './stored-fields.ts'
+import { fieldsOf, formOf, ID, INSTANT, shownTask } from './stored-fields.ts'
 
 /** The slot that may run, and its run. The row of that slot decides whether the lock is still held. */
 export interface OverlapLock {
@@ -8,12 +8,12 @@ export interface OverlapLock {
   readonly runId: string
 }
 
-const LOCK = formOf<OverlapLock>({ slot: { ...INSTANT, name: 'runningSlot' }, runId: TEXT })
+const LOCK = formOf<OverlapLock>({ slot: { ...INSTANT, name: 'runningSlot' }, runId: ID })
 
 export const encodeOverlapLock = LOCK.encode
 
 export function decodeOverlapLock(document: unknown, task: string): OverlapLock {
-  return LOCK.decode(fieldsOf(document, `the overlap lock of task ${task}`))
+  return LOCK.decode(fieldsOf(document, `the overlap lock of task ${shownTask(task)}`))
 }
 
 /** `found` is the row of the slot of the lock. */

@@ -2,6 +2,7 @@ import { LedgerError, quote } from '../errors.ts'
 import { formatInstant, parseInstant } from '../instant.ts'
 import { isRecord } from '../objects.ts'
 import { type Instant, type NewerSchema, SCHEMA_VERSION } from '../types.ts'
+import { isId, isLogName, isPlaceName, isPrintable, isTaskName, isZoneName } from '../user-text.ts'
 
 /** The JSON that every store supports: no null and no booleans. */
 export type StoredValue = string | number | readonly StoredValue[] | StoredDocument
@@ -75,12 +76,41 @@ export function formOf<T extends object>(members: Members<T>): StoredForm<T> {
   }
 }
 
+/** A text for people, which may have any characters. It is shown, and never becomes a part of a command. */
 export const TEXT: Member<string> = { encode: (value) => value, decode: text }
+/** The other texts. */
+export const TASK = textOf(isTaskName, 'the name of a task')
+export const PLACE_NAME = textOf(
+  isPlaceName,
+  'a name of the characters A-Z a-z 0-9 _ . : / - without - at its start or ://',
+)
+export const LOG_NAME = textOf(
+  isLogName,
+  'a name of the characters A-Z a-z 0-9 _ . : / # - without - at its start or ://',
+)
+export const ZONE = textOf(isZoneName, 'the name of a time zone')
+export const ID = textOf(isId, 'an id of the characters A-Z a-z 0-9 _ . : -')
+export const LINE = textOf(isPrintable, 'text without control characters')
 export const INTEGER: Member<number> = { encode: (value) => value, decode: integer }
 export const INSTANT: Member<Instant> = { encode: encodeInstant, decode: instant }
 
 export function oneOf<const T extends string>(allowed: readonly T[]): Member<T> {
   return { encode: (value) => value, decode: (fields, name) => oneOfField(fields, name, allowed) }
+}
+
+export function textOf(isAllowed: (value: string) => boolean, allowed: string): Member<string> {
+  return {
+    encode(value) {
+      // A value that cannot be read back must not be written.
+      if (!isAllowed(value)) throw new Error(`${quote(value)} is not ${allowed}`)
+      return value
+    },
+    decode(fields, name) {
+      const value = text(fields, name)
+      if (!isAllowed(value)) throw malformed(fields.what, fields.path + name, value, allowed)
+      return value
+    },
+  }
 }
 
 export function maybe<T>(member: Member<T>): Maybe<T> {
@@ -165,6 +195,15 @@ export function list<T>({ what, path, values }: Fields, name: string, read: (ite
 
 export function optional<T>(fields: Fields, name: string, read: Read<T>): T | undefined {
   return fields.values[name] === undefined ? undefined : read(fields, name)
+}
+
+/** Returns the name of a row in a message. The task may have any characters. */
+export function rowName(task: unknown, slot: unknown): string {
+  return `row ${shownTask(String(task))} ${isPrintable(String(slot)) ? slot : quote(String(slot))}`
+}
+
+export function shownTask(task: string): string {
+  return isTaskName(task) ? task : quote(task)
 }
 
 /** We must not guess what a wrong value means, otherwise a batch could run twice. */

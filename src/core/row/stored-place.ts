@@ -1,19 +1,21 @@
 import { defined } from '../objects.ts'
-import { parseTaskArn } from '../place.ts'
+import { parseTaskArn, readNetwork } from '../place.ts'
 import type { EcsFacts, KubernetesFacts, Place } from '../types.ts'
 import {
   type Fields,
   flag,
   formOf,
+  LOG_NAME,
   type Maybe,
   type Member,
   maybe,
   nested,
   object,
   optional,
+  PLACE_NAME,
   type StoredDocument,
-  TEXT,
   text,
+  textOf,
 } from './stored-fields.ts'
 
 /** The name of the member in which a place is stored says what it is. */
@@ -21,27 +23,29 @@ function kind<const Kind extends Place['kind']>(own: Kind): Member<Kind> {
   return { encode: () => null, decode: () => own }
 }
 
+const NETWORK = textOf((value) => readNetwork(value) === value, 'the network of a task, as run-task takes it')
+
 const ECS = formOf<EcsFacts>({
   kind: kind('ecs'),
-  region: TEXT,
-  cluster: TEXT,
-  taskDefinition: TEXT,
-  container: TEXT,
-  launchType: maybe(TEXT),
-  logGroup: maybe(TEXT),
-  logStream: maybe(TEXT),
+  region: PLACE_NAME,
+  cluster: PLACE_NAME,
+  taskDefinition: PLACE_NAME,
+  container: PLACE_NAME,
+  launchType: maybe(PLACE_NAME),
+  logGroup: maybe(LOG_NAME),
+  logStream: maybe(LOG_NAME),
   awsvpc: flag('networkMode', 'awsvpc'),
-  network: maybe(TEXT),
+  network: maybe(NETWORK),
 })
 
 const KUBERNETES = formOf<KubernetesFacts>({
   kind: kind('kubernetes'),
-  clusterId: maybe(TEXT),
-  namespace: TEXT,
-  cronJob: TEXT,
-  job: maybe(TEXT),
-  pod: maybe(TEXT),
-  container: maybe(TEXT),
+  clusterId: maybe(PLACE_NAME),
+  namespace: PLACE_NAME,
+  cronJob: PLACE_NAME,
+  job: maybe(PLACE_NAME),
+  pod: maybe(PLACE_NAME),
+  container: maybe(PLACE_NAME),
 })
 
 /** A row must stay small, so this leaves out the network, and what the launch type or the ARN of the task says. */

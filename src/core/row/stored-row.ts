@@ -26,6 +26,7 @@ import {
   WAIT_REASONS,
   type WaitReason,
 } from '../types.ts'
+import { isId } from '../user-text.ts'
 import { isOpen, startedAttempts } from './attempts.ts'
 import { MAX_ATTEMPTS, MAX_UNSTARTED } from './policy.ts'
 import { LONGEST_RANGE_MS, rangeStartOf } from './range.ts'
@@ -38,10 +39,12 @@ import {
   fieldsOf,
   flag,
   formOf,
+  ID,
   INSTANT,
   INTEGER,
   instant,
   integer,
+  LINE,
   list,
   listOf,
   listOrNone,
@@ -55,19 +58,23 @@ import {
   oneOfField,
   optional,
   orNull,
+  PLACE_NAME,
+  rowName,
   type StoredDocument,
   type StoredForm,
+  TASK,
   TEXT,
   text,
+  ZONE,
 } from './stored-fields.ts'
 import { PLACE_OF_ATTEMPT } from './stored-place.ts'
 
 // Other programs read the stored form too: `schema/row.schema.json` describes it. Instants are text, because operators
 // read the table. A change that this version cannot read needs a new `SCHEMA_VERSION`.
 
-const HOST = { host: TEXT, ecsTask: maybe(TEXT) }
-export const KEY = formOf<Key>({ task: TEXT, slot: INSTANT })
-const PROCESS = formOf<ProcessMark>({ pid: INTEGER, startTicks: maybe(INTEGER), boot: TEXT })
+const HOST = { host: LINE, ecsTask: maybe(PLACE_NAME) }
+export const KEY = formOf<Key>({ task: TASK, slot: INSTANT })
+const PROCESS = formOf<ProcessMark>({ pid: INTEGER, startTicks: maybe(INTEGER), boot: LINE })
 const BACKGROUND = formOf<BackgroundProcess>({ pid: INTEGER, command: TEXT })
 
 type TriggerOf<Kind> = Extract<Trigger, { kind: Kind }>
@@ -90,8 +97,8 @@ const TRIGGER = {
 }
 
 export const SCHEDULE = formOf<ScheduleSpec>({
-  expression: { ...TEXT, name: 'schedule' },
-  zone: TEXT,
+  expression: { ...LINE, name: 'schedule' },
+  zone: ZONE,
   anchor: maybe(INSTANT),
 })
 
@@ -125,11 +132,11 @@ const PHASE: Member<AttemptRecord['phase']> = {
 
 export const ATTEMPT = formOf<AnyAttempt>({
   number: INTEGER,
-  runId: TEXT,
+  runId: ID,
   trigger: nested(TRIGGER),
   ...HOST,
   place: PLACE_OF_ATTEMPT,
-  traceId: maybe(TEXT),
+  traceId: maybe(ID),
   since: maybe(INSTANT),
   searched: maybe(INSTANT),
   startedAt: INSTANT,
@@ -139,7 +146,7 @@ export const ATTEMPT = formOf<AnyAttempt>({
   endedAt: maybe(INSTANT),
   outcome: maybe(oneOf(OUTCOMES)),
   exitCode: maybe(INTEGER),
-  signal: maybe(TEXT),
+  signal: maybe(ID),
   process: maybe(nested(PROCESS)),
   background: maybe(nested(BACKGROUND)),
   blockedBy: maybe(nested(KEY)),
@@ -147,16 +154,16 @@ export const ATTEMPT = formOf<AnyAttempt>({
 }) as StoredForm<AttemptRecord>
 
 export const REJECTION = formOf<Rejection>({
-  runId: TEXT,
+  runId: ID,
   kind: oneOf(REJECTION_KINDS),
   cause: oneOf(REJECTION_CAUSES),
   at: INSTANT,
   trigger: nested(TRIGGER),
   ...HOST,
-  family: maybe(TEXT),
-  clusterId: maybe(TEXT),
-  namespace: maybe(TEXT),
-  cronJob: maybe(TEXT),
+  family: maybe(PLACE_NAME),
+  clusterId: maybe(PLACE_NAME),
+  namespace: maybe(PLACE_NAME),
+  cronJob: maybe(PLACE_NAME),
 })
 
 /** Encodes the notes. Until the list of the first rejections is full, its last item is the latest rejection. */
@@ -176,7 +183,7 @@ export function decodeNotes(fields: Fields): Notes {
   const latest = optional(fields, 'latestRejection', (own, name) => REJECTION.decode(object(own, name)))
   const rejectedBy = fields.values['rejectedBy'] ?? []
   const isIds = (value: unknown): value is string[] =>
-    Array.isArray(value) && value.every((id) => typeof id === 'string')
+    Array.isArray(value) && value.every((id) => typeof id === 'string' && isId(id))
   if (!isIds(rejectedBy)) throw malformed(fields.what, `${fields.path}rejectedBy`, rejectedBy, 'a list of run ids')
   const kept = latest === undefined ? first : [...first, latest]
   return {
@@ -214,10 +221,10 @@ const OWNED = formOf<Omit<UncheckedRow, keyof Key | 'rejections'>>({
   windowEnd: orNull(INSTANT),
   state: oneOf(STATES),
   version: INTEGER,
-  writeId: TEXT,
-  owner: TEXT,
+  writeId: ID,
+  owner: ID,
   schedule: beside(SCHEDULE),
-  zoneData: TEXT,
+  zoneData: LINE,
   attempts: listOf(ATTEMPT),
   unlistedAttempts: NONE_IF_ZERO,
   leaseUntil: orNull(INSTANT),
@@ -250,14 +257,14 @@ export const OWNER_FIELDS: readonly string[] = ['day', ...SCHEDULE.names, ...OWN
 export function encodeRow(row: Row): StoredDocument {
   const objection = rowInvariantViolation(row)
   if (objection !== null) throw new Error(`impossible row ${nameOf(row)}: ${objection}`)
-  return { task: row.task, slot: formatSlot(row.slot), day: dayOf(row.slot), ...OWNED.encode(row) }
+  return { ...KEY.encode(row), day: dayOf(row.slot), ...OWNED.encode(row) }
 }
 
 /** Reads a stored row with its notes, unread if its schema version is newer. Throws `shape` if it is malformed. */
 export function decodeRow(stored: unknown): StoredRow {
   const unnamed = fieldsOf(stored, 'a row of the ledger')
-  const key: Key = { task: text(unnamed, 'task'), slot: instant(unnamed, 'slot') }
-  const fields = fieldsOf(stored, `row ${key.task} ${unnamed.values['slot']}`)
+  const key: Key = { task: TASK.decode(unnamed, 'task'), slot: instant(unnamed, 'slot') }
+  const fields = fieldsOf(stored, rowName(key.task, unnamed.values['slot']))
   if (key.slot % 1000 !== 0) throw malformed(fields.what, 'slot', formatInstant(key.slot), 'a whole second')
   const newer = newerSchemaOf(fields)
   if (newer !== null) return { ...key, ...newer }
@@ -275,6 +282,7 @@ export function readableOrDamaged(stored: { readonly task: unknown; readonly slo
   } catch (error) {
     if (!(error instanceof LedgerError)) throw error
     const fields = fieldsOf(stored, 'a row of the ledger')
+    // The name is not checked here: a row under any name is shown as damaged.
     return { task: text(fields, 'task'), slot: instant(fields, 'slot'), damage: error.message }
   }
 }
@@ -291,8 +299,9 @@ function rowInvariantViolation(row: UncheckedRow): string | null {
   const open = attempts.filter(isOpen)
   const last = attempts.at(-1)
   if (row.version < 1 || !Number.isSafeInteger(row.version)) return `its version is ${row.version}`
-  if ([row.task, row.writeId, row.owner].includes('')) return 'its task, write id or owner is empty'
   if (row.windowEnd !== null && row.windowEnd <= row.slot) return 'its window ends before it starts'
+  if (attempts.some((one) => (rangeStartOf(one) ?? Number.NEGATIVE_INFINITY) >= row.slot))
+    return 'the range of an attempt begins at its own slot, or later'
   if (row.expiresAt !== null && Math.abs(row.expiresAt) > LAST_INSTANT) return 'its expiry is not a valid time'
   if (startedAttempts(row) > MAX_ATTEMPTS) return `it has ${startedAttempts(row)} attempts that started`
   if (attempts.length > MAX_ATTEMPTS + MAX_UNSTARTED) return `it lists ${attempts.length} attempts`

@@ -17,6 +17,7 @@ import {
   oneOf,
   orNull,
   type StoredDocument,
+  shownTask,
   TEXT,
 } from '../row/stored-fields.ts'
 import { PLACE, placeJson } from '../row/stored-place.ts'
@@ -270,6 +271,6 @@ export function encodeTaskRecord(record: TaskRecord): StoredDocument {
 
 /** Reads a task record, unread if its schema version is newer. Throws `shape` if it is malformed. */
 export function decodeTaskRecord(document: unknown, task: string): TaskRecord | NewerSchema {
-  const fields = fieldsOf(document, `the record of task ${task}`)
+  const fields = fieldsOf(document, `the record of task ${shownTask(task)}`)
   return newerSchemaOf(fields) ?? RECORD.decode(fields)
 }

@@ -37,7 +37,13 @@ export interface RerunScript {
   readonly batch: readonly string[] | null
 }
 
-const END = 'END_OF_CRONLEDGER'
+/** Returns a word that ends the script, and that is in none of its lines. */
+function endWord(lines: readonly string[]): string {
+  const text = lines.join('\n')
+  let word = 'END_OF_CRONLEDGER'
+  while (text.includes(word)) word += '_'
+  return word
+}
 
 /** A slot that fails ends its task and those that come after it, unless the script has `--keep-going`. */
 export function scriptLines(script: RerunScript): readonly string[] {
@@ -59,10 +65,7 @@ export function scriptLines(script: RerunScript): readonly string[] {
     ...runLines({ store, count, keepGoing, isNamed, tell }),
     ...(jobs === 1 ? oneByOne(list, end) : sideBySide(Math.min(jobs, tasksOf(slots)), list, end)),
   ]
-  return [
-    OUTER_TRAP,
-    // zsh takes no comments from a terminal, and has variables that cannot be set.
-    `sh <<'${END}'`,
+  const body = [
     `# ${head}`,
     '# Read it, then paste it into bash or zsh, or add "| sh" to the command that printed it.',
     ...(blanks.length === 0 ? [] : [`# Replace first: ${blanks.join(', ')}${ownCommands}`]),
@@ -79,8 +82,10 @@ export function scriptLines(script: RerunScript): readonly string[] {
     // The batches must not read the script.
     '} </dev/null',
     ...left,
-    END,
   ]
+  const word = endWord(body)
+  // zsh takes no comments from a terminal, and has variables that cannot be set.
+  return [OUTER_TRAP, `sh <<'${word}'`, ...body, word]
 }
 
 const USUAL_SPAN_MS = 7 * DAY_MS
@@ -134,7 +139,7 @@ function functionsOf(slots: readonly SlotInLane[], script: RerunScript) {
     }
     const own = name === `run_${number}` ? '' : ` ${name}`
     const local = zonedTime(shown.slot, shown.schedule?.zone ?? 'UTC')
-    const call = `slot ${number} '${after.join(' ')}' '${task}' ${formatInstant(shown.slot)} '${local}'${own}`
+    const call = `slot ${number} '${after.join(' ')}' ${shellWord(task)} ${formatInstant(shown.slot)} ${shellWord(local)}${own}`
     return [...aboutLines(shown), call]
   })
   return { functions, list }
@@ -183,7 +188,9 @@ function leftOutLines({ leftOut, doubts }: RerunScript): readonly string[] {
   const stale = leftOut.filter(({ range }) => range === 'stale')
   return [
     ...leftLines(stale, `Left out: ${counted(stale.length, 'stale slot')}. ${STALE_SLOTS_CAUTION}`),
-    ...[...doubts].map(([task, whys]) => `# Left out: ${leftOutText(whys, task)}. See: cronledger check ${task}`),
+    ...[...doubts].map(([task, whys]) =>
+      comment(`Left out: ${leftOutText(whys, task)}. See: cronledger check ${task}`),
+    ),
   ]
 }
 

@@ -3,7 +3,7 @@ import { tasksAfter } from '../../core/task/pattern.ts'
 import { isRetired } from '../../core/task/suspensions.ts'
 import { SELF } from '../../core/task/upstream.ts'
 import type { Instant } from '../../core/types.ts'
-import { isTaskPattern } from '../../core/user-text.ts'
+import { isTaskName, isTaskPattern } from '../../core/user-text.ts'
 import { askWithin } from '../ask.ts'
 import type { SlotRequest } from '../claim.ts'
 import type { Settings } from '../settings.ts'
@@ -107,7 +107,7 @@ function upstreamReader(own: string, given: ReadSettings, io: RecordIo) {
   /** Returns the tasks that a prefix of `--after` stands for: those that the ledger lists, without `own` and retired ones. */
   async function tasksOf(prefix: string): Promise<readonly string[]> {
     listed ??= askWithin({ ms: given.ledgerTimeoutMs, halt: io.stop }, io, (call) => io.store.listTasks(call))
-    const names = tasksAfter([prefix], own, await listed.catch(deniedOf(prefix)))
+    const names = tasksAfter([prefix], own, (await listed.catch(deniedOf(prefix))).filter(isTaskName))
     const isExpected = async (name: string) => {
       const record = await read(name).catch(deniedOf(name))
       // The list is eventually consistent, so a record may be gone.

@@ -12,7 +12,7 @@ import {
 import { spread } from '../../core/duration.ts'
 import { LedgerError, quote } from '../../core/errors.ts'
 import { isNoted } from '../../core/row/rejections.ts'
-import { fieldsOf, integer, object } from '../../core/row/stored-fields.ts'
+import { fieldsOf, integer, object, rowName, shownTask } from '../../core/row/stored-fields.ts'
 import { decodeNotes, decodeRow, readableOrDamaged } from '../../core/row/stored-row.ts'
 import { type Key, type Row, SCHEMA_VERSION, type StoredRow } from '../../core/types.ts'
 import { isRowKey, listedSlot, slotBounds, storedKey, TASK_ENTRY } from '../page.ts'
@@ -80,7 +80,7 @@ export function openDynamoStore(options: DynamoOptions): Store {
         const failed = await unlessConflict(write, key, dynamo, call)
         if (failed === null) return true
         if (failed.found === null) return false
-        const fields = fieldsOf(fromItem(failed.found), `row ${stored.task} ${stored.slot}`)
+        const fields = fieldsOf(fromItem(failed.found), rowName(stored.task, stored.slot))
         if (fields.values['schemaVersion'] !== SCHEMA_VERSION) return false
         const notes = decodeNotes(fields)
         if (isNoted(notes, rejection.runId)) return true
@@ -120,7 +120,7 @@ export function openDynamoStore(options: DynamoOptions): Store {
     async readEntry(key, call) {
       const item = await fetchItem(dynamo, entryKey(key), call)
       if (item === null) return null
-      const fields = fieldsOf(fromItem(item), `the record of task ${key.task}`)
+      const fields = fieldsOf(fromItem(item), `the record of task ${shownTask(key.task)}`)
       return { version: integer(fields, 'version'), document: object(fields, 'document').values }
     },
 

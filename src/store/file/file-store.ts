@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import { addRejection, isNoted, NO_NOTES } from '../../core/row/rejections.ts'
-import { damaged } from '../../core/row/stored-fields.ts'
+import { damaged, shownTask } from '../../core/row/stored-fields.ts'
 import { dayOf, encodeNotes, encodeRow, OWNER_FIELDS } from '../../core/row/stored-row.ts'
 import { SCHEMA_VERSION, type StoredRow } from '../../core/types.ts'
 import { AFTER_ALL, after, slotBounds, storedKey, TASK_ENTRY } from '../page.ts'
@@ -119,7 +119,7 @@ export function openFileStore(path: string, onCreated: (path: string) => void = 
 
     async writeEntry({ kind, task }, { version, document }, expected, call) {
       // SQLite keeps any value in the column. A write could not expect it, and would meet a conflict again and again.
-      if (Number.isNaN(expected)) throw damaged(`the record of task ${task}`, 'its version is not a number')
+      if (Number.isNaN(expected)) throw damaged(`the record of task ${shownTask(task)}`, 'its version is not a number')
       const text = JSON.stringify(document)
       const write = ({ run }: Transaction) =>
         expected === 'absent'

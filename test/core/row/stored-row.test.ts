@@ -35,7 +35,7 @@ import {
 } from '../../../src/core/types.ts'
 import { FARGATE } from '../../support/aws/ecs.ts'
 import { places } from '../../support/places.ts'
-import { anyText } from '../../support/random.ts'
+import { anyLine, anyName, anyText } from '../../support/random.ts'
 import { closed, FAILED, NOW, pending, rowWith, SCHEDULED, SUCCEEDED } from '../../support/rows.ts'
 
 const SLOT = Date.parse('2026-11-24T03:00:00Z')
@@ -169,12 +169,26 @@ describe('an impossible row is not written', () => {
     ['a number without its attempt', { ...ended, attempts: [{ ...success, number: 3 }] }],
     ['attempts that are counted less than never', { ...ended, unlistedAttempts: -1 }],
     ['a window that ends before it starts', { ...ended, windowEnd: SLOT }],
-    ['no write id', { ...ended, writeId: '' }],
-    ['no owner', { ...ended, owner: '' }],
+    ['a range that begins at its own slot', { ...ended, attempts: [{ ...success, since: SLOT }] }],
+    ['a search that ended after its slot', { ...ended, attempts: [{ ...success, searched: SLOT + 86_400_000 }] }],
   ]
 
   it.each(impossible)('an impossible row is not written: %s', (_, row) => {
     expect(() => encodeRow(row as Row)).toThrow(/^impossible row nightly 2026-11-24T03:00:00Z: /)
+  })
+
+  it('an impossible row is not written: a range that begins in 1970 is possible, since no success may have been found', () => {
+    const row = { ...ended, attempts: [{ ...success, searched: 0 }] } as const
+    expect(decodeRow(jsonOf(encodeRow(row)))).toEqual(row)
+  })
+
+  it.each([
+    ['a task', { ...ended, task: "x';true" }],
+    ['a write id', { ...ended, writeId: '' }],
+    ['an owner', { ...ended, owner: '-x' }],
+    ['the name of a host', { ...ended, attempts: [{ ...success, host: 'a\nb' }] }],
+  ])('an impossible row is not written: %s in another form', (_, row) => {
+    expect(() => encodeRow(row as Row)).toThrow(/ is not (the name of a task|an id|text without)/)
   })
 
   it.each([SLOT + 0.5, Number.NaN, Date.parse('2300-01-01T00:00:00Z')])(
@@ -290,6 +304,7 @@ function jsonOf(document: StoredDocument): Record<string, unknown> {
 }
 
 const text = anyText({ minLength: 1, maxLength: 20 })
+const id = anyName().map((name) => name.replaceAll('/', ''))
 const instants = fc.integer({ min: 0, max: Date.parse('2199-12-31T23:59:59Z') })
 const triggers: fc.Arbitrary<Trigger> = fc.oneof(
   fc.record({ kind: fc.constant('forced' as const), by: text, reason: text }),
@@ -301,17 +316,20 @@ const triggers: fc.Arbitrary<Trigger> = fc.oneof(
 )
 const attemptParts = {
   number: fc.constant(1),
-  runId: text,
+  runId: id,
   trigger: triggers,
   startedAt: instants,
-  host: anyText(),
-  ecsTask: fc.oneof(text, fc.constant(FARGATE.host.ecsTask)),
+  host: anyLine(),
+  ecsTask: fc.oneof(anyName(), fc.constant(FARGATE.host.ecsTask)),
   place: places,
 }
 const begunParts = {
   ...attemptParts,
   claimedAt: instants,
-  process: fc.record({ pid: fc.nat(), startTicks: fc.maxSafeNat(), boot: text }, { requiredKeys: ['pid', 'boot'] }),
+  process: fc.record(
+    { pid: fc.nat(), startTicks: fc.maxSafeNat(), boot: anyLine() },
+    { requiredKeys: ['pid', 'boot'] },
+  ),
 }
 const REQUIRED = ['phase', 'number', 'runId', 'trigger', 'startedAt', 'host'] as const
 const openAttempts: fc.Arbitrary<OpenAttempt> = fc.oneof(
@@ -325,7 +343,7 @@ const endedAttempts: fc.Arbitrary<EndedAttempt> = fc.record(
     outcome: fc.constantFrom(...OUTCOMES),
     endedAt: instants,
     exitCode: fc.nat(255),
-    signal: text,
+    signal: id,
   },
   { requiredKeys: [...REQUIRED, 'outcome'] },
 )
@@ -338,14 +356,17 @@ const resolutions = fc.record({
 })
 const rows: fc.Arbitrary<Row> = fc
   .record({
-    task: text,
+    task: anyName(),
     slot: fc.integer({ min: 0, max: 4_000_000_000 }).map((second) => second * 1000),
     lengthMs: fc.option(fc.integer({ min: 1, max: 1e10 })),
     version: fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }),
-    writeId: text,
-    owner: text,
-    schedule: fc.record({ expression: text, zone: text, anchor: instants }, { requiredKeys: ['expression', 'zone'] }),
-    zoneData: text,
+    writeId: id,
+    owner: id,
+    schedule: fc.record(
+      { expression: anyLine(), zone: anyName(), anchor: instants },
+      { requiredKeys: ['expression', 'zone'] },
+    ),
+    zoneData: anyLine(),
     ended: fc.array(endedAttempts, { maxLength: 3 }),
     open: fc.option(fc.record({ attempt: openAttempts, leaseUntil: instants })),
     state: fc.constantFrom(...RESOLVED_STATES),

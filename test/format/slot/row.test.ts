@@ -24,7 +24,7 @@ import { rowJson, slotLine } from '../../../src/format/slot/row.ts'
 import { FARGATE } from '../../support/aws/ecs.ts'
 import { closed } from '../../support/closed-schema.ts'
 import { places } from '../../support/places.ts'
-import { anyText } from '../../support/random.ts'
+import { anyLine, anyName, anyText } from '../../support/random.ts'
 import { judgedAt, NOW, pending, recordWith, rowWith, SUCCEEDED } from '../../support/rows.ts'
 
 const schema = JSON.parse(readFileSync(new URL('../../../schema/row.schema.json', import.meta.url), 'utf8'))
@@ -35,7 +35,7 @@ const validateClosed = ajv.compile(closed(schema) as object)
 
 const text = anyText({ maxLength: 20 })
 const instant = fc.integer({ min: NOW - 1e9, max: NOW + 1e9 })
-const host = fc.record({ host: text, ecsTask: text }, { requiredKeys: ['host'] })
+const host = fc.record({ host: anyLine({ maxLength: 20 }), ecsTask: anyName() }, { requiredKeys: ['host'] })
 const trigger: fc.Arbitrary<Trigger> = fc.oneof(
   fc.record({
     kind: fc.constant('scheduled' as const),
@@ -85,7 +85,7 @@ const rows: fc.Arbitrary<Row> = fc
         windowEnd: fc.constant(null),
         expiresAt: instant,
         schedule: fc.record(
-          { expression: text, zone: fc.constant('Asia/Tokyo'), anchor: instant },
+          { expression: anyLine({ maxLength: 20 }), zone: fc.constant('Asia/Tokyo'), anchor: instant },
           { requiredKeys: ['expression', 'zone'] },
         ),
       },

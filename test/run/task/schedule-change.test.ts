@@ -69,7 +69,7 @@ test('a run that accepts the new schedule for an older slot accepts it for later
 test('a forced run and a slot of a catch-up start, and state nothing', async () => {
   const { play, record } = await changedAfterDay0()
   expect((await play('forced', { ...CHANGED, day: 1, force: FORCE })).result.status).toBe('completed')
-  expect((await play('caught up', { ...CHANGED, day: 2, source: 'catch-up' })).result.status).toBe('completed')
+  expect((await play('caught-up', { ...CHANGED, day: 2, source: 'catch-up' })).result.status).toBe('completed')
   expect((await record()).schedules).toHaveLength(1)
 })
 

@@ -30,10 +30,10 @@ describe.skipIf(!hasPostgres)('a ledger in PostgreSQL', () => {
     await setUpPostgres(address(), {}, call())
     return address
   }
-  const claim = async (address: string, task: string) => {
+  const claim = async (address: string, task: string, more: Parameters<typeof claimOf>[1] = {}) => {
     const store = openPostgresStore(address, {})
     try {
-      return await store.put(claimOf(task), 'absent', call())
+      return await store.put(claimOf(task, more), 'absent', call())
     } finally {
       store.close()
     }
@@ -174,7 +174,8 @@ describe.skipIf(!hasPostgres)('a ledger in PostgreSQL', () => {
     expect(await inspect(address, 'operator')).toContainEqual(
       expect.stringMatching(/^encoding: shape: .* LATIN1\. Use/),
     )
-    await expect(claim(address, 'nächtlich-夜')).rejects.toMatchObject({ kind: 'shape', changedNothing: true })
+    const trigger = { kind: 'forced', by: 'ada', reason: 'nächtlich-夜' } as const
+    await expect(claim(address, 'nightly', { trigger })).rejects.toMatchObject({ kind: 'shape', changedNothing: true })
 
     const slot = ['--schedule', '0 3 * * *', '--event-time', '2026-01-01T03:00:00Z']
     for (const [task, end] of [
