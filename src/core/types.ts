@@ -259,7 +259,7 @@ interface RowFacts extends Key {
   /** A new random id in each write, by which a run recognises its own write after a lost answer. */
   readonly writeId: string
   /** The run id of the process whose write made the row or took it over last. It is the only proof of ownership. */
-  readonly owner: string
+  readonly ownerRunId: string
   readonly schedule: ScheduleSpec
   readonly zoneData: string
   /** Attempts that never started and are only counted here. */

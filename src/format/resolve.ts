@@ -64,9 +64,9 @@ function whyNot({ cause, survivor }: RefusedResolution, row: Row | null, { state
 /** A process that is gone cannot report its end, so the slot stays running until the lease ends. */
 function runningText(row: Row | null): string {
   if (row?.state !== 'PENDING') return 'the slot is still running'
-  const { slot, schedule, leaseUntil, owner } = row
+  const { slot, schedule, leaseUntil, ownerRunId } = row
   const open = sentenceText(openSentence(row), slot, schedule.zone)
-  return `${open}. Stop it, or wait until it ends. If you know that its process is gone, give --run ${owner}, or wait until its lease ends at ${timeNear(leaseUntil, slot, schedule.zone)}. Then try again.`
+  return `${open}. Stop it, or wait until it ends. If you know that its process is gone, give --run ${ownerRunId}, or wait until its lease ends at ${timeNear(leaseUntil, slot, schedule.zone)}. Then try again.`
 }
 
 function otherRunText(row: Row | null, runId: string | undefined): string {

@@ -122,11 +122,11 @@ function checkNotInside(decision: Decision, { insideOf }: ClaimRequest): void {
   // Nothing waits for a slot that is caught up, and the run that has it also records its end.
   if (decision.kind === 'taken') return
   const row = decision.kind === 'start' ? decision.base : decision.row
-  if (row === null || isUnreadable(row) || row.state !== 'PENDING' || !insideOf?.includes(row.owner)) return
+  if (row === null || isUnreadable(row) || row.state !== 'PENDING' || !insideOf?.includes(row.ownerRunId)) return
   // Another refusal is not successful either, and it tells an operator what to decide.
   if (decision.kind === 'refused' && decision.cause !== 'running') return
   throw usageError(
-    `cronledger was called inside run ${row.owner} of the same task and slot. Call the batch itself instead of cronledger, or use another task name.`,
+    `cronledger was called inside run ${row.ownerRunId} of the same task and slot. Call the batch itself instead of cronledger, or use another task name.`,
   )
 }
 
@@ -144,11 +144,11 @@ export async function checkNotInsideOtherSlot(
   if (surrounding?.task !== task || surrounding.slot === window.slot) return
   const key = { task, slot: surrounding.slot }
   const row = await askWithin({ ms: ledgerTimeoutMs, halt: io.stop }, io, (call) => io.store.get(key, call))
-  if (row === null || isUnreadable(row) || !insideOf?.includes(row.owner)) return
+  if (row === null || isUnreadable(row) || !insideOf?.includes(row.ownerRunId)) return
   // A run that has died records nothing any more, and what its batch left behind may start the next run.
   if (!isRunning(row, io.clock.now(), skewMs)) return
   throw usageError(
-    `cronledger was called without an event time inside run ${row.owner} of the same task, which is for the slot ${formatInstant(surrounding.slot)}. This call would run the slot ${formatInstant(window.slot)}. Call the batch itself instead of cronledger. Only if this call is meant for another slot, pass --event-time.`,
+    `cronledger was called without an event time inside run ${row.ownerRunId} of the same task, which is for the slot ${formatInstant(surrounding.slot)}. This call would run the slot ${formatInstant(window.slot)}. Call the batch itself instead of cronledger. Only if this call is meant for another slot, pass --event-time.`,
   )
 }
 

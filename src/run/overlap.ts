@@ -146,7 +146,7 @@ interface Busy {
 }
 
 function busyWith(row: Row | null): Busy | null {
-  return row && { kind: 'busy', holder: { slot: row.slot, runId: row.owner }, isCatchUp: isCaughtUp(row) }
+  return row && { kind: 'busy', holder: { slot: row.slot, runId: row.ownerRunId }, isCatchUp: isCaughtUp(row) }
 }
 
 type OverlapLockIo = Pick<RunIo, 'store' | 'clock' | 'random' | 'findSurvivor'>
@@ -156,14 +156,14 @@ type OverlapLockIo = Pick<RunIo, 'store' | 'clock' | 'random' | 'findSurvivor'>
  * another slot that is on its way. A run that takes the lock later reads this row after that write. Null: this slot has it.
  */
 export async function takeOverlapLock(
-  { task, slot, owner }: Row,
+  { task, slot, ownerRunId }: Row,
   settings: Pick<Settings, 'skewMs'>,
   io: OverlapLockIo,
   ask: Ask,
   look?: LookAround,
 ): Promise<Held | Busy | RangeAnswer> {
   const key: EntryKey = { task, kind: '#lock' }
-  const document = encodeOverlapLock({ slot, runId: owner })
+  const document = encodeOverlapLock({ slot, runId: ownerRunId })
   let written: number | null = null
   for (;;) {
     const entry = await ask((call) => io.store.readEntry(key, call))
@@ -172,7 +172,7 @@ export async function takeOverlapLock(
     let busy: Busy | null = null
     if (entry !== null) {
       const holder = decodeOverlapLock(entry.document, task)
-      const isOwn = holder.slot === slot && holder.runId === owner
+      const isOwn = holder.slot === slot && holder.runId === ownerRunId
       // The entry has the version that this call wrote. The answer to that write was lost, or the network delivered it
       // twice.
       if (isOwn && entry.version === written) return held

@@ -74,7 +74,7 @@ export async function writeAsOwner<Base extends Row | null, R extends Row>(
     const found: StoredRow | null = put.found
     if (found === null || isUnreadable(found)) return { kind: 'lost', found }
     if (found.writeId === writeId) return { kind: 'ok', row, preparedAtMs }
-    if (found.owner !== (runId ?? row.owner)) return { kind: 'lost', found }
+    if (found.ownerRunId !== (runId ?? row.ownerRunId)) return { kind: 'lost', found }
     baseRow = found
   }
 }
@@ -132,7 +132,7 @@ export function finishAttempt(
     // Only the run of the attempt can have written its end.
     const attempt = readableRow(found)?.attempts.find(({ number }) => number === own.number)
     if (attempt?.phase !== 'ended') return false
-    return attempt.runId === row.owner && attempt.outcome === ending.outcome && attempt.endedAt !== undefined
+    return attempt.runId === row.ownerRunId && attempt.outcome === ending.outcome && attempt.endedAt !== undefined
   }
   // A bug in a write must not hide how the work ended. The caller reports that the outcome may not be recorded.
   return finishBy(write, own.number, showsEnd).catch(unansweredFinish)

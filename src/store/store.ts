@@ -12,7 +12,7 @@ export type PutResult =
   | { readonly kind: 'conflict'; readonly found: StoredRow | null }
 
 /** The version alone is not enough: if an operator deletes a row and a run makes it again, its versions start again at 1. */
-export type Expected = 'absent' | Pick<Row, 'version' | 'owner'>
+export type Expected = 'absent' | Pick<Row, 'version' | 'ownerRunId'>
 
 /** The newest slot comes first, and the rows of one slot come in a fixed order. */
 export type ListQuery = (

@@ -153,22 +153,23 @@ export function checkWrite(
   if (resolved?.afterAttempt === before.attempts.at(-1)?.number && row.state !== before.state && !isNew) {
     say('a resolution stays', `${name} made ${row.state} of ${before.state}`)
   }
-  if (before.state === 'PENDING' && before.owner !== name) checkTakeover(host, before, row, sentMs, settings, say)
+  if (before.state === 'PENDING' && before.ownerRunId !== name) checkTakeover(host, before, row, sentMs, settings, say)
 }
 
 /** Checks a write of one run to a row with the open attempt of another run. */
 function checkTakeover({ plan }: Host, before: Row, row: Row, sentMs: number, settings: Settings, say: Say): void {
   const claims = row.attempts.some((attempt) => attempt.runId === plan.name && isOpen(attempt))
   const resolves = row.resolutions.length > before.resolutions.length
-  const isKept = row.state === 'PENDING' && row.owner === before.owner && row.attempts.filter(isOpen).length === 1
+  const isKept =
+    row.state === 'PENDING' && row.ownerRunId === before.ownerRunId && row.attempts.filter(isOpen).length === 1
   if (isKept && !claims && !resolves) return
   if (resolves && plan.names === before.attempts.at(-1)?.runId) return
   const decidedMs = claims ? row.attempts.at(-1)?.startedAt : resolves ? row.resolutions.at(-1)?.at : undefined
   if ((decidedMs ?? sentMs + (plan.offsetMs ?? 0)) <= (before.leaseUntil ?? 0) + settings.skewMs) {
-    say('a lease is trusted with the skew', `${plan.name} took over from ${before.owner} too early`)
+    say('a lease is trusted with the skew', `${plan.name} took over from ${before.ownerRunId} too early`)
   }
   if (!claims && !resolves) {
-    say('undisturbed', `the withdrawal of ${plan.name} ends the attempt of ${before.owner}`)
+    say('undisturbed', `the withdrawal of ${plan.name} ends the attempt of ${before.ownerRunId}`)
   }
 }
 
@@ -273,7 +274,7 @@ function calledEndedAt(
   const word = row?.resolutions.find(
     ({ reason, afterAttempt }) => names(reason) && own !== undefined && afterAttempt >= own.number,
   )
-  const gone = removed.find((one) => one.row.slot === slot && one.row.owner === plan.name)
+  const gone = removed.find((one) => one.row.slot === slot && one.row.ownerRunId === plan.name)
   return gone?.atMs ?? word?.at ?? null
 }
 

@@ -42,7 +42,7 @@ export function checkRange(host: Host, work: Work, { hosts, slots, settings, now
     say('a run goes on from a slot that is done', `${plan.name} went on from ${from}`)
   const late = new Set(hosts.filter(({ hasLapsed }) => hasLapsed).map((other) => other.plan.name))
   for (const row of rows) {
-    if (row.state === 'PENDING' && row.owner === PAST_RUN && hasWorkOf(row.slot, { host, work }))
+    if (row.state === 'PENDING' && row.ownerRunId === PAST_RUN && hasWorkOf(row.slot, { host, work }))
       say('one at a time', `${plan.name} started while an earlier slot ran`)
     const isCalled = row.resolutions.some(({ state, at }) => state === 'COMPLETED' && at < nowMs())
     if (isCalled && row.slot !== slot && hasWorkOf(row.slot, { host, work }))
@@ -54,11 +54,11 @@ export function checkRange(host: Host, work: Work, { hosts, slots, settings, now
         say('known work is done once', `${plan.name} does what ${attempt.runId} has done`)
     }
     const last = known.findLast(({ outcome }) => outcome !== 'notStarted')
-    const hasWorked = hosts.some((other) => other.plan.name === row.owner && other.works.length > 0)
+    const hasWorked = hosts.some((other) => other.plan.name === row.ownerRunId && other.works.length > 0)
     const isLost = hasWorked && row.leaseUntil !== null && row.leaseUntil + settings.skewMs < nowMs()
     const isOpen = row.slot > slot && (row.state === 'FAILED' || isLost) && last !== undefined
     if (isOpen && hasDone(last, row, slot) && plan.does === 'run')
-      say('a slot in the range of a failed run is left to that', `${plan.name} started beside ${row.owner}`)
+      say('a slot in the range of a failed run is left to that', `${plan.name} started beside ${row.ownerRunId}`)
   }
 }
 

@@ -44,7 +44,7 @@ export function worldOf(scenario: Scenario, settings: Settings, say: Say): World
       checkWrite(host, { before, row, sentMs: request.sentMs }, observed, say)
       if (row.slot !== host.slot) return
       host.leaseFromMs = request.sentMs
-      const isOwn = before?.state === 'PENDING' && before.owner === host.plan.name
+      const isOwn = before?.state === 'PENDING' && before.ownerRunId === host.plan.name
       if (isOwn && nowMs > before.leaseUntil) host.hasLapsed = true
     },
     (row) => {

@@ -139,7 +139,7 @@ describe('a row that cronledger did not write', () => {
 
   test.each([
     ['a wrong type', { attempts: 'none' }, {}],
-    ['something missing', { owner: null }, {}],
+    ['something missing', { ownerRunId: null }, {}],
     ['an unknown state', { state: `DREAMING${EVIL}` }, {}],
     ['attempts out of order', { attempts: [], state: 'PENDING' }, {}],
     ['notes of a wrong type', {}, { rejections: { 0: EVIL } }],

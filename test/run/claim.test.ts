@@ -167,10 +167,11 @@ describe('claim sent, never answered', () => {
       const result = givenUp.result.catch((error: unknown) => error)
       await time.run(time.clock().wait(15 * MINUTE_MS))
       // The force finds the row, and its claim on top of that row never arrives.
-      const isClaimOnTop = (call: Call) => call.verb === 'put' && call.expected !== 'absent' && call.row.owner === 'b'
+      const isClaimOnTop = (call: Call) =>
+        call.verb === 'put' && call.expected !== 'absent' && call.row.ownerRunId === 'b'
       const force = trigger('b', works(1), { force: FORCE, fateOf: fates(isClaimOnTop, ...lostFor(60)) })
       await expect(time.run(force.result)).rejects.toMatchObject({ kind: 'unreachable' })
-      expect(await row()).toMatchObject({ owner: 'a', state: 'PENDING', version: 2 })
+      expect(await row()).toMatchObject({ ownerRunId: 'a', state: 'PENDING', version: 2 })
 
       expect(await time.run(result)).toMatchObject({ kind })
       expect(givenUp.events).toMatchObject([{ event: 'withdrawn', certain: true }])

@@ -118,7 +118,7 @@ test('the checkpoint of a run that lost its lease is never applied', async () =>
   expect(await time.run(lost.result)).toMatchObject({ outcome: 'leaseLost' })
   await time.run(forced.result)
   expect(next.began).toEqual([null])
-  expect(await row()).toMatchObject({ owner: 'b', checkpoint: '1800' })
+  expect(await row()).toMatchObject({ ownerRunId: 'b', checkpoint: '1800' })
 })
 
 test('the checkpoint that was saved is kept if an attempt says nothing, and removed if it removes it', async () => {

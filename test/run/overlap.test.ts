@@ -441,7 +441,7 @@ test('a run that is paused after it read the row of the holder does not take the
   }
   const clock = { now: () => nowMs, monotonicMs: () => nowMs, wait: async () => {} }
   const io = { store, clock, random: () => 0.5, findSurvivor: () => null }
-  const next = { ...(await row()), slot: slot + 24 * HOUR_MS, owner: 'next' }
+  const next = { ...(await row()), slot: slot + 24 * HOUR_MS, ownerRunId: 'next' }
   const { signal } = new AbortController()
   const taken = await takeOverlapLock(next, readSettings({}), io, (request) => request({ signal }))
   expect(taken).toEqual({ kind: 'busy', holder: { slot, runId: 'holder' }, isCatchUp: false })

@@ -92,7 +92,7 @@ test('a slot is left to a run that takes it over before the resolution arrives',
   })
   await time.run(time.clock().wait(1_000))
   const b = trigger('b', works(60 * MINUTE_MS), { settings: TWO })
-  expect(await time.run(word)).toMatchObject({ kind: 'refused', cause: 'otherRun', row: { owner: 'b' } })
+  expect(await time.run(word)).toMatchObject({ kind: 'refused', cause: 'otherRun', row: { ownerRunId: 'b' } })
   expect(await time.run(b.result)).toMatchObject({ status: 'completed', attempt: 2 })
   expect((await row()).resolutions).toEqual([])
 })

@@ -54,7 +54,8 @@ export function brokenPromises(observed: Observed): string[] {
     }
     const { story, startMs, endMs } = first
     const own = (writes.get(story.day) ?? []).findLast(
-      ({ atMs, row }, at, all) => row.owner === story.runId && atMs <= endMs && isSignOfLife(row, all[at - 1]?.row),
+      ({ atMs, row }, at, all) =>
+        row.ownerRunId === story.runId && atMs <= endMs && isSignOfLife(row, all[at - 1]?.row),
     )
     const disturbed = story.crashMs <= endMs || (story.pause !== null && story.pause.fromMs <= endMs)
     if (
@@ -105,7 +106,7 @@ export function brokenPromises(observed: Observed): string[] {
 
 /** A claim of another run that is withdrawn leaves the row as it was, with a new version: its owner wrote nothing. */
 function isSignOfLife(row: Row, before: Row | undefined): boolean {
-  return row.leaseUntil === null || row.leaseUntil !== before?.leaseUntil || row.owner !== before.owner
+  return row.leaseUntil === null || row.leaseUntil !== before?.leaseUntil || row.ownerRunId !== before.ownerRunId
 }
 
 type Say = (promise: string, text: string) => void
@@ -167,14 +168,14 @@ function checkWrite({ row }: Write, previous: Write | undefined, observed: Obser
     }
   }
   if (row.resolutions.length < before.resolutions.length) say('nothing is lost', 'a resolution is gone')
-  if (before.state === 'PENDING' && row.owner !== before.owner) {
+  if (before.state === 'PENDING' && row.ownerRunId !== before.ownerRunId) {
     if (row.attempts.length > before.attempts.length && row.attempts.at(-1)?.outcome === 'notStarted') {
-      say('a withdrawal disturbs nothing', `${row.owner} never started, and took over from ${before.owner}`)
+      say('a withdrawal disturbs nothing', `${row.ownerRunId} never started, and took over from ${before.ownerRunId}`)
     }
     const added = row.attempts.length > before.attempts.length
     const actedAt = added ? row.attempts.at(-1)?.startedAt : row.resolutions.at(-1)?.at
     if ((actedAt ?? 0) <= (before.leaseUntil ?? 0) + TIMES.skewMs && !isNamed(row, before, observed)) {
-      say('a lease is trusted with the skew', `${row.owner} took over from ${before.owner} too early`)
+      say('a lease is trusted with the skew', `${row.ownerRunId} took over from ${before.ownerRunId} too early`)
     }
   }
 }

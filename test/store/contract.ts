@@ -117,7 +117,7 @@ export function contract(subject: () => Subject, { crowds = true } = {}): void {
     return found
   }
   const putOk = async (row: Row, expected: number | 'absent') => {
-    const base = expected === 'absent' ? expected : { version: expected, owner: (await get(row)).owner }
+    const base = expected === 'absent' ? expected : { version: expected, ownerRunId: (await get(row)).ownerRunId }
     expect(await store().put(row, base, call())).toEqual({ kind: 'ok' })
     return row
   }
@@ -146,11 +146,11 @@ export function contract(subject: () => Subject, { crowds = true } = {}): void {
       const first = await putOk(claimOf(newTask()), 'absent')
       const second = await putOk(renewLease(first, stamp(), 600_000, null), 1)
       const late = renewLease(first, stamp(), 900_000, null)
-      expect(await store().put(late, { version: 1, owner: 'run-1' }, call())).toEqual({
+      expect(await store().put(late, { version: 1, ownerRunId: 'run-1' }, call())).toEqual({
         kind: 'conflict',
         found: second,
       })
-      expect(await store().put({ ...late, version: 8 }, { version: 7, owner: 'run-1' }, call())).toEqual({
+      expect(await store().put({ ...late, version: 8 }, { version: 7, ownerRunId: 'run-1' }, call())).toEqual({
         kind: 'conflict',
         found: second,
       })
@@ -159,7 +159,10 @@ export function contract(subject: () => Subject, { crowds = true } = {}): void {
 
     it('a put on a version changes nothing where no row is', async () => {
       const row = { ...claimOf(newTask()), version: 2 }
-      expect(await store().put(row, { version: 1, owner: 'run-1' }, call())).toEqual({ kind: 'conflict', found: null })
+      expect(await store().put(row, { version: 1, ownerRunId: 'run-1' }, call())).toEqual({
+        kind: 'conflict',
+        found: null,
+      })
       expect(await store().get(row, call())).toBeNull()
     })
 
@@ -208,7 +211,9 @@ export function contract(subject: () => Subject, { crowds = true } = {}): void {
     it('one of 20 takeovers at once wins', async () => {
       const base = await putOk(claimOf(newTask()), 'absent')
       const rows = Array.from({ length: 20 }, (_, index) => claimOf(base.task, { base, runId: `next-${index}` }))
-      const results = await Promise.all(rows.map((row) => store().put(row, { version: 1, owner: 'run-1' }, call())))
+      const results = await Promise.all(
+        rows.map((row) => store().put(row, { version: 1, ownerRunId: 'run-1' }, call())),
+      )
       expect(results.filter(({ kind }) => kind === 'ok')).toHaveLength(1)
     })
 
@@ -222,7 +227,7 @@ export function contract(subject: () => Subject, { crowds = true } = {}): void {
   it('a put does not take a row that was made again for the expected one, regardless of its version', async () => {
     const other = await putOk(claimOf(newTask(), { runId: 'other' }), 'absent')
     const mine = finishRow(claimOf(other.task), { outcome: 'succeeded' }, stamp())
-    const expected = { version: other.version, owner: 'run-1' }
+    const expected = { version: other.version, ownerRunId: 'run-1' }
     expect(await store().put(mine, expected, call())).toEqual({ kind: 'conflict', found: other })
   })
 
@@ -264,7 +269,7 @@ export function contract(subject: () => Subject, { crowds = true } = {}): void {
       const row = await putOk(claimOf(newTask()), 'absent')
       await note(row, rejectionOf('dup-1'))
       const result = await store().put(claimOf(row.task, { runId: 'late' }), 'absent', call())
-      expect(result).toMatchObject({ kind: 'conflict', found: { owner: 'run-1', rejections: { count: 1 } } })
+      expect(result).toMatchObject({ kind: 'conflict', found: { ownerRunId: 'run-1', rejections: { count: 1 } } })
     })
 
     itOfCrowd('of many rejections all are counted, and the first ones and the latest are kept', async () => {
@@ -433,7 +438,15 @@ export function contract(subject: () => Subject, { crowds = true } = {}): void {
     const foreign = async () => {
       const { task, slot, day } = encodeRow(claimOf(newTask()))
       // As a write expects it in all but that.
-      const document = { task, slot, day, schemaVersion: 3, version: 1, owner: 'run-1', state: {} } as StoredDocument
+      const document = {
+        task,
+        slot,
+        day,
+        schemaVersion: 3,
+        version: 1,
+        ownerRunId: 'run-1',
+        state: {},
+      } as StoredDocument
       await subject().writeRaw(document)
       return { key: { task: String(task), slot: SLOT }, row: { task, slot: SLOT, schemaVersion: 3, newerSchema: true } }
     }
@@ -451,7 +464,7 @@ export function contract(subject: () => Subject, { crowds = true } = {}): void {
       const { key, row } = await foreign()
       const mine = claimOf(key.task)
       expect(await store().put(mine, 'absent', call())).toEqual({ kind: 'conflict', found: row })
-      expect(await store().put({ ...mine, version: 2 }, { version: 1, owner: 'run-1' }, call())).toEqual({
+      expect(await store().put({ ...mine, version: 2 }, { version: 1, ownerRunId: 'run-1' }, call())).toEqual({
         kind: 'conflict',
         found: row,
       })

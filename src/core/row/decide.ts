@@ -155,7 +155,7 @@ export function mayRetry(row: Row, outcome: Outcome, policy: Pick<Policy, 'maxAt
   if (retryDelayMs === null || (outcome !== 'failed' && outcome !== 'timedOut')) return false
   if (startedAttempts(row) >= MAX_ATTEMPTS) return false
   const forced = row.attempts.at(-1)?.trigger.kind === 'forced'
-  const own = row.attempts.filter(({ runId }) => runId === row.owner)
+  const own = row.attempts.filter(({ runId }) => runId === row.ownerRunId)
   return (forced ? own.length : countedAttempts(row)) < maxAttempts
 }
 

@@ -20,5 +20,5 @@ export function decodeOverlapLock(document: unknown, task: string): OverlapLock 
 export function holdsOverlapLock(found: StoredRow | null, { runId }: OverlapLock, now: Instant, skewMs: number) {
   if (found === null) return false
   // This version cannot read a row of a newer schema, so it must treat the lock as held.
-  return isUnreadable(found) || (found.owner === runId && isRunning(found, now, skewMs))
+  return isUnreadable(found) || (found.ownerRunId === runId && isRunning(found, now, skewMs))
 }

@@ -222,7 +222,7 @@ const OWNED = formOf<Omit<UncheckedRow, keyof Key | 'rejections'>>({
   state: oneOf(STATES),
   version: INTEGER,
   writeId: ID,
-  owner: ID,
+  ownerRunId: ID,
   schedule: beside(SCHEDULE),
   zoneData: LINE,
   attempts: listOf(ATTEMPT),
@@ -313,7 +313,7 @@ function rowInvariantViolation(row: UncheckedRow): string | null {
   if (state !== 'PENDING')
     return open.length > 0 || leaseUntil !== null ? `it is ${state}, but still has a lease or an open attempt` : null
   if (leaseUntil === null) return 'it is PENDING, but has no lease'
-  return open.length === 1 && open[0] === last && last?.runId === row.owner
+  return open.length === 1 && open[0] === last && last?.runId === row.ownerRunId
     ? null
     : 'it is PENDING, but its owner has no open attempt'
 }

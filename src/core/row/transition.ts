@@ -52,7 +52,7 @@ export const keyOf = ({ task, slot }: Key): Key => ({ task, slot })
 /** A stale attempt before the new one becomes abandoned. */
 export function claimRow(base: Row | null, claim: Claim, stamp: Stamp, leaseMs: number): PendingRow {
   // The claim was applied before, and another run's withdrawal is on top of it.
-  if (base?.owner === claim.runId && base.state === 'PENDING') return renewLease(base, stamp, leaseMs, null)
+  if (base?.ownerRunId === claim.runId && base.state === 'PENDING') return renewLease(base, stamp, leaseMs, null)
   const facts = {
     number: attemptCount(base) + 1,
     runId: claim.runId,
@@ -98,7 +98,7 @@ function takenOver(found: Row | null, { task, window, schedule, zoneData, runId 
     expiresAt: null,
     rejections: NO_REJECTIONS,
   }
-  return { ...before, version: before.version + 1, writeId, owner: runId }
+  return { ...before, version: before.version + 1, writeId, ownerRunId: runId }
 }
 
 /** Counts from the later of the slot and now, otherwise an old slot that runs again could vanish tomorrow. */
@@ -206,7 +206,7 @@ export function finishRow(found: Row, ending: Ending, stamp: Stamp): ClosedRow {
 export function withdrawClaim(found: Row | null, claim: Claim, stamp: Stamp): Row {
   const notStarted: Ending = { outcome: 'notStarted' }
   if (found === null) return { ...finishRow(claimRow(null, claim, stamp, 0), notStarted, stamp), version: 1 }
-  return found.owner === claim.runId ? finishRow(found, notStarted, stamp) : nextVersion(found, stamp)
+  return found.ownerRunId === claim.runId ? finishRow(found, notStarted, stamp) : nextVersion(found, stamp)
 }
 
 export interface ResolutionRequest extends NewOwner, ResolutionText {
@@ -216,7 +216,7 @@ export interface ResolutionRequest extends NewOwner, ResolutionText {
 /** Makes a row if there is none. The operator is the new owner, so a run that is still alive can write nothing. */
 export function resolveRow(found: Row | null, request: ResolutionRequest, stamp: Stamp): Row {
   // The resolution was applied before, and another run's withdrawal is on top of it.
-  if (found?.owner === request.runId) return nextVersion(found, stamp)
+  if (found?.ownerRunId === request.runId) return nextVersion(found, stamp)
   const attempts = (found?.attempts ?? []).map(abandonAttempt)
   const { state } = request
   const base = found && state === 'COMPLETED' ? withCheckpoint(found, null) : found

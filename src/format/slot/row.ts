@@ -46,7 +46,7 @@ export function rowJson(row: StoredRow, status: Status | null): Record<string, u
     },
     resolutions,
     ...(row.checkpoint !== undefined && { checkpoint: row.checkpoint }),
-    owner: stored['owner'],
+    ownerRunId: stored['ownerRunId'],
     version: stored['version'],
     leaseUntil: instantOrNull(row.leaseUntil),
     expiresAt: instantOrNull(row.expiresAt),
@@ -67,8 +67,8 @@ function attemptJson(attempt: AttemptRecord): Record<string, unknown> {
 
 /** Returns what a history has of a slot, with or without a row: their fields have the same names. */
 export function slotJson(one: JudgedSlot) {
-  const { row, status, work } = one
-  return { ...(row === null ? absentJson(one) : rowJson(row, status)), work }
+  const { row, status, owner, work } = one
+  return { ...(row === null ? absentJson(one) : rowJson(row, status)), ...(owner !== undefined && { owner }), work }
 }
 
 export function slotLine(one: JudgedSlot): string {

@@ -52,10 +52,11 @@ export function showText(shown: ShownSlot, columns: number | null = null): strin
 }
 
 export function showJson(shown: ShownSlot): string {
-  const { row, slot, schedule, verdict } = shown
+  const { row, slot, schedule, owner, verdict } = shown
   return safeJson(
     {
       ...(row === null ? absentJson(shown) : rowJson(row, verdict.status)),
+      ...(owner !== undefined && { owner }),
       ...verdictJson(verdict, slot, schedule.zone),
     },
     2,

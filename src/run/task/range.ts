@@ -77,7 +77,7 @@ export async function readAround(
     rows.set(row.slot, row)
     const found = readableRow(row)
     if ((found !== null && hasCompleted(found)) || isDone(row.slot, row)) return seen({ since: row.slot })
-    if (found !== null && isRunning(found, askedAt, skewMs) && found.attempts.some(hasStartedBy(found.owner)))
+    if (found !== null && isRunning(found, askedAt, skewMs) && found.attempts.some(hasStartedBy(found.ownerRunId)))
       running ??= found
     count += 1
     if (count === MAX_ROWS) return seen({ searched: row.slot })

@@ -256,7 +256,7 @@ function isInOwnRange({ task, row }: DueUpstream, { request, settings }: Claimed
 /** Throws a usage error if the row runs in a batch that calls this process: each would wait for the other. */
 function notInside({ row }: DueUpstream, { request }: ClaimedSlot): StoredRow | null {
   const own = readableRow(row)
-  const owner = own?.state === 'PENDING' ? own.owner : undefined
+  const owner = own?.state === 'PENDING' ? own.ownerRunId : undefined
   if (owner === undefined || !request.insideOf?.includes(owner)) return row
   throw usageError(
     `cronledger was called inside run ${owner} of a task that this one comes after, and would wait for it to end. Call the batch itself instead of cronledger.`,

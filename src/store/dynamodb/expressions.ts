@@ -39,12 +39,13 @@ export function nextPut(row: Row, expected: Exclude<Expected, 'absent'>): Update
   return {
     Key: toItem({ ...storedKey(row) }),
     UpdateExpression: `SET ${set.join(', ')}${removed.length === 0 ? '' : ` REMOVE ${removed.join(', ')}`}`,
-    ConditionExpression: '#version = :expectedVersion AND #owner = :expectedOwner AND #schemaVersion = :schemaVersion',
+    ConditionExpression:
+      '#version = :expectedVersion AND #ownerRunId = :expectedOwner AND #schemaVersion = :schemaVersion',
     ExpressionAttributeNames: names(...OWNER_FIELDS),
     ExpressionAttributeValues: values({
       ...owned,
       expectedVersion: expected.version,
-      expectedOwner: expected.owner,
+      expectedOwner: expected.ownerRunId,
     }),
     ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
   }

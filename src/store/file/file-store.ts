@@ -14,7 +14,7 @@ const INSERT = `INSERT INTO rows (day, version, schema_version, document, notes,
 // The write is a patch (RFC 7396, where null removes a field), because fields that a later minor version wrote must
 // stay.
 const UPDATE = `UPDATE rows SET day = ?, version = ?, schema_version = ?, document = json_patch(document, ?)
-  WHERE task = ? AND slot = ? AND version = ? AND document ->> 'owner' = ? AND schema_version = ?`
+  WHERE task = ? AND slot = ? AND version = ? AND document ->> 'ownerRunId' = ? AND schema_version = ?`
 const SELECT = 'SELECT document, notes FROM rows WHERE task = ? AND slot = ?'
 const SELECT_NOTES = 'SELECT notes FROM rows WHERE task = ? AND slot = ? AND schema_version = ?'
 // We must remove the latest rejection first, otherwise the patch would keep the fields that only the earlier one has.
@@ -68,7 +68,7 @@ export function openFileStore(path: string, onCreated: (path: string) => void = 
                 key.task,
                 key.slot,
                 expected.version,
-                expected.owner,
+                expected.ownerRunId,
                 SCHEMA_VERSION,
               )
         return changed === 1 ? { kind: 'ok' } : { kind: 'conflict', found: find(all, key) }

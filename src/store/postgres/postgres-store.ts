@@ -35,7 +35,7 @@ function statementsFor(table: string) {
     update: `${DURABLE}
       UPDATE ${table} SET day = $3, version = $4::int, schema_version = $5::int, expires_at = to_timestamp($6::float8),
         document = (document - $8::text[]) || $7::jsonb
-      FROM durable WHERE task = $1 AND slot = $2 AND version = $9::int AND document ->> 'owner' = $10
+      FROM durable WHERE task = $1 AND slot = $2 AND version = $9::int AND document ->> 'ownerRunId' = $10
         AND schema_version = ${SCHEMA_VERSION} RETURNING version`,
     // Changes nothing, but it is a write, so its answer waits for the standby: what it returns is there. A read waits for
     // nothing, nor does an insert that meets a row, and an unanswered write can be visible here and missing on the standby.
@@ -105,7 +105,12 @@ export function openPostgresStore(name: string, env: Environment): Store {
       const written =
         expected === 'absent'
           ? await postgres.ask('a claim', sql.insert, [...owned, EMPTY_NOTES], call)
-          : await postgres.ask('a write', sql.update, [...owned, OWNER_FIELDS, expected.version, expected.owner], call)
+          : await postgres.ask(
+              'a write',
+              sql.update,
+              [...owned, OWNER_FIELDS, expected.version, expected.ownerRunId],
+              call,
+            )
       if (written.length > 0) return { kind: 'ok' }
       if (expected === 'absent') {
         const found = await get(row, call)

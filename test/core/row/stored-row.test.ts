@@ -58,7 +58,7 @@ it('the stored form of a row is what a person and another program can read', () 
     state: 'PENDING',
     version: 3,
     writeId: expect.any(String),
-    owner: 'run-2',
+    ownerRunId: 'run-2',
     schedule: '0 3 * * *',
     zone: 'UTC',
     zoneData: '2026a',
@@ -159,7 +159,7 @@ describe('an impossible row is not written', () => {
     ['PENDING without a lease', { ...running, leaseUntil: null }],
     ['PENDING without an attempt', { ...running, attempts: [] }],
     ['PENDING with an ended attempt', { ...running, attempts: [success] }],
-    ['PENDING with an open attempt of another run', { ...running, owner: 'another' }],
+    ['PENDING with an open attempt of another run', { ...running, ownerRunId: 'another' }],
     ['PENDING with two open attempts', { ...running, attempts: [open, { ...open, number: 2 }] }],
     ['COMPLETED with a lease', { ...ended, leaseUntil: NOW }],
     ['COMPLETED with an open attempt', { ...ended, attempts: [open] }],
@@ -185,7 +185,7 @@ describe('an impossible row is not written', () => {
   it.each([
     ['a task', { ...ended, task: "x';true" }],
     ['a write id', { ...ended, writeId: '' }],
-    ['an owner', { ...ended, owner: '-x' }],
+    ['an owner', { ...ended, ownerRunId: '-x' }],
     ['the name of a host', { ...ended, attempts: [{ ...success, host: 'a\nb' }] }],
   ])('an impossible row is not written: %s in another form', (_, row) => {
     expect(() => encodeRow(row as Row)).toThrow(/ is not (the name of a task|an id|text without)/)
@@ -221,7 +221,7 @@ describe('a malformed row is not guessed at', () => {
     [{ state: 'DONE' }, 'state is "DONE", but must be PENDING, COMPLETED, FAILED, SKIPPED'],
     [{ version: '3' }, 'version is "3", but must be an integer'],
     [{ version: 1.5 }, 'version is "1.5", but must be an integer'],
-    [{ owner: undefined }, 'owner is missing, but must be text'],
+    [{ ownerRunId: undefined }, 'ownerRunId is missing, but must be text'],
     [{ leaseUntil: 'soon' }, 'leaseUntil is "soon", but must be an instant such as'],
     [{ windowEnd: '2026-11-25T03:00:00' }, 'windowEnd is "2026-11-25T03:00:00", but must be an instant'],
     [{ attempts: {} }, 'attempts is "{}", but must be a list'],
@@ -361,7 +361,7 @@ const rows: fc.Arbitrary<Row> = fc
     lengthMs: fc.option(fc.integer({ min: 1, max: 1e10 })),
     version: fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }),
     writeId: id,
-    owner: id,
+    ownerRunId: id,
     schedule: fc.record(
       { expression: anyLine(), zone: anyName(), anchor: instants },
       { requiredKeys: ['expression', 'zone'] },
@@ -387,6 +387,6 @@ const rows: fc.Arbitrary<Row> = fc
     const number = (index: number) => unlistedAttempts + index + 1
     const attempts = ended.map((attempt, index) => ({ ...attempt, number: number(index) }))
     if (open === null) return { ...row, state, attempts, leaseUntil: null }
-    const last = { ...open.attempt, runId: row.owner, number: number(attempts.length) }
+    const last = { ...open.attempt, runId: row.ownerRunId, number: number(attempts.length) }
     return { ...row, state: 'PENDING', attempts: [...attempts, last], leaseUntil: open.leaseUntil }
   })

@@ -48,7 +48,7 @@ test('a claim takes a stale row over, and its attempt is abandoned', () => {
     [2, 'abandoned'],
     [3, undefined],
   ])
-  expect(row).toMatchObject({ state: 'PENDING', owner: 'me', leaseUntil: NOW + LEASE_MS, windowEnd: null })
+  expect(row).toMatchObject({ state: 'PENDING', ownerRunId: 'me', leaseUntil: NOW + LEASE_MS, windowEnd: null })
   expect(row.attempts[1]).not.toHaveProperty('endedAt')
 })
 
@@ -211,7 +211,7 @@ describe('a person’s word', () => {
     expect(resolveRow(null, word, STAMP)).toMatchObject({
       state: 'SKIPPED',
       version: 1,
-      owner: 'person',
+      ownerRunId: 'person',
       attempts: [],
       resolutions: [{ state: 'SKIPPED', by: 'ada', reason: 'not tonight', at: NOW, afterAttempt: 0 }],
     })
@@ -220,7 +220,12 @@ describe('a person’s word', () => {
   test('a person’s word ends a stale attempt, and fences its owner', () => {
     const stale = rowWith({ ending: FAILED }, {})
     const row = resolveRow(stale, { ...word, state: 'COMPLETED' }, STAMP)
-    expect(row).toMatchObject({ state: 'COMPLETED', version: stale.version + 1, owner: 'person', leaseUntil: null })
+    expect(row).toMatchObject({
+      state: 'COMPLETED',
+      version: stale.version + 1,
+      ownerRunId: 'person',
+      leaseUntil: null,
+    })
     expect(row.attempts.map(({ outcome }) => outcome)).toEqual(['failed', 'abandoned'])
     expect({ schedule: row.schedule, windowEnd: row.windowEnd }).toEqual({
       schedule: stale.schedule,

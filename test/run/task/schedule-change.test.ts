@@ -124,7 +124,7 @@ test('a refusal whose claim could not be given back says that the slot may show 
     kind: call.verb === 'put' && call.row.state !== 'PENDING' ? 'dropped' : 'answered',
   })
   const { events } = await play('changed', { ...CHANGED, day: 1, fateOf })
-  expect(await row(1)).toMatchObject({ state: 'PENDING', owner: 'changed' })
+  expect(await row(1)).toMatchObject({ state: 'PENDING', ownerRunId: 'changed' })
   expect(events).toMatchObject([
     {
       event: 'refused',

@@ -113,7 +113,7 @@ function checkBlocked(story: Story, observed: Observed, say: Say): void {
   const applied = observed.writes.get(day) ?? []
   for (const [index, { row }] of applied.entries()) {
     const isLonger = row.resolutions.length > (applied[index - 1]?.row.resolutions.length ?? 0)
-    if (row.owner === runId && isLonger) say('a blocked slot stays open', `${runId} closed it`)
+    if (row.ownerRunId === runId && isLonger) say('a blocked slot stays open', `${runId} closed it`)
   }
   if (!observed.isCalm || pause !== null) return
   const isEarly = ({ atMs }: Write) => atMs <= answer.atMs - NOTICE_MS

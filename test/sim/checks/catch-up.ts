@@ -44,7 +44,7 @@ function checkMissed(story: Story, { own, spanMs, graceMs, missed }: CatchUp, ob
   if (claim === undefined || (before !== undefined && !isLeftByCatchUp(before.row, observed))) {
     say(
       'a catch-up starts only slots in which nothing started',
-      `${runId} started slot ${day} after ${before?.row.owner}`,
+      `${runId} started slot ${day} after ${before?.row.ownerRunId}`,
     )
     return
   }

@@ -38,8 +38,8 @@ function donesOf(observed: Observed): readonly Done[] {
     const write = applied[index]
     if (write === undefined) return []
     const isLate = applied.slice(1, index + 1).some(({ row, atMs }, at) => {
-      const { leaseUntil, owner } = applied[at]?.row ?? row
-      return owner === story.runId && row.owner === owner && (leaseUntil ?? atMs) < atMs + OFFSET_MS
+      const { leaseUntil, ownerRunId } = applied[at]?.row ?? row
+      return ownerRunId === story.runId && row.ownerRunId === ownerRunId && (leaseUntil ?? atMs) < atMs + OFFSET_MS
     })
     return [{ story, work, order: write.order, atMs: write.atMs, isLate }]
   })
@@ -125,7 +125,7 @@ function checkOnce(one: Work, dones: readonly Done[], observed: Observed, say: S
     )
     const order = known?.order ?? (word !== undefined && word.order < read.sent ? word.order : undefined)
     if (order === undefined || isReopened(day, order, observed) || isReopened(story.day, order, observed)) continue
-    const by = known?.story.runId ?? word?.row.owner
+    const by = known?.story.runId ?? word?.row.ownerRunId
     say('known work is done once', `${story.runId} does slot ${day} again, which ${by} has done`)
   }
 }

@@ -59,7 +59,7 @@ function checkCheckpoint({ row, atMs }: Write, before: Row | undefined, say: Say
   if (saved === null) return
   if (row.state === 'COMPLETED') say('no checkpoint after completion', `${row.writeId} kept ${saved.text}`)
   if (saved.text === last?.text) return
-  if (saved.runId !== row.owner) say('a checkpoint is that of the owner', `${row.owner} wrote ${saved.text}`)
+  if (saved.runId !== row.ownerRunId) say('a checkpoint is that of the owner', `${row.ownerRunId} wrote ${saved.text}`)
   if (last !== null && (saved.number < last.number || saved.atMs < last.atMs))
     say('a checkpoint does not go back', `${saved.text} came after ${last.text}`)
   if (saved.atMs > atMs) say('a checkpoint is of the past', `${saved.text} was written at ${atMs}`)

@@ -80,19 +80,8 @@ describe.each(VERSIONS)('a ledger of %s', (version) => {
       for (const { task, slot, status } of rowsOf(version)) {
         const row = await ledger.get({ task, slot })
         if (row === null) throw new Error(`${task} ${slot} has no row`)
-        if (!isOfRanges(task))
-          expect(statusOfRow(row, { now: FROZEN_AT, skewMs: 30_000 }), `${task} ${slot}`).toBe(status)
+        expect(statusOfRow(row, { now: FROZEN_AT, skewMs: 30_000 }), `${task} ${slot}`).toBe(status)
       }
-    })
-
-    test('a slot that a run of that version covered has the status that it had, by the range of that run', async () => {
-      setClock(FROZEN_AT)
-      const said: Record<string, unknown> = {}
-      const wanted = rowsOf(version).filter(({ task }) => isOfRanges(task))
-      for (const task of new Set(wanted.map((one) => one.task)))
-        for await (const { slot, status } of ledger.slots({ task })) said[`${task} ${slot}`] = status
-      for (const { task, slot, status } of wanted)
-        expect(said[`${task} ${Date.parse(slot)}`], `${task} ${slot}`).toBe(status)
     })
 
     test('every listing has every row, and every task', async () => {
@@ -125,8 +114,7 @@ describe.each(VERSIONS)('a ledger of %s', (version) => {
       setClock(FROZEN_AT)
       const done: readonly Status[] = ['completed', 'skipped', 'running', 'waiting']
       for (const { task, slot } of rowsOf(version).filter(({ status }) => done.includes(status))) {
-        const option = isOfRanges(task) ? { sinceLastSuccess: true } : {}
-        expect(await trigger(task, slot, option), `${task} ${slot}`).toMatchObject({ status: 'duplicate' })
+        expect(await trigger(task, slot), `${task} ${slot}`).toMatchObject({ status: 'duplicate' })
       }
     })
 
@@ -151,8 +139,7 @@ describe.each(VERSIONS)('a ledger of %s', (version) => {
 
   test('a write of this version keeps every value of its rows and records', () => {
     for (const stored of itemsOf(version).map(fromItem)) {
-      // A row that covers a slot, or is covered, is read as this version would have written it.
-      if (stored['slot'] === '#lock' || stored['covers'] || stored['coveredBy']) continue
+      if (stored['slot'] === '#lock') continue
       const [before, after] =
         stored['slot'] === '#task' ? [stored['document'], recordAgain(stored)] : [stored, rowAgain(stored)]
       // A later version may have another layout, as long as it reads this one.
@@ -160,9 +147,6 @@ describe.each(VERSIONS)('a ledger of %s', (version) => {
     }
   })
 })
-
-/** The tasks whose runs covered slots (`--catch-up-mode once`). */
-const isOfRanges = (task: string) => task.startsWith('covers-')
 
 type Stored = Readonly<Record<string, unknown>>
 

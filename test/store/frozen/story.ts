@@ -204,7 +204,7 @@ export async function writeStory(store: Store): Promise<Readonly<Record<string, 
   const rejected = await put(rowOf(NOON, [claim({ schedule: TOKYO, trigger: FORCED }), finish(SUCCEEDED)]))
   for (const rejection of rejectionsOf(NOON)) await store.note(rejected, rejection, call)
   const running = await put(rowOf(NOON, [claim({ task: 'running', schedule: RATE }), renew]))
-  const lock = encodeOverlapLock({ slot: running.slot, runId: running.owner })
+  const lock = encodeOverlapLock({ slot: running.slot, runId: running.ownerRunId })
   await store.writeEntry({ task: 'running', kind: '#lock' }, { version: 3, document: lock }, 'absent', call)
   await put(rowOf(NOON, [claim({ task: 'waiting', schedule: TOKYO }), retry]))
   const window = { slot: NOON, end: null }

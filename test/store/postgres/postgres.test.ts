@@ -337,7 +337,7 @@ test.skipIf(!hasPostgres)(
     onTestFinished(() => ledger.close())
     const declare = () => ledger.declare({ task: 'nightly', schedule: '0 3 * * *', ledgerTimeoutMs: 2_000 })
     const known = { task: 'nightly', slot: new Date(claim.slot), state: 'completed', reason: 'by hand' } as const
-    const resolve = () => ledger.resolve({ ...known, runId: claim.owner, ledgerTimeoutMs: 2_000 })
+    const resolve = () => ledger.resolve({ ...known, runId: claim.ownerRunId, ledgerTimeoutMs: 2_000 })
     for (const change of [declare, declare, resolve, resolve]) {
       const reply = change().catch((error: unknown) => error)
       let isOver = false

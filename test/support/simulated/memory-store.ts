@@ -14,7 +14,7 @@ import { listedSlot, slotBounds, storedKey, TASK_ENTRY } from '../../../src/stor
 import type { CallOptions, Entry, Expected, Store, StoredKey } from '../../../src/store/store.ts'
 
 function isSame(owned: StoredDocument, expected: Expected): boolean {
-  return expected !== 'absent' && owned['version'] === expected.version && owned['owner'] === expected.owner
+  return expected !== 'absent' && owned['version'] === expected.version && owned['ownerRunId'] === expected.ownerRunId
 }
 
 function inTime({ signal }: CallOptions): void {
