@@ -50,14 +50,19 @@ for (const part of positionals.length > 0 ? positionals : PARTS) {
   results.targets.push(...targets)
   screen.table(rounded(results.parts[part]))
 }
-screen.table(
-  Object.fromEntries(
-    results.targets.map(({ what, value, limit, met }) => [what, { measured: short(value), limit, met }]),
-  ),
-)
+screen.table(linesOf(results.targets))
 mkdirSync(dirname(values.json), { recursive: true })
 writeFileSync(values.json, `${JSON.stringify(results, null, 2)}\n`)
 screen.log(`written to ${relative(process.cwd(), values.json)}`)
+
+/** Returns a line for each target, with a cell for each of its columns that says whether it holds. */
+function linesOf(targets) {
+  const lines = {}
+  for (const { what, column, value, limit, met } of targets) {
+    lines[what] = { ...lines[what], limit, [column]: `${short(value)}${met ? '' : ' MISSED'}` }
+  }
+  return lines
+}
 
 function rounded(part) {
   const figuresOf = (figures) =>

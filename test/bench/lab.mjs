@@ -115,11 +115,11 @@ function mediansOf(samples) {
   return Object.fromEntries(names.map((name) => [name, median(samples.map((sample) => sample[name]))]))
 }
 
-/** One line of the table of targets: `value` must not exceed `limit`. */
-export function atMost(what, value, limit) {
-  return { what, value, limit: `<= ${limit}`, met: value <= limit }
+/** One cell of the table of targets, in the line `what`: `value` must not exceed `limit`. */
+export function atMost(what, value, limit, column = 'measured') {
+  return { what, column, value, limit: `<= ${limit}`, met: value <= limit }
 }
 
-export function atLeast(what, value, limit) {
-  return { what, value, limit: `>= ${limit}`, met: value >= limit }
+export function atLeast(what, value, limit, column = 'measured') {
+  return { what, column, value, limit: `>= ${limit}`, met: value >= limit }
 }
