@@ -3,7 +3,7 @@ import { type ErrorKind, LedgerError } from './core/errors.ts'
 import { isKeyOf } from './core/objects.ts'
 import { onAbort } from './process/clock.ts'
 import type { Stops } from './process/signals.ts'
-import type { CaughtUp, RunOutcome } from './run/run-trigger.ts'
+import type { SlotResult, TriggerResult } from './run/run-trigger.ts'
 
 /** Those of cronledger itself, after sysexits.h. Each kind of a `LedgerError` has the code of the same name. */
 export const EXIT = {
@@ -39,14 +39,14 @@ export interface ExitCodeOptions {
 }
 
 /** Returns the exit code of `run`: that of its own slot, or else of the first caught-up slot that did not succeed. */
-export function exitCodeOf(outcome: RunOutcome<unknown> | LedgerError, options: ExitCodeOptions = {}): number {
+export function exitCodeOf(outcome: TriggerResult<unknown> | LedgerError, options: ExitCodeOptions = {}): number {
   if (outcome instanceof LedgerError) return EXIT[outcome.kind]
   const codes = [outcome, ...outcome.caughtUp].map((one) => exitCodeOfSlot(one, options))
   return codes.find((code) => code !== EXIT.ok) ?? EXIT.ok
 }
 
 function exitCodeOfSlot(
-  outcome: CaughtUp<unknown>,
+  outcome: SlotResult<unknown>,
   { exitOnDuplicate = EXIT.ok, stopSignal = null }: ExitCodeOptions,
 ): number {
   switch (outcome.status) {
@@ -72,7 +72,7 @@ function exitCodeOfSlot(
 const UNCAUGHT = 1
 
 function exitCodeOfFailure(
-  failed: Extract<CaughtUp<unknown>, { status: 'failed' }>,
+  failed: Extract<SlotResult<unknown>, { status: 'failed' }>,
   stopSignal: string | null,
 ): number {
   const { outcome, exitCode, signal } = failed

@@ -8,13 +8,8 @@ import { link, onAbort, systemClock } from './process/clock.ts'
 import { insideRun } from './process/surrounding-runs.ts'
 import { attemptVariables } from './run/command.ts'
 import type { LiveAttempt, RunResult, WorkEnd } from './run/execute.ts'
-import {
-  type CaughtUp,
-  type RunOutcome,
-  runTrigger,
-  type TriggerOptions,
-  type TriggerParts,
-} from './run/run-trigger.ts'
+import type { TriggerOptions } from './run/run-trigger.ts'
+import { type CaughtUp, type LedgerParts, type RunOutcome, runAndSay } from './said-run.ts'
 
 export interface Attempt {
   readonly task: string
@@ -99,14 +94,14 @@ type FunctionOptions = TriggerOptions & { readonly signal?: AbortSignal | undefi
 export async function tryFunction<T>(
   { signal, ...options }: FunctionOptions,
   work: (attempt: Attempt) => T | Promise<T>,
-  parts: TriggerParts,
+  parts: LedgerParts,
 ): Promise<RunOutcome<T>> {
   const stop = new AbortController()
   // The stop timeout counts from the abort of the caller's signal.
   const abort = () => stop.abort({ atMs: systemClock.monotonicMs() } satisfies StopReason)
   const unlink = signal && onAbort(signal, abort)
   try {
-    return await runTrigger(options, () => (live) => callWork(work, live, signal), stop.signal, parts)
+    return await runAndSay(options, () => (live) => callWork(work, live, signal), stop.signal, parts)
   } finally {
     unlink?.()
   }
@@ -119,7 +114,7 @@ export async function tryFunction<T>(
 export async function runFunction<T>(
   options: FunctionOptions,
   work: (attempt: Attempt) => T | Promise<T>,
-  parts: TriggerParts,
+  parts: LedgerParts,
 ): Promise<WorkOutcome<T>> {
   const outcome = await tryFunction(options, work, parts)
   const bad = [outcome, ...outcome.caughtUp].find(isThrown)

@@ -12,5 +12,6 @@ export { type Attempt, OutcomeError, type WorkOutcome } from './function-work.ts
 export { createCheckedLedger as createLedger, exitCodeOfAny as exitCodeOf } from './library.ts'
 export { installStops, type Stops } from './process/signals.ts'
 export type { CommandOptions } from './run/command.ts'
-export type { CaughtUp, Force, RunOutcome } from './run/run-trigger.ts'
+export type { Force } from './run/run-trigger.ts'
+export type { CaughtUp, RunOutcome } from './said-run.ts'
 export type { JudgedSlot, TaskFinding, TaskHealth } from './verdict/judge.ts'

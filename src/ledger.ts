@@ -21,9 +21,9 @@ import { findHost, type HostFacts, operatorOf } from './process/host.ts'
 import { findSurvivor } from './process/survivors.ts'
 import { commandWork } from './run/command.ts'
 import { resolveSlot } from './run/resolve.ts'
-import { runTrigger, type TriggerParts } from './run/run-trigger.ts'
 import { SETTINGS } from './run/settings-table.ts'
 import { type KnownRecords, knownRecords, unlessStarting } from './run/task/task-record.ts'
+import { type LedgerParts, runAndSay } from './said-run.ts'
 import { scheduledTask } from './scheduled-task.ts'
 import { describeStore, hideSecret, type OpenedStore, openStore } from './store/open.ts'
 import type { LeftOut } from './verdict/cautions.ts'
@@ -32,7 +32,7 @@ import type { LeftOut } from './verdict/cautions.ts'
 export function createLedger({ store, log }: LedgerOptions): Ledger {
   const storeName = hideSecret(store)
   const connection = openOnUse(storeName)
-  const parts: TriggerParts = {
+  const parts: LedgerParts = {
     storeName,
     isLocal: () => describeStore(storeName).isLocal,
     open: connection.open,
@@ -63,7 +63,7 @@ export function createLedger({ store, log }: LedgerOptions): Ledger {
 
 type OpenForReading = (options: ReadOptions) => Promise<HistoryDeps>
 
-function runMethods(parts: TriggerParts): Pick<Ledger, 'run' | 'tryRun' | 'once' | 'runCommand'> {
+function runMethods(parts: LedgerParts): Pick<Ledger, 'run' | 'tryRun' | 'once' | 'runCommand'> {
   return {
     run: (options, work) => runFunction(options, work, parts),
     tryRun: (options, work) => tryFunction(options, work, parts),
@@ -79,7 +79,7 @@ function runMethods(parts: TriggerParts): Pick<Ledger, 'run' | 'tryRun' | 'once'
       if (!isMainThread) throw usageError('runCommand cannot be used in a worker thread. Call it in the main thread.')
       // A process that runs a command must see a pause that was set a second ago, so it always reads the record.
       const own = { ...parts, known: unlessStarting(parts.known), traceEnv: command.env }
-      return runTrigger(options, (settings) => commandWork(command, settings), command.stops.aborted, own)
+      return runAndSay(options, (settings) => commandWork(command, settings), command.stops.aborted, own)
     },
   }
 }
@@ -158,7 +158,7 @@ async function* audit<T>(
 async function resolveReference(
   { task, slot, state, reason, runId: endedRun, by }: ResolveOptions,
   deps: HistoryDeps,
-  { host, newId, random, zoneData }: TriggerParts,
+  { host, newId, random, zoneData }: LedgerParts,
 ): Promise<Resolved> {
   const decision = { state: readResolvedState(state), reason, by: by ?? operatorOf((await host()).host) }
   checkOperator(decision)

@@ -7,8 +7,8 @@ import { readInstant, timeText } from './core/schedule/schedule-options.ts'
 import { type ExitCodeOptions, exitCodeOf } from './exit-code.ts'
 import { OutcomeError } from './function-work.ts'
 import { createLedger } from './ledger.ts'
-import type { RunOutcome } from './run/run-trigger.ts'
 import { SETTINGS } from './run/settings-table.ts'
+import type { RunOutcome } from './said-run.ts'
 import { scheduledTask } from './scheduled-task.ts'
 
 // A caller in plain JavaScript has no types. Each call is checked whole before the ledger is asked for anything: a name that

@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest'
 import { LedgerError } from '../src/core/errors.ts'
 import { exitCodeOf } from '../src/exit-code.ts'
-import type { RunOutcome } from '../src/run/run-trigger.ts'
+import type { TriggerResult } from '../src/run/run-trigger.ts'
 
 const common = { task: 'nightly', slot: new Date(0), windowEnd: null, runId: 'r' }
 const failed = { ...common, status: 'failed', attempt: 1, recorded: true } as const
 const code = (outcome: object, stopSignal: NodeJS.Signals | null = null) =>
-  exitCodeOf({ caughtUp: [], ...outcome } as unknown as RunOutcome<null>, {
+  exitCodeOf({ caughtUp: [], ...outcome } as unknown as TriggerResult<null>, {
     exitOnDuplicate: 7,
     stopSignal,
   })
@@ -51,6 +51,6 @@ test('a run that caught up: its own code, or else that of the first slot that di
 
 test('by default a duplicate has 0, and an error has the code of its kind', () => {
   const duplicate = { ...common, status: 'duplicate', cause: 'running', caughtUp: [] }
-  expect(exitCodeOf(duplicate as unknown as RunOutcome<null>)).toBe(0)
+  expect(exitCodeOf(duplicate as unknown as TriggerResult<null>)).toBe(0)
   expect(exitCodeOf(new LedgerError('unreachable', 'no answer'))).toBe(75)
 })

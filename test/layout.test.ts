@@ -21,25 +21,16 @@ test('the folders of the fast loop have no test that needs the build or a server
   expect(slow).toEqual([])
 })
 
-test('a name that a file of src exports is declared at the top level of no other file', () => {
-  const declaration = /^(export )?(?:async )?(?:function\*?|const|let|class|interface|type) (\w+)/gm
-  const files = new Map<string, Set<string>>()
-  const exported = new Set<string>()
-  for (const path of filesIn('src', /\.tsx?$/)) {
-    for (const [, isExported, name = ''] of read(path).matchAll(declaration)) {
-      files.set(name, (files.get(name) ?? new Set()).add(path))
-      if (isExported) exported.add(name)
-    }
+test('what decides whether a batch runs is small enough to be read, and has no words, pages or commands in it', () => {
+  const files = new Set<string>()
+  const add = (path: string) => {
+    if (files.has(path)) return
+    files.add(path)
+    for (const [, name = ''] of read(path).matchAll(/from '(\.[^']+)'/g)) add(join(dirname(path), name))
   }
-  expect(exported.size).toBeGreaterThan(100)
-  const doubled = [...exported].filter((name) => (files.get(name)?.size ?? 0) > 1)
-  expect(doubled.map((name) => [name, ...(files.get(name) ?? [])])).toEqual([])
-})
-
-test('a folder of src and test has at most 16 files', () => {
-  const count = new Map<string, number>()
-  for (const path of ['src', 'test'].flatMap((folder) => filesIn(folder, /\.\w+$/))) {
-    count.set(dirname(path), (count.get(dirname(path)) ?? 0) + 1)
-  }
-  expect([...count].filter(([, files]) => files > 16)).toEqual([])
+  add('src/run/execute.ts')
+  expect([...files].filter((path) => /^src\/(?:verdict|format|audit|web|cli)\//.test(path))).toEqual([])
+  const lines = [...files].reduce((sum, path) => sum + read(path).split('\n').length - 1, 0)
+  expect(files.size).toBeGreaterThan(40)
+  expect(lines).toBeLessThan(9_500)
 })

@@ -8,14 +8,11 @@ import { expectedTimes } from '../core/task/task-record.ts'
 import { traceOf } from '../core/trace.ts'
 import type { Environment } from '../core/types.ts'
 import { checkTaskName } from '../core/user-text.ts'
-import { type VerdictJson, verdictJson } from '../format/verdict.ts'
 import type { Clock } from '../process/clock.ts'
 import { type HostFacts, operatorOf } from '../process/host.ts'
 import { surroundingRuns, surroundingSlot } from '../process/surrounding-runs.ts'
 import { findSurvivor } from '../process/survivors.ts'
 import type { OpenedStore } from '../store/store.ts'
-import { isSaid, verdictOfEvent } from '../verdict/event/event-verdict.ts'
-import type { EventVerdict } from '../verdict/verdict.ts'
 import { ifHalted } from './ask.ts'
 import { type ClaimRequest, checkNotInsideOtherSlot, reportAndRethrow } from './claim.ts'
 import { unfailing } from './claimed-slot.ts'
@@ -76,24 +73,19 @@ export interface TriggerOptions extends ScheduleOptions, OrUndefined<RunSettings
   readonly force?: Force | undefined
 }
 
-interface SlotOfResult {
+export interface SlotOfResult {
   readonly task: string
   readonly slot: Date
   readonly windowEnd: Date | null
   readonly runId: string
-  /**
-   * What `show` and the log say of the slot: whether its work was done, what a further trigger does, and what to do. Null if
-   * another run has the slot that this one wanted to catch up.
-   */
-  readonly verdict: VerdictJson | null
 }
 
-export type CaughtUp<T> = (RunResult<T> | Taken) & SlotOfResult
+export type SlotResult<T> = (RunResult<T> | Taken) & SlotOfResult
 
-export type RunOutcome<T> = RunResult<T> &
+export type TriggerResult<T> = RunResult<T> &
   SlotOfResult & {
     /** The missed slots that ran before the slot of the trigger, the oldest first. Empty without `catchUpMs`. */
-    readonly caughtUp: readonly CaughtUp<T>[]
+    readonly caughtUp: readonly SlotResult<T>[]
   }
 
 export interface TriggerParts
@@ -108,7 +100,7 @@ export interface TriggerParts
   /** The environment of the batch, whose trace the run continues. Left out: the run is in none. */
   readonly traceEnv?: Environment
   readonly zoneData: string
-  readonly log: ((event: RunEvent, context: RunContext, verdict: EventVerdict | null) => void) | undefined
+  readonly log: (event: RunEvent, context: RunContext) => void
 }
 
 /**
@@ -120,7 +112,7 @@ export async function runTrigger<T>(
   workWith: (settings: Settings) => Work<T>,
   stop: AbortSignal,
   parts: TriggerParts,
-): Promise<RunOutcome<T>> {
+): Promise<TriggerResult<T>> {
   // This must come before the first wait: the function that calls may end during it.
   const insideOf = surroundingRuns(parts.env)
   const given = { ledgerTimeoutMs: usualLedgerTimeoutMs(parts.isLocal()), ...defined(options) }
@@ -189,7 +181,7 @@ function slotRunner<T>(
     context: RunContext & Pick<ClaimRequest, 'insideOf' | 'knownPlace' | 'upstreams' | 'unknownUpstream'>,
     objection: ClaimRequest['objection'],
     waitUntilMs?: number,
-  ): Promise<CaughtUp<T>> => {
+  ): Promise<SlotResult<T>> => {
     const request: ClaimRequest = {
       ...context,
       zoneData: parts.zoneData,
@@ -200,19 +192,15 @@ function slotRunner<T>(
       ...defined({ waitUntilMs }),
     }
     const log = emitterOf(context, parts)
-    let verdict: EventVerdict | null = null
     const emit = (event: RunEvent) => {
-      const said = isSaid(event) ? verdictOfEvent(event, context, io.clock.now()) : null
-      verdict = said ?? verdict
       const path = takeCreated?.() ?? null
       if (path !== null) log({ event: 'ledger-created', path })
-      log(event, said)
+      log(event)
     }
     const result = await execute(request, work, settings, { ...io, emit })
-    const { task, runId, schedule, window } = context
+    const { task, runId, window } = context
     const windowEnd = window.end === null ? null : new Date(window.end)
-    const said = verdict && verdictJson(verdict, window.slot, schedule.zone)
-    return { ...result, task, slot: new Date(window.slot), windowEnd, runId, verdict: said }
+    return { ...result, task, slot: new Date(window.slot), windowEnd, runId }
   }
 }
 
@@ -261,5 +249,5 @@ function preconditionsOf(
 }
 
 function emitterOf(context: RunContext, { log }: TriggerParts) {
-  return unfailing((event: RunEvent, verdict: EventVerdict | null = null) => log?.(event, context, verdict))
+  return unfailing((event: RunEvent) => log(event, context))
 }

@@ -3,7 +3,7 @@ import type { RunContext, RunEvent } from '../../../src/core/event.ts'
 import type { Instant } from '../../../src/core/types.ts'
 import type { Clock } from '../../../src/process/clock.ts'
 import type { LiveAttempt, WorkEnd } from '../../../src/run/execute.ts'
-import { type RunOutcome, runTrigger, type TriggerOptions } from '../../../src/run/run-trigger.ts'
+import { runTrigger, type TriggerOptions, type TriggerResult } from '../../../src/run/run-trigger.ts'
 import type { FindMissed } from '../../../src/run/task/catch-up.ts'
 import { knownRecords, unlessStarting } from '../../../src/run/task/task-record.ts'
 import { type Call, type Fate, faultyStore } from './faulty-store.ts'
@@ -31,7 +31,7 @@ export interface TriggerHost {
 
 /** A whole trigger, from its options to its result. */
 export interface TriggerRun {
-  readonly result: Promise<RunOutcome<string>>
+  readonly result: Promise<TriggerResult<string>>
   readonly events: { readonly slot: Instant; readonly event: RunEvent }[]
   /** The slots whose work was started, in order. */
   readonly started: Instant[]
