@@ -145,7 +145,7 @@ test('get reads the row of one slot, also while it is running', async () => {
   const ledger = newLedger()
   await ledger.run({ ...NIGHT, eventTime: '2026-11-22T18:00:05Z' }, () => 1)
   await ledger.run(NIGHT, async ({ slot, runId }) => {
-    expect(await ledger.get({ ...key, slot })).toMatchObject({ state: 'PENDING', owner: runId })
+    expect(await ledger.get({ ...key, slot })).toMatchObject({ state: 'PENDING', ownerRunId: runId })
   })
   expect(await ledger.get(key)).toMatchObject({ slot: Date.parse(key.slot), state: 'COMPLETED', attempts: [{}] })
   expect(await ledger.get({ ...key, slot: '2026-11-24T03:00:00+09:00' })).toEqual(await ledger.get(key))
