@@ -19,7 +19,7 @@ import { operatorMethods } from './operator-changes.ts'
 import { systemClock, ZONE_DATA } from './process/clock.ts'
 import { findHost, type HostFacts, operatorOf } from './process/host.ts'
 import { findSurvivor } from './process/survivors.ts'
-import { commandWork } from './run/command.ts'
+import { commandWork, hashOfCommand } from './run/command.ts'
 import { resolveSlot } from './run/resolve.ts'
 import { SETTINGS } from './run/settings-table.ts'
 import { type KnownRecords, knownRecords, unlessStarting } from './run/task/task-record.ts'
@@ -78,7 +78,10 @@ function runMethods(parts: LedgerParts): Pick<Ledger, 'run' | 'tryRun' | 'once' 
       // A worker thread gets no signals to pass on.
       if (!isMainThread) throw usageError('runCommand cannot be used in a worker thread. Call it in the main thread.')
       // A process that runs a command must see a pause that was set a second ago, so it always reads the record.
-      const own = { ...parts, known: unlessStarting(parts.known), traceEnv: command.env }
+      const own = {
+        ...{ ...parts, known: unlessStarting(parts.known), traceEnv: command.env },
+        commandHash: hashOfCommand(command.argv),
+      }
       return runAndSay(options, (settings) => commandWork(command, settings), command.stops.aborted, own)
     },
   }

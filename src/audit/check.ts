@@ -1,6 +1,7 @@
 import { isFaultOfTask, usageError } from '../core/errors.ts'
 import { batchReport, ranMsOf, successOf } from '../core/row/attempts.ts'
 import { type OtherPlace, rejectedFromOtherPlace } from '../core/row/other-place.ts'
+import { keptRejections } from '../core/row/rejections.ts'
 import { type ReportedFacts, reportedFacts } from '../core/row/report.ts'
 import type { TimeRange } from '../core/schedule/time-range.ts'
 import { nextSlotDue } from '../core/task/expected-slots.ts'
@@ -8,7 +9,7 @@ import { parseSchedules } from '../core/task/schedules-in-force.ts'
 import { gapsOf, isRetired } from '../core/task/suspensions.ts'
 import { expectedTimes } from '../core/task/task-record.ts'
 import { futureRun, futureSlotIn, latestSlot, withoutFuture, wrongClock } from '../core/task/wrong-clock.ts'
-import type { Instant, Key, Status } from '../core/types.ts'
+import type { Instant, Key, Rejection, Row, Status } from '../core/types.ts'
 import { factsOf } from '../verdict/found.ts'
 import {
   FINDINGS,
@@ -36,10 +37,11 @@ export interface CheckSettings extends Required<TimeRange> {
   readonly emitTwin?: ((twin: Twin) => void) | undefined
 }
 
-/** Two batches seem to have the name of one task. */
-export interface Twin extends OtherPlace, Key {
-  readonly zone: string
-}
+/** Two batches seem to have the name of one task: a duplicate came from another place, or had another command line. */
+export type Twin = Key & { readonly zone: string } & (OtherPlace | { readonly what: 'command' })
+
+/** The gravest difference is told. */
+const GRAVITY = (what: Twin['what']) => (what === 'account' ? 2 : what === 'command' ? 0 : 1)
 
 /** A twin comes in each slot, so the newest ones show whether it is still there. */
 const TWIN_SLOTS = 10
@@ -62,13 +64,21 @@ async function* checkedSlots(stored: KnownTask, settings: CheckSettings, deps: H
     }
     const { slot, own, schedule } = one
     settings.progress(task, slot)
-    const other = own !== null && left-- > 0 ? rejectedFromOtherPlace(own, newFrom) : null
-    if (other !== null && (twin === null || (other.what === 'account' && twin.what !== 'account')))
+    const other = own !== null && left-- > 0 ? differenceOf(own, newFrom) : null
+    if (other !== null && (twin === null || GRAVITY(other.what) > GRAVITY(twin.what)))
       twin = { ...other, task, slot, zone: schedule.zone }
     yield one
   }
   if (twin !== null) settings.emitTwin?.(twin)
   if (future !== null) throw wrongClock(task, future)
+}
+
+function differenceOf(row: Row, since: Instant): OtherPlace | { readonly what: 'command' } | null {
+  const isNew = ({ commandHash, at }: Rejection) => commandHash !== undefined && at > since
+  // The row does not keep all of them.
+  const hasOther =
+    since === Number.NEGATIVE_INFINITY ? row.rejections.otherCommands > 0 : keptRejections(row).some(isNew)
+  return rejectedFromOtherPlace(row, since) ?? (hasOther ? { what: 'command' } : null)
 }
 
 /** An audit that ends now also reads the rows of the future, which only a host with a wrong clock makes. */

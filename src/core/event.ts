@@ -57,6 +57,8 @@ export type RunEvent =
       readonly row: Row
       readonly by?: Row
       readonly otherPlace?: OtherPlace
+      /** Its command line is not that of the attempt that has the slot. */
+      readonly hasOtherCommand?: true
     } & NoteResult)
   | ({
       readonly event: 'refused'
@@ -138,6 +140,7 @@ export interface RunContext {
   readonly trigger: Trigger
   readonly host: Host
   readonly place?: Place
+  readonly commandHash?: string
   readonly store: string
   readonly guards: Guards
   /** How many attempts scheduled triggers may start. Left out: it is not known yet. */

@@ -112,6 +112,8 @@ interface AttemptFacts extends Host {
   readonly number: number
   readonly runId: string
   readonly trigger: Trigger
+  /** Of the command line, without its digits. Left out: the attempt was forced, or its work is a function of a program. */
+  readonly commandHash?: string
   /** The newest completed slot before this one, as the batch gets it. Left out: it did not ask for it, or there is none. */
   readonly since?: Instant
   /** No completed slot was found after this time, where the search ended. Only slots after it are in the range of the attempt. */
@@ -240,6 +242,8 @@ export interface Rejection extends Host, PlaceParts {
   readonly cause: DuplicateCause | RefusalCause
   readonly at: Instant
   readonly trigger: Trigger
+  /** Present if it is not that of the attempt that has the slot. */
+  readonly commandHash?: string
 }
 
 /** The rejections of a row. All are counted. The first ones and the latest one are kept in full. */
@@ -247,6 +251,8 @@ export interface Rejections {
   readonly count: number
   /** How many of `count` were refused. The others are duplicates. */
   readonly refused: number
+  /** How many of `count` had another command line than the attempt that had the slot. */
+  readonly otherCommands: number
   readonly first: readonly Rejection[]
   readonly latest: Rejection | null
 }

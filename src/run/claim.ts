@@ -202,7 +202,7 @@ async function giveUpClaim(sent: Sent, withdrawalMs: number, { request, settings
 
 /** Tries for up to 10 s. A rejection that could not be recorded is still one, because the row guards the slot. */
 export async function noteRejection(
-  rejection: Pick<Rejection, 'kind' | 'cause' | keyof PlaceParts>,
+  rejection: Pick<Rejection, 'kind' | 'cause' | 'commandHash' | keyof PlaceParts>,
   { request, settings, io }: AskedSlot,
 ): Promise<NoteResult> {
   const { task, window, runId, trigger, host } = request

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { formatInstant } from '../core/instant.ts'
 import { defined } from '../core/objects.ts'
 import { isCatchUpTrigger } from '../core/row/attempts.ts'
@@ -99,6 +100,11 @@ export function commandWork(
     const left = mayFollow && end.left === undefined ? await endAllOf(attempt, batchPid, killAfterMs, stops) : {}
     return { ...end, ...reported, outcome, ...left }
   }
+}
+
+/** Each run of digits counts as one, because an argument may be a date. The row must not keep the text, which may have a secret. */
+export function hashOfCommand(argv: readonly string[]): string {
+  return createHash('sha256').update(argv.join('\0').replace(/\d+/g, '0')).digest('hex').slice(0, 8)
 }
 
 /** Warns of a process that goes on after the success, because nothing will record how its work ended. */

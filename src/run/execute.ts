@@ -3,7 +3,7 @@ import { defined } from '../core/objects.ts'
 import { placeParts } from '../core/place.ts'
 import { openAttempt } from '../core/row/attempts.ts'
 import { mayRetry } from '../core/row/decide.ts'
-import { otherParts, otherPlace } from '../core/row/other-place.ts'
+import { otherCommand, otherParts, otherPlace } from '../core/row/other-place.ts'
 import { rangeStartOf } from '../core/row/range.ts'
 import { readableRow } from '../core/row/status.ts'
 import { keyOf } from '../core/row/transition.ts'
@@ -102,8 +102,10 @@ export async function execute<T>(
     case 'duplicate': {
       const { kind, cause, row } = claimResult
       const parts = otherParts(row, request.place)
-      const noted = await noteRejection({ kind, cause, ...parts }, asked)
-      io.emit({ event: kind, cause, row, ...placeOf(row, request), ...noted })
+      const commandHash = otherCommand(row, request.commandHash)
+      const noted = await noteRejection({ kind, cause, ...parts, ...defined({ commandHash }) }, asked)
+      const hasOther = commandHash !== undefined && ({ hasOtherCommand: true } as const)
+      io.emit({ event: kind, cause, row, ...placeOf(row, request), ...hasOther, ...noted })
       return { status: kind, cause, row }
     }
     case 'refused': {

@@ -97,6 +97,8 @@ export interface TriggerParts
   open(): Promise<OpenedStore>
   host(): Promise<HostFacts>
   readonly env: Environment
+  /** Of the command line of the batch. Left out: the work is a function. */
+  readonly commandHash?: string
   /** The environment of the batch, whose trace the run continues. Left out: the run is in none. */
   readonly traceEnv?: Environment
   readonly zoneData: string
@@ -207,7 +209,7 @@ function slotRunner<T>(
 async function readRequest(
   options: TriggerOptions,
   settings: Settings,
-  { storeName, host: findHost, clock, newId, env }: TriggerParts,
+  { storeName, host: findHost, clock, newId, env, commandHash }: TriggerParts,
 ) {
   checkTaskName(options.task)
   const schedule = readSchedule(options)
@@ -226,6 +228,8 @@ async function readRequest(
     trigger,
     host,
     ...(knownPlace !== null && knownPlace !== 'unknown' && { place: knownPlace }),
+    // An operator may run another command on purpose.
+    ...(trigger.kind === 'scheduled' && defined({ commandHash })),
     store: storeName,
     guards: guardsOf(settings),
     maxAttempts: settings.maxAttempts,

@@ -158,6 +158,10 @@ const NAMES: Readonly<Record<OtherPlace['what'], string>> = {
   cronJob: 'CronJob',
 }
 
+/** What it means that a duplicate had another command line than the attempt. */
+export const OTHER_COMMAND =
+  'Either two batches have this name, and the other one did not run, or an argument changes from run to run.'
+
 /** Such as `the attempt is of AWS account 1, and this trigger of AWS account 2`. */
 export function otherPlaceText({ what, winner, trigger }: OtherPlace, ofTrigger = 'this trigger'): string {
   return `the attempt is of ${NAMES[what]} ${winner}, and ${ofTrigger} of ${NAMES[what]} ${trigger}`

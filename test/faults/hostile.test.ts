@@ -51,7 +51,7 @@ describe('text from the ledger never reaches a terminal with its escape sequence
     seedLedger(store.slice('file:'.length), [
       evilRow('nightly', () => ({
         resolutions: [resolution],
-        rejections: { count: 1, refused: 1, first: [rejection], latest: rejection },
+        rejections: { count: 1, refused: 1, otherCommands: 0, first: [rejection], latest: rejection },
       })),
       evilRow('failed', failed),
       evilRow(`=1+1${EVIL}`, (row) => ({ schedule: { ...row.schedule, expression: EVIL } })),

@@ -235,11 +235,12 @@ export function contract(subject: () => Subject, { crowds = true } = {}): void {
     it('a note counts a rejection and keeps it in full', async () => {
       const row = await putOk(claimOf(newTask()), 'absent')
       const forced: Trigger = { kind: 'forced', by: 'ada', reason: ODD_TEXT }
-      const rejection = rejectionOf('dup-1', { kind: 'refused', cause: 'running', trigger: forced, ecsTask: 'arn:x' })
+      const facts = { kind: 'refused', cause: 'running', ecsTask: 'arn:x', commandHash: '0a1b2c3d' } as const
+      const rejection = rejectionOf('dup-1', { ...facts, trigger: forced })
       expect(await note(row, rejection)).toBe(true)
       expect(await get(row)).toEqual({
         ...row,
-        rejections: { count: 1, refused: 1, first: [rejection], latest: rejection },
+        rejections: { count: 1, refused: 1, otherCommands: 1, first: [rejection], latest: rejection },
       })
     })
 
@@ -277,7 +278,8 @@ export function contract(subject: () => Subject, { crowds = true } = {}): void {
       const ids = Array.from({ length: 210 }, (_, index) => `dup-${index}`)
       const refused = { kind: 'refused', cause: 'failed' } as const
       for (const [index, runId] of ids.entries()) {
-        const rejection = rejectionOf(runId, index % 3 === 0 ? refused : {})
+        const other = index % 2 === 0 ? { commandHash: '0a1b2c3d' } : {}
+        const rejection = rejectionOf(runId, { ...other, ...(index % 3 === 0 && refused) })
         expect(await note(row, rejection)).toBe(true)
         // Sent again, as a client does after a lost answer: at once, or after the next one.
         if (index % 10 === 5) expect(await note(row, rejection)).toBe(true)
@@ -286,7 +288,8 @@ export function contract(subject: () => Subject, { crowds = true } = {}): void {
         if (index === 198) expect(await note(row, rejectionOf('dup-0', refused))).toBe(true)
       }
       const { rejections } = await get(row)
-      expect(rejections).toMatchObject({ count: ids.length, refused: ids.length / 3 })
+      const [refusals, others] = [ids.length / 3, ids.length / 2]
+      expect(rejections).toMatchObject({ count: ids.length, refused: refusals, otherCommands: others })
       expect(rejections.first.map(({ runId }) => runId)).toEqual(ids.slice(0, FIRST_REJECTIONS))
       expect(rejections.latest?.runId).toBe(ids.at(-1))
     })

@@ -19,7 +19,7 @@ import { NOTIFY_TIMEOUT_MS } from '../../process/notifier.ts'
 import { describeStore } from '../../store/open.ts'
 import type { CountDue } from '../../verdict/incidents.ts'
 import { FINDING_KINDS, NO_FINDINGS, type TaskFinding } from '../../verdict/judge.ts'
-import { otherPlaceText } from '../../verdict/sentence.ts'
+import { OTHER_COMMAND, otherPlaceText } from '../../verdict/sentence.ts'
 import { readBoundedRange, wantedTasks, zoneOfTerminal } from '../lookup.ts'
 import { type CommandContext, defineCommand, isGiven, type Values } from '../options/arguments.ts'
 import { formatOf } from '../options/format.ts'
@@ -231,6 +231,8 @@ function scopeOf({ store, task, owner, status, until, newMs }: CheckValues, scre
 
 function twinText(twin: Twin): string {
   const { task, slot, zone } = twin
+  if (twin.what === 'command')
+    return `${task}: in ${zonedTime(slot, zone)}, a duplicate trigger had another command line. ${OTHER_COMMAND} Give each batch a name of its own.`
   return `${task}: two batches have this name: in ${zonedTime(slot, zone)}, ${otherPlaceText(twin, 'a duplicate trigger')}. Only the first one in each slot runs. Give each a name of its own, such as prod/${task}.`
 }
 

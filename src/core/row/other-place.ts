@@ -37,6 +37,12 @@ export function rejectedFromOtherPlace(row: Row, since: number): OtherPlace | nu
   return found.findLast(({ what }) => what === 'account') ?? found.at(-1) ?? null
 }
 
+/** Returns the hash of a trigger's command line if it is not that of the attempt that has the slot. Undefined: one is not known. */
+export function otherCommand(row: Row, commandHash: string | undefined): string | undefined {
+  const own = decidingAttempt(row)?.commandHash
+  return own === undefined || own === commandHash ? undefined : commandHash
+}
+
 /** Returns the members of a rejection: a row must stay small, so what is that of the attempt is left out. */
 export function otherParts(row: Row, place: Place | undefined): PlaceParts {
   const own: Parts = placeParts(decidingAttempt(row)?.place)

@@ -11,7 +11,7 @@ export interface Notes extends Rejections {
   readonly rejectedBy: readonly string[]
 }
 
-export const NO_REJECTIONS: Rejections = { count: 0, refused: 0, first: [], latest: null }
+export const NO_REJECTIONS: Rejections = { count: 0, refused: 0, otherCommands: 0, first: [], latest: null }
 export const NO_NOTES: Notes = { ...NO_REJECTIONS, rejectedBy: [] }
 
 export function isNoted(notes: Notes, runId: string): boolean {
@@ -20,10 +20,11 @@ export function isNoted(notes: Notes, runId: string): boolean {
 
 export function addRejection(notes: Notes, rejection: Rejection): Notes {
   if (isNoted(notes, rejection.runId)) return notes
-  const { count, refused, first, rejectedBy } = notes
+  const { count, refused, otherCommands, first, rejectedBy } = notes
   return {
     count: count + 1,
     refused: refused + refusalsIn([rejection]),
+    otherCommands: otherCommands + (rejection.commandHash === undefined ? 0 : 1),
     first: count < FIRST_REJECTIONS ? [...first, rejection] : first,
     latest: rejection,
     rejectedBy: count < NOTED_RUN_IDS ? [...rejectedBy, rejection.runId] : rejectedBy,

@@ -137,6 +137,7 @@ export const ATTEMPT = formOf<AnyAttempt>({
   ...HOST,
   place: PLACE_OF_ATTEMPT,
   traceId: maybe(ID),
+  commandHash: maybe(ID),
   since: maybe(INSTANT),
   searched: maybe(INSTANT),
   startedAt: INSTANT,
@@ -164,14 +165,16 @@ export const REJECTION = formOf<Rejection>({
   clusterId: maybe(PLACE_NAME),
   namespace: maybe(PLACE_NAME),
   cronJob: maybe(PLACE_NAME),
+  commandHash: maybe(ID),
 })
 
 /** Encodes the notes. Until the list of the first rejections is full, its last item is the latest rejection. */
-export function encodeNotes({ count, refused, first, latest, rejectedBy }: Notes): StoredDocument {
+export function encodeNotes({ count, refused, otherCommands, first, latest, rejectedBy }: Notes): StoredDocument {
   return {
     rejectionCount: count,
     // A usual row has only duplicates, and must stay small.
     ...(refused > 0 && { refusalCount: refused }),
+    ...(otherCommands > 0 && { otherCommandCount: otherCommands }),
     rejections: first.map(REJECTION.encode),
     rejectedBy,
     ...(latest !== null && count !== first.length && { latestRejection: REJECTION.encode(latest) }),
@@ -190,6 +193,7 @@ export function decodeNotes(fields: Fields): Notes {
     count: optional(fields, 'rejectionCount', integer) ?? 0,
     // Notes from before the counter existed know only the rejections that are kept.
     refused: Math.max(optional(fields, 'refusalCount', integer) ?? 0, refusalsIn(kept)),
+    otherCommands: optional(fields, 'otherCommandCount', integer) ?? 0,
     first,
     latest: kept.at(-1) ?? null,
     rejectedBy,
@@ -268,8 +272,8 @@ export function decodeRow(stored: unknown): StoredRow {
   if (key.slot % 1000 !== 0) throw malformed(fields.what, 'slot', formatInstant(key.slot), 'a whole second')
   const newer = newerSchemaOf(fields)
   if (newer !== null) return { ...key, ...newer }
-  const { count, refused, first, latest } = decodeNotes(fields)
-  const row: UncheckedRow = Object.assign(key, OWNED.decode(fields), { rejections: { count, refused, first, latest } })
+  const { rejectedBy: _, ...rejections } = decodeNotes(fields)
+  const row: UncheckedRow = Object.assign(key, OWNED.decode(fields), { rejections })
   const objection = rowInvariantViolation(row)
   if (objection !== null) throw damaged(fields.what, objection)
   return withoutCover(row, fields) as Row

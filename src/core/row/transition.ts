@@ -36,6 +36,7 @@ export interface Claim extends NewOwner {
   readonly host: Host
   readonly place?: Place
   readonly traceId?: string | undefined
+  readonly commandHash?: string
   /** The batch must not start yet, because another slot of the task may be running. */
   readonly phase?: 'waiting'
   readonly retentionMs?: number | null
@@ -60,6 +61,7 @@ export function claimRow(base: Row | null, claim: Claim, stamp: Stamp, leaseMs: 
     ...claim.host,
     ...(claim.place && { place: claim.place }),
     ...(claim.traceId !== undefined && { traceId: claim.traceId }),
+    ...(claim.commandHash !== undefined && { commandHash: claim.commandHash }),
     startedAt: stamp.now,
   }
   const isWaiting = claim.phase === 'waiting'

@@ -48,7 +48,7 @@ export function logLine(
 ): string | null {
   if (format === 'json') return safeJson(logObject(event, context, now, entry))
   const { task, window, schedule } = context
-  if (format === 'quiet' && entry.level !== 'error') return null
+  if (format === 'quiet' && entry.level !== 'error' && !('hasOtherCommand' in event)) return null
   const line = `cronledger: ${task} ${zonedTime(window.slot, schedule.zone)}: ${entry.message}`
   const needed = stepLines(neededSteps(entry.steps ?? []))
   const steps = needed.length === 0 || context.owner === undefined ? needed : [`  owner: ${context.owner}`, ...needed]

@@ -9,7 +9,7 @@ import { KEY } from '../../core/row/stored-row.ts'
 import { type Suspension, USUAL_GRACE_MS } from '../../core/task/task-record.ts'
 import type { AttemptRecord, Instant, RefusalCause, ScheduleSpec, StoredRow } from '../../core/types.ts'
 import type { SaidEvent } from '../../verdict/event/event-verdict.ts'
-import { otherPlaceText, scheduleText } from '../../verdict/sentence.ts'
+import { OTHER_COMMAND, otherPlaceText, scheduleText } from '../../verdict/sentence.ts'
 import type { Step } from '../../verdict/steps.ts'
 import type { EventVerdict } from '../../verdict/verdict.ts'
 import { sentence } from '../text.ts'
@@ -51,13 +51,18 @@ function partOf(event: SaidEvent, verdict: EventVerdict, context: RunContext, no
   const latenessMs = now - context.window.slot
   switch (event.event) {
     case 'duplicate': {
-      const { row, cause, noted, otherPlace } = event
+      const { row, cause, noted, otherPlace, hasOtherCommand } = event
       const done = event.by ?? row
       const winner = successOf(done) ?? done.attempts.at(-1)
-      const won = { winner: { state: row.state, ...attemptFields(winner) }, ...(otherPlace && { otherPlace }) }
+      const won = {
+        winner: { state: row.state, ...attemptFields(winner) },
+        ...defined({ otherPlace, hasOtherCommand }),
+      }
       const source = sourceText(row, winner) + unnoted(event)
-      const more = otherPlace && sentence(`Two batches have this name: ${otherPlaceText(otherPlace)}`)
-      const level = otherPlace === undefined ? 'info' : 'warn'
+      const more = otherPlace
+        ? sentence(`Two batches have this name: ${otherPlaceText(otherPlace)}`)
+        : hasOtherCommand && `This trigger had another command line. ${OTHER_COMMAND}`
+      const level = more === undefined ? 'info' : 'warn'
       return { level, head: 'duplicate trigger ignored: ', source, more, fields: { cause, noted, latenessMs, ...won } }
     }
     case 'refused':

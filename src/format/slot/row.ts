@@ -23,7 +23,7 @@ export function rowJson(row: StoredRow, status: Status | null): Record<string, u
     }
   }
   const { windowEnd = null, anchor = null, unlistedAttempts = 0, resolutions = [], ...stored } = encodeRow(row)
-  const { count, refused, first, latest } = row.rejections
+  const { count, refused, otherCommands, first, latest } = row.rejections
   return {
     schemaVersion: row.schemaVersion,
     task: stored['task'],
@@ -41,6 +41,7 @@ export function rowJson(row: StoredRow, status: Status | null): Record<string, u
     rejections: {
       count,
       refused,
+      otherCommands,
       first: first.map(REJECTION.encode),
       latest: latest === null ? null : REJECTION.encode(latest),
     },

@@ -100,6 +100,8 @@ export function slotFacts(row: Row, withLocal = true): Readonly<Record<string, S
   const end = windowEnd === null ? [', no end: the schedule has no later slot'] : [' to ', { at: windowEnd }]
   const localEnd = windowEnd === null ? '' : ` to ${localTimeIn(windowEnd, schedule.zone)}`
   const unlisted = unlistedAttempts === 0 ? '' : ` (${unlistedAttempts} of them never started and are not listed)`
+  const { otherCommands } = rejections
+  const others = otherCommands > 0 ? `, ${otherCommands} of them with another command line` : ''
   const dropped = rejections.count - keptRejections(row).length
   return {
     'stored state': [row.state],
@@ -108,7 +110,7 @@ export function slotFacts(row: Row, withLocal = true): Readonly<Record<string, S
     schedule: [`${scheduleText(schedule)}, zone data ${row.zoneData}`],
     ...(since !== undefined && { range: ['after ', { at: since }, ', up to ', { at: slot }] }),
     attempts: [`${attemptCount(row)}${unlisted}`],
-    rejected: [`${rejectedWords(rejections)}${dropped > 0 ? `, ${dropped} of them only counted` : ''}`],
+    rejected: [`${rejectedWords(rejections)}${others}${dropped > 0 ? `, ${dropped} of them only counted` : ''}`],
     ...(leaseUntil !== null && { lease: ['until ', { at: leaseUntil }] }),
     ...(checkpoint !== undefined && { checkpoint: [checkpointText(checkpoint)] }),
     ...(expiresAt !== null && { expires: [{ at: expiresAt }] }),

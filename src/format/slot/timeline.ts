@@ -73,13 +73,14 @@ export function withSource({ text, source }: Pick<TimelineEntry, 'text' | 'sourc
 }
 
 function isAlike(one: Rejection, other: Rejection, row: Row): boolean {
-  return one.kind === other.kind && one.cause === other.cause && placeText(one, row) === placeText(other, row)
+  return one.kind === other.kind && one.cause === other.cause && differenceText(one, row) === differenceText(other, row)
 }
 
-/** Says where the trigger came from, if that is another place than that of the attempt. */
-function placeText(rejection: Rejection, row: Row): string {
+/** Says what tells the trigger from the attempt: its command line, and its place. */
+function differenceText(rejection: Rejection, row: Row): string {
   const other = otherPlace(row, rejection)
-  return other === null ? '' : `: ${otherPlaceText(other)}`
+  const command = rejection.commandHash === undefined ? '' : ', with another command line'
+  return other === null ? command : `${command}: ${otherPlaceText(other)}`
 }
 
 function rejectedEntry(same: readonly Rejection[], row: Row): TimelineEntry {
@@ -99,7 +100,7 @@ function rejectedEntry(same: readonly Rejection[], row: Row): TimelineEntry {
     kind: 'rejections',
     at: first.at,
     until: last.at,
-    text: `${same.length + unlisted} ${what} (${rejectionCause(one)})${where}${placeText(one, row)}`,
+    text: `${same.length + unlisted} ${what} (${rejectionCause(one)})${where}${differenceText(one, row)}`,
     source: unlisted > 0 ? `${unlisted} of them are only counted` : '',
     listed,
   }
@@ -142,7 +143,7 @@ function rejectionEvent(rejection: Rejection, row: Row): TimelineEvent {
   const what = kind === 'duplicate' ? 'duplicate trigger ignored' : 'trigger refused'
   return event(
     at,
-    `${what} (${rejectionCause(rejection)}) ${delayText(at, row.slot)} on host ${host}${placeText(rejection, row)}`,
+    `${what} (${rejectionCause(rejection)}) ${delayText(at, row.slot)} on host ${host}${differenceText(rejection, row)}`,
     sourceText(rejection),
   )
 }

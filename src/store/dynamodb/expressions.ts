@@ -55,8 +55,12 @@ export function nextPut(row: Row, expected: Exclude<Expected, 'absent'>): Update
 export function noteUpdate(key: StoredKey, rejection: Rejection, count: number): Update {
   const entry = REJECTION.encode(rejection)
   const [condition, set, add, own] = noteBracket(count, entry)
-  const { runId, kind } = rejection
-  const counters = kind === 'refused' ? ['rejectionCount', 'refusalCount'] : ['rejectionCount']
+  const { runId, kind, commandHash } = rejection
+  const counters = [
+    'rejectionCount',
+    ...(kind === 'refused' ? ['refusalCount'] : []),
+    ...(commandHash === undefined ? [] : ['otherCommandCount']),
+  ]
   return {
     Key: toItem({ ...key }),
     UpdateExpression: `SET ${set} ADD ${counters.map((name) => `#${name} :one`).join(', ')}${add}`,

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { placeParts } from '../../../src/core/place.ts'
 import { otherParts, otherPlace } from '../../../src/core/row/other-place.ts'
 import { otherPlaceText } from '../../../src/verdict/sentence.ts'
@@ -154,4 +154,61 @@ test('a duplicate of a completed slot sends a notification only from another pla
     expect(second.code).toBe(0)
     expect(existsSync(told)).toBe(cronJob === 'copied')
   }
+})
+
+describe('two batches of one name on hosts', () => {
+  const PAY = ['echo', 'pay', '2026-11-24']
+  const started = ['run', 'nightly', '--schedule', '0 3 * * *', '--event-time', SLOT]
+
+  async function afterPay() {
+    const env = { CRONLEDGER_STORE: newStore(folder) }
+    const ask = (...args: readonly string[]) => cronledger(args, { env })
+    const again = (command: readonly string[], ...options: readonly string[]) =>
+      ask(...started, ...options, '--', ...command)
+    expect(await again(PAY)).toMatchObject({ code: 0, stdout: 'pay 2026-11-24\n' })
+    const range = ['--since', '3d', '--until', new Date(Date.parse(SLOT) + 1).toISOString()]
+    return { ask, again, check: (...more: readonly string[]) => ask('check', ...range, ...more) }
+  }
+
+  test('a duplicate with another command line is one line also in the quiet log, is counted and shown, and a note of check', async () => {
+    const { ask, again, check } = await afterPay()
+    const other = await again(['./send-reports.sh'], '--log', 'quiet')
+    expect(other).toMatchObject({ code: 0, stdout: '' })
+    expect(other.stderr).toMatch(
+      /^cronledger: nightly .*duplicate trigger ignored: .* had another command line\. .*\n$/,
+    )
+    expect(await again(['./send-reports.sh'])).toMatchObject({
+      stderr: expect.stringContaining('"hasOtherCommand":true'),
+    })
+    const shown = (await ask('show', 'nightly', '--slot', SLOT)).stdout
+    expect(shown).toContain('2, 2 of them with another command line')
+    expect(shown.replace(/\s+/g, ' ')).toContain(', with another command line')
+    const { attempts, rejections } = JSON.parse((await ask('show', 'nightly', '--slot', SLOT, '--json')).stdout)
+    expect(rejections).toMatchObject({
+      count: 2,
+      otherCommands: 2,
+      latest: { commandHash: expect.stringMatching(/^[0-9a-f]{8}$/) },
+    })
+    expect(attempts[0].commandHash).toMatch(/^[0-9a-f]{8}$/)
+    expect(rejections.latest.commandHash).not.toBe(attempts[0].commandHash)
+    const note = expect.stringMatching(
+      /^cronledger: warning: nightly: in .*, a duplicate trigger had another command line\./,
+    )
+    expect(await check()).toMatchObject({ code: 0, stderr: note })
+    expect(await check('--new', '5m')).toMatchObject({ code: 0, stderr: note })
+    expect(JSON.stringify([attempts, rejections])).not.toContain('pay')
+  })
+
+  test('another date in the command line, a force, and a work of the library are no other command line', async () => {
+    const { ask, again, check } = await afterPay()
+    expect(await again(['echo', 'pay', '2026-11-25'], '--log', 'quiet')).toMatchObject({ code: 0, stderr: '' })
+    const force = ['--slot', SLOT, '--only', 'completed', '--reason', 'by hand', '--', 'echo', 'something else']
+    expect(await ask('rerun', 'nightly', ...force)).toMatchObject({ code: 0, stdout: 'something else\n' })
+    // The attempt that has the slot is forced.
+    expect(await again(['./send-reports.sh'], '--log', 'quiet')).toMatchObject({ code: 0, stderr: '' })
+    const stored = JSON.parse((await ask('show', 'nightly', '--slot', SLOT, '--json')).stdout)
+    expect(stored.rejections).toMatchObject({ count: 2, otherCommands: 0 })
+    expect(stored.attempts[1].commandHash).toBe(undefined)
+    expect(await check()).toMatchObject({ code: 0, stderr: '' })
+  })
 })

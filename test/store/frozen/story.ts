@@ -129,7 +129,11 @@ const KINDS: readonly (readonly Step[])[] = [
   [claim(), finish(SUCCEEDED), claim({ trigger: FORCED }), finish(FAILED)],
   [claim(), finish(FAILED), claim({ trigger: FORCED }), finish(SUCCEEDED)],
   Array.from({ length: 14 }, () => UNSTARTED).flat(),
-  [claim({ traceId: '4bf92f3577b34da6a3ce929d0e0e4736' }), goOn, finish({ ...SUCCEEDED, report: 'rows=3 再' })],
+  [
+    claim({ traceId: '4bf92f3577b34da6a3ce929d0e0e4736', commandHash: '0a1b2c3d' }),
+    goOn,
+    finish({ ...SUCCEEDED, report: 'rows=3 再' }),
+  ],
   [claim({ phase: 'waiting' }), block, finish({ ...endingOf('notStarted'), blockedBy: UPSTREAM })],
   [claim({ trigger: { ...FORCED, ignoresAfter: true, isFresh: true } }), search, save, finish(FAILED)],
 ]
@@ -144,7 +148,7 @@ function rejectionsOf(slot: Instant): readonly Rejection[] {
     runId: newId(),
     at: slot + index * 1_000,
     trigger: index % 2 === 0 ? trigger : FORCED,
-    ...(index % 3 === 0 ? { ...FARGATE.host, family: 'another-family' } : { host: 'host-b' }),
+    ...(index % 3 === 0 ? { ...FARGATE.host, family: 'another-family' } : { host: 'host-b', commandHash: '3d2c1b0a' }),
   }))
 }
 
