@@ -35,6 +35,8 @@ export function nextTriggerText({
       return `starts it if its --max-attempts is ${attempts + 1} or more, and is refused otherwise`
     case 'duplicate':
       return 'is a duplicate'
+    case 'paused':
+      return 'starts nothing, because of a pause'
     case 'refused':
       // With attempts left, it is refused for another reason.
       return `is refused${attempts < (maxAttempts ?? 0) ? '' : ofMost}`
@@ -46,7 +48,7 @@ export interface VerdictJson {
   readonly happened: string
   /** Whether the work of the slot was done: `done`, `not done`, `unknown` or `running`. */
   readonly work: VerdictRule['work']
-  /** The answer to a further scheduled trigger of this slot: `starts`, `depends` (on `--max-attempts`), `duplicate` or `refused`. */
+  /** The answer to a further scheduled trigger of this slot: `starts`, `depends` (on `--max-attempts`), `duplicate`, `refused`, or `paused`: it starts nothing. */
   readonly nextTrigger: VerdictRule['nextTrigger']
   /** A warning to read before anything is run. Left out: none. */
   readonly caution?: string

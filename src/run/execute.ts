@@ -1,7 +1,8 @@
 import { firstLine, LedgerError } from '../core/errors.ts'
+import type { RunEvent } from '../core/event.ts'
 import { defined } from '../core/objects.ts'
 import { placeParts } from '../core/place.ts'
-import { openAttempt } from '../core/row/attempts.ts'
+import { openAttempt, ranMsOf } from '../core/row/attempts.ts'
 import { mayRetry } from '../core/row/decide.ts'
 import { otherCommand, otherParts, otherPlace } from '../core/row/other-place.ts'
 import { rangeStartOf } from '../core/row/range.ts'
@@ -93,7 +94,7 @@ export async function execute<T>(
   settings: Settings,
   givenIo: RunIo,
 ): Promise<RunResult<T> | Taken> {
-  const io = { ...givenIo, emit: unfailing(givenIo.emit) }
+  const io = { ...givenIo, emit: unfailing((event: RunEvent) => givenIo.emit(asRecorded(event))) }
   const asked = { request, settings, io }
   const claimResult = await claimSlot(asked).catch(ifHalted(null))
   switch (claimResult?.kind) {
@@ -122,6 +123,14 @@ export async function execute<T>(
     case 'claimed':
       return runClaimed(claimResult, work, asked)
   }
+}
+
+/** What is said of an attempt has one duration, that of the row. */
+function asRecorded(event: RunEvent): RunEvent {
+  const attempt =
+    event.event === 'ended' ? event.row?.attempts.find(({ number }) => number === event.attempt.number) : undefined
+  const durationMs = attempt?.phase === 'ended' ? ranMsOf(attempt) : undefined
+  return durationMs === undefined ? event : ({ ...event, durationMs } as RunEvent)
 }
 
 function placeOf(row: Row, { host, place }: ClaimRequest) {

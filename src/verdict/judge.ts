@@ -29,13 +29,8 @@ interface FindingRow {
 /** The kinds of findings that a row of a table gives: each of them has a line here. */
 export const FINDINGS: Readonly<Record<GivenKind, FindingRow>> = {
   missed: { cause: 'broken', words: 'missed', aroseAt: ({ slot, of }) => slot + of.times.graceMs },
-  failed: { cause: 'broken', words: 'failed', aroseAt: closedAt },
-  stale: {
-    cause: 'broken',
-    words: 'is stale',
-    // At the end of the lease itself, the attempt still counts as running.
-    aroseAt: (one) => (one.own?.leaseUntil == null ? closedAt(one) : one.own.leaseUntil + one.of.times.skewMs + 1),
-  },
+  failed: { cause: 'broken', words: 'failed', aroseAt: heardOfAt },
+  stale: { cause: 'broken', words: 'is stale', aroseAt: heardOfAt },
   // The time is not known, so each check reports it.
   unknown: { cause: 'unreadable', words: 'cannot be read', aroseAt: ({ of }) => of.now },
   overdue: { cause: 'broken', words: 'is overdue', aroseAt: ({ slot, of }) => slot + (of.times.doneByMs ?? 0) },
@@ -180,6 +175,11 @@ function zonedSchedule(found: SlotInTask): ScheduleSpec {
 function closedAt({ slot, own }: SlotInTask): Instant {
   const ends = own?.attempts.flatMap((attempt) => (attempt.phase === 'ended' ? (attempt.endedAt ?? []) : [])) ?? []
   return Math.max(slot, ...ends, own?.resolutions.at(-1)?.at ?? slot)
+}
+
+/** At the end of the lease itself, the attempt still counts as running. */
+function heardOfAt(one: SlotInTask): Instant {
+  return one.own?.leaseUntil == null ? closedAt(one) : one.own.leaseUntil + one.of.times.skewMs + 1
 }
 
 /** Returns whether a batch of another slot in the range of this failed one may have done a part of the work. */

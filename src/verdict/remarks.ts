@@ -1,7 +1,7 @@
 import { elapsed } from '../core/duration.ts'
 import { hasStarted, hasSucceeded, successOf } from '../core/row/attempts.ts'
 import { expectedText, tooLongSince, unmetRules, unmetText } from '../core/task/rules.ts'
-import type { Instant, Row } from '../core/types.ts'
+import type { AttemptRecord, Instant, Row } from '../core/types.ts'
 import { countSlotsIn, type SlotInTask, type TaskFacts } from './found.ts'
 import { decisionSentence, type Sentence } from './sentence.ts'
 import { lookStep, rerunStep, resolveStep, type Step } from './steps.ts'
@@ -94,10 +94,11 @@ function latenessOf(own: Row, { lateAfterMs, doneByMs }: TaskFacts['times']) {
   const hasBeenForced = attempts.some((one) => one.trigger.kind === 'forced' && hasStarted(one))
   const [first, success] = [attempts.find(hasStarted), attempts.find(hasSucceeded)]
   const isLate = (at: Instant | undefined) => lateAfterMs !== null && at !== undefined && at > slot + lateAfterMs
-  const said = (what: string, at = slot): Sentence => [`. ${what} started ${elapsed(at - slot)} late`]
-  if (isLate(first?.startedAt)) return { isFinding: !hasBeenForced, said: said('The first attempt', first?.startedAt) }
-  if (isLate(success?.startedAt))
-    return { isFinding: false, said: said('The attempt that completed it', success?.startedAt) }
+  const said = (one: AttemptRecord): Sentence => [
+    `. ${attempts.filter(hasStarted).length === 1 ? 'It' : `Attempt ${one.number}`} started ${elapsed(one.startedAt - slot)} late`,
+  ]
+  if (first && isLate(first.startedAt)) return { isFinding: !hasBeenForced, said: said(first) }
+  if (success && isLate(success.startedAt)) return { isFinding: false, said: said(success) }
   const endedAt = success?.phase === 'ended' ? success.endedAt : undefined
   const doneAt = endedAt ?? resolutions.find(({ state }) => state === 'COMPLETED')?.at
   if (doneByMs === null || doneAt === undefined || doneAt <= slot + doneByMs) return null

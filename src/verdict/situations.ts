@@ -43,8 +43,8 @@ import type { StepTarget } from './target.ts'
 /** Whether the work of a slot was done. It decides whether it is safe to run the slot again. */
 type WorkDone = 'done' | 'not done' | 'unknown' | 'running'
 
-/** The effect of a further scheduled trigger of the slot. `depends`: on its `--max-attempts`. */
-type NextTrigger = 'starts' | 'depends' | 'duplicate' | 'refused'
+/** The effect of a further scheduled trigger of the slot. `depends`: on its `--max-attempts`. `paused`: it starts nothing. */
+type NextTrigger = 'starts' | 'depends' | 'duplicate' | 'refused' | 'paused'
 
 export interface Words {
   readonly happened: Sentence
@@ -140,7 +140,6 @@ export const SITUATIONS = {
               : slot < firstSlot
                 ? ['was not expected to run: its schedule is recorded from ', { at: firstSlot }, ' on']
                 : ['was not expected to run, no run is recorded'],
-        nextTrigger: found === null ? 'starts' : 'duplicate',
         steps: [{ ...rerunStep('run it anyway', target), isOptional: true }],
       }
     },

@@ -2,6 +2,7 @@ import { keysOf } from '../core/objects.ts'
 import { countedAttempts } from '../core/row/attempts.ts'
 import { lastWithRange, rangeStartOf } from '../core/row/range.ts'
 import { dueKeys } from '../core/task/expected-slots.ts'
+import { pauseFor } from '../core/task/suspensions.ts'
 import { STALE_IN_RANGE_CAUTION, UNKNOWN_RANGE_CAUTION } from './cautions.ts'
 import { scheduleOf } from './found.ts'
 import { hasStaleInRange, isPastDoneBy, type JudgedSlot, judge } from './judge.ts'
@@ -52,6 +53,7 @@ export function verdictOf(one: JudgedSlot, to: string | StepTarget): Verdict {
   const offSchedule = offScheduleText(one)
   const open = isSettled(own) ? [] : said
   const steps = [...open.flatMap((remark) => remark.steps ?? []), ...rule.steps]
+  const isPaused = (isOpen(rule.nextTrigger) || (own === null && covering?.by != null)) && pauseOf(one) !== null
   const cautions = [rule.caution, ...open.map(({ caution }) => caution)]
   return {
     ...rule,
@@ -68,8 +70,10 @@ export function verdictOf(one: JudgedSlot, to: string | StepTarget): Verdict {
     ...(covering?.kind === 'unknown' && { nextTrigger: 'refused' as const }),
     ...(rule.nextTrigger === 'depends' &&
       maxAttempts !== undefined && { nextTrigger: attempts < maxAttempts ? 'starts' : 'refused' }),
+    ...(isPaused && { nextTrigger: 'paused' as const }),
     happened: [
       ...rule.happened,
+      ...(isPaused && own !== null ? ['. The slot lies in a pause'] : []),
       ...(isOverdue ? [', and should have completed by ', { at: one.slot + (of.times.doneByMs ?? 0) }] : []),
       ...offSchedule,
       ...said.flatMap(({ happened }) => happened),
@@ -80,6 +84,14 @@ export function verdictOf(one: JudgedSlot, to: string | StepTarget): Verdict {
       ...(offSchedule[0] === NO_RECORD && own !== null ? [declareStep(target, own.schedule)] : []),
     ],
   }
+}
+
+function isOpen(nextTrigger: Words['nextTrigger']): boolean {
+  return nextTrigger === 'starts' || nextTrigger === 'depends'
+}
+
+function pauseOf({ slot, of: { record, now, times } }: JudgedSlot) {
+  return record == null ? null : pauseFor(record, slot, now, times.skewMs)
 }
 
 /** A slot in the range of a later run says what that one says, and needs what that one needs. */

@@ -117,7 +117,7 @@ test('a slot from before the rules, a failed one and one that meets them are not
   expect(await found(rows, { since, expect: 'rows>=1', lateAfterMs: 1_000 }, 3)).toEqual([
     '27 late ',
     '28 failed ',
-    '29 unusual rows is 0 (expected >= 1). The first attempt started 5s late',
+    '29 unusual rows is 0 (expected >= 1). It started 5s late',
   ])
   expect(await found(rows, { since, expect: 'rules of a newer version' }, 3)).toEqual(['28 failed '])
 })

@@ -331,7 +331,9 @@ test('every surface has the same status, the same answer about the work, and the
         expect([told?.['local'] ?? date, DATE.text(source) || date], name).toEqual([date, date])
         for (const { name: column, cellOf } of csvColumns([]))
           if (column in json && column !== 'attempts')
-            expect(cellOf(source) ?? null, `${name} ${column}`).toBe(json[column])
+            expect(cellOf(source) ?? null, `${name} ${column}`).toBe(
+              column === 'remarks' ? json[column].join(' ') : json[column],
+            )
         const isBad = BAD.has(status) || Object.values(remarks).some((remark) => remark.isFinding)
         if (!isSettled(own)) expect(kind !== null, name).toBe(situation !== 'covered' && isBad)
         // The log of a trigger that comes now.
@@ -340,7 +342,9 @@ test('every surface has the same status, the same answer about the work, and the
           const depends = maxAttempts === 1 ? 'refused' : undefined
           const { nextTrigger } = verdict
           expect(line?.event, name).toBe(
-            { starts: undefined, depends, duplicate: nextTrigger, refused: nextTrigger }[nextTrigger],
+            { starts: undefined, depends, duplicate: nextTrigger, refused: nextTrigger, paused: undefined }[
+              nextTrigger
+            ],
           )
           if (line === null) continue
           expect([line['work'], line['caution'] ?? null], name).toEqual([work, verdict.caution])

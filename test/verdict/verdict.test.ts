@@ -106,10 +106,12 @@ const REMARKED: Readonly<Record<string, Verdict>> = {
     verdict(SETTLED, {}, RULES),
   'running | attempt 1 on host has been running since 03:00:05 (25s), which is too long (expected <= 3x, usually 1s) | running | duplicate | see what happened':
     verdict(rowWith({}), { now: NOW + 25_000 }, { ...RULES, record: recordWith(DAILY, LIMITED) }),
-  'completed | attempt 1 on host succeeded at 03:00:06 in 1s. The first attempt started 5s late | done | duplicate | when you know why, settle it':
+  'completed | attempt 1 on host succeeded at 03:00:06 in 1s. It started 5s late | done | duplicate | when you know why, settle it':
     verdict(rowWith({ ending: SUCCEEDED }), { lateAfterMs: 1_000 }),
-  'completed | attempt 1 on host succeeded at 03:00:06 in 1s. The first attempt started 5s late | done | duplicate | ':
-    verdict(rowWith({ trigger: FORCED, ending: SUCCEEDED }), { lateAfterMs: 1_000 }),
+  'completed | attempt 1 on host succeeded at 03:00:06 in 1s. It started 5s late | done | duplicate | ': verdict(
+    rowWith({ trigger: FORCED, ending: SUCCEEDED }),
+    { lateAfterMs: 1_000 },
+  ),
   'completed | attempt 1 on host succeeded at 03:00:06 in 1s. It should have completed by 03:00:05 | done | duplicate | ':
     verdict(rowWith({ ending: SUCCEEDED }), { doneByMs: 5_000 }),
 }
@@ -163,7 +165,7 @@ const TABLE: Readonly<Record<SlotSituation, Readonly<Record<string, Verdict | re
           doubt: { after: SLOT - HOUR_MS, until: SLOT + HOUR_MS, isPlain: true },
         },
       ),
-    ' | ada paused the task: maintenance of the database | not done | duplicate | ': verdict(
+    ' | ada paused the task: maintenance of the database | not done | paused | ': verdict(
       null,
       {},
       { isExpected: false, record: recordWith([], { pauses: [{ ...PAUSE, from: SLOT }] }) },
@@ -218,12 +220,23 @@ const TABLE: Readonly<Record<SlotSituation, Readonly<Record<string, Verdict | re
       verdict(lostThenFailed),
     'failed | attempt 1 on host failed (exit code 3) after 1s, then ada marked it as failed at 03:00:35: the file was sent by hand | may be half done | depends | see what happened, run it again, or mark it as completed':
       verdict(marked('FAILED')),
+    // The run died in the delay of its retry.
+    'failed | attempt 1 on host failed (exit code 3) after 1s, then attempt 2 on host claimed the slot and never started | may be half done | depends | see what happened, run it again, or mark it as completed':
+      verdict(withReason(ofOneRun(rowWith({ ending: FAILED }, {})), 'retry'), { now: NOW + HOUR_MS }),
+    'failed | attempt 1 on host failed (exit code 3) after 1s. The slot lies in a pause | may be half done | paused | see what happened, run it again, or mark it as completed':
+      verdict(
+        rowWith({ ending: FAILED }),
+        {},
+        { record: recordWith(DAILY, { pauses: [{ ...PAUSE, from: SLOT, until: SLOT + 1 }] }) },
+      ),
   },
   notStarted: {
     'failed | attempt 1 on host could not be started (exit code 127) | not done | starts | see what happened, run it now, or mark it as completed':
       verdict(unstarted),
     'failed | attempt 1 on host was not started: it waited for slot 02:00 of extract | not done | starts | see what it waited for, then run this slot of nightly, or mark it as completed':
       verdict(blocked),
+    'failed | attempt 1 on host could not be started (exit code 127). The slot lies in a pause | not done | paused | see what happened, run it now, or mark it as completed':
+      verdict(unstarted, {}, { record: recordWith(DAILY, { pauses: [{ ...PAUSE, from: SLOT }] }) }),
   },
   completed: {
     'completed | attempt 1 on host succeeded at 03:00:06 in 1s (reported: rows=1234) | done | duplicate | ': verdict(

@@ -20,6 +20,7 @@ import {
   openAttempt,
   startedAttempts,
   successOf,
+  waitReasonOf,
 } from './attempts.ts'
 import {
   DEFAULT_FORCED,
@@ -234,7 +235,7 @@ function staleOrFailed(row: Row): 'stale' | 'failed' {
 
 /** Returns the attempt whose result the slot has or waits for. A later attempt that never started does not count. */
 export function decidingAttempt(row: Row): AttemptRecord | undefined {
-  if (row.state === 'PENDING') return openAttempt(row)
+  if (row.state === 'PENDING' && waitReasonOf(row) !== 'retry') return openAttempt(row)
   return row.attempts.findLast(hasStarted) ?? row.attempts.at(-1)
 }
 

@@ -1,5 +1,5 @@
 import type { Instant, Row, Status, StoredRow, UnreadableRow } from '../types.ts'
-import { hasStarted, openAttempt } from './attempts.ts'
+import { hasStarted, openAttempt, waitReasonOf } from './attempts.ts'
 
 export interface StatusSettings {
   readonly now: Instant
@@ -12,7 +12,9 @@ export function statusOfRow(row: StoredRow, settings: Pick<StatusSettings, 'now'
   if (isUnreadable(row)) return 'unknown'
   switch (row.state) {
     case 'PENDING':
-      return isRunning(row, settings.now, settings.skewMs) ? openAttempt(row).phase : 'stale'
+      if (isRunning(row, settings.now, settings.skewMs)) return openAttempt(row).phase
+      // The attempt before reported its end, and the run died before the next one began.
+      return waitReasonOf(row) === 'retry' ? 'failed' : 'stale'
     case 'COMPLETED':
       return 'completed'
     case 'FAILED':

@@ -10,7 +10,7 @@ import type { JudgedSlot } from '../../verdict/judge.ts'
 import { isSettled } from '../../verdict/remarks.ts'
 import { missedFor } from '../../verdict/situations.ts'
 import { zonedTime } from '../local-time.ts'
-import { durationMsOf, instantOrNull, lastReport } from '../slot/row.ts'
+import { durationMsOf, instantOrNull, lastReport, remarkWords } from '../slot/row.ts'
 import { colorOfStatus } from '../table.ts'
 
 export type SlotSource = ReturnType<typeof sourceOf>
@@ -83,7 +83,7 @@ const HISTORY_COLUMNS: Readonly<Record<string, HistoryColumn>> = {
       color: colorOfStatus,
     },
   },
-  remarks: { csv: ({ one }) => keysOf(one.remarks).join(' ') },
+  remarks: { csv: ({ one }) => remarkWords(one).join(' ') },
   state: { csv: ({ row }) => row?.state },
   schedule: { csv: ({ schedule }) => schedule?.expression },
   zone: { csv: ({ schedule }) => schedule?.zone },

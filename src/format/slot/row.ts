@@ -1,4 +1,5 @@
 import { formatInstant } from '../../core/instant.ts'
+import { keysOf } from '../../core/objects.ts'
 import { batchReport, hasStarted } from '../../core/row/attempts.ts'
 import { reportMembers } from '../../core/row/report.ts'
 import { isUnreadable } from '../../core/row/status.ts'
@@ -9,6 +10,7 @@ import { spanIdOf } from '../../core/trace.ts'
 import type { AttemptRecord, Instant, Status, StoredRow } from '../../core/types.ts'
 import { scheduleOf, windowEndOf } from '../../verdict/found.ts'
 import type { JudgedSlot } from '../../verdict/judge.ts'
+import { isSettled } from '../../verdict/remarks.ts'
 import { safeJson } from '../text.ts'
 
 /** Returns what `schema/row.schema.json` describes. A change that would break a reader needs a new schema version. */
@@ -66,10 +68,22 @@ function attemptJson(attempt: AttemptRecord): Record<string, unknown> {
   }
 }
 
+/** Returns what a history says of a slot besides its status. */
+export function remarkWords({ remarks, own }: Pick<JudgedSlot, 'remarks' | 'own'>): readonly string[] {
+  const names = keysOf(remarks)
+  return names.length > 0 && isSettled(own) ? [...names, 'settled'] : names
+}
+
 /** Returns what a history has of a slot, with or without a row: their fields have the same names. */
 export function slotJson(one: JudgedSlot) {
   const { row, status, owner, work } = one
-  return { ...(row === null ? absentJson(one) : rowJson(row, status)), ...(owner !== undefined && { owner }), work }
+  const remarks = remarkWords(one)
+  return {
+    ...(row === null ? absentJson(one) : rowJson(row, status)),
+    ...(owner !== undefined && { owner }),
+    work,
+    ...(remarks.length > 0 && { remarks }),
+  }
 }
 
 export function slotLine(one: JudgedSlot): string {

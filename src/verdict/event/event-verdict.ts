@@ -7,6 +7,7 @@ import { DEFAULT_SKEW_MS, MAX_ATTEMPTS } from '../../core/row/policy.ts'
 import type { Covering } from '../../core/row/range.ts'
 import { readableRow } from '../../core/row/status.ts'
 import { parseRules } from '../../core/task/rules.ts'
+import { endsAfter } from '../../core/task/suspensions.ts'
 import type { Instant, StoredRow } from '../../core/types.ts'
 import { cronledger, scheduleFlags } from '../command.ts'
 import { factsOf, type TaskFacts } from '../found.ts'
@@ -255,7 +256,7 @@ function verdictOfGivingWay(event: EventOf<'skipped' | 'paused'>, context: RunCo
   return {
     ...verdict,
     happened: [`${pause.by} paused the task`, ...until, `: ${pause.reason}`, ...state],
-    steps: [resume, ...steps],
+    steps: [...(endsAfter(pause, now) ? [resume] : []), ...steps],
   }
 }
 

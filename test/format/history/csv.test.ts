@@ -91,9 +91,12 @@ test('a line of CSV names each remark of a slot, also after a person has settled
   const expectations = { since: 0, expect: 'rows>=1', lateAfterMs: 1_000 }
   const of = { record: recordWith([], { expectations }), lateAfterMs: 1_000 }
   const row = rowWith({ ending: SUCCEEDED })
-  for (const one of [row, resolvedAs('COMPLETED', row)]) {
+  for (const [one, remarks] of [
+    [row, 'unusual late'],
+    [resolvedAs('COMPLETED', row), 'unusual late settled'],
+  ] as const) {
     const [, , , ...cells] = csvLines([judgedAt(NOW, one, of)]).split(',')
-    expect(cells.slice(0, 3)).toEqual(['completed', 'unusual late', 'COMPLETED'])
+    expect(cells.slice(0, 3)).toEqual(['completed', remarks, 'COMPLETED'])
   }
 })
 

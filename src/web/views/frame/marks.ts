@@ -12,7 +12,7 @@ export const MARKS: Readonly<Record<SlotMark, { readonly sign: string; readonly 
   missed: { sign: 'M', word: 'missed' },
   overdue: { sign: '!', word: 'overdue' },
   unusual: { sign: '≠', word: 'completed, unusual' },
-  late: { sign: 'L', word: 'completed late' },
+  late: { sign: 'L', word: 'completed, late' },
   running: { sign: 'R', word: 'running' },
   waiting: { sign: 'W', word: 'waiting' },
   due: { sign: 'D', word: 'due' },
