@@ -1,4 +1,4 @@
-import type { Twin } from './audit/check.ts'
+import type { Note } from './audit/check.ts'
 import type { KnownTask } from './audit/tasks.ts'
 import type { LedgerError } from './core/errors.ts'
 import type { RunContext, RunEvent } from './core/event.ts'
@@ -90,7 +90,7 @@ export interface HealthOptions extends ReadOptions {
 
 export interface CheckOptions extends HealthOptions {
   /** Called if a duplicate in one of the newest ten slots of a task came from another place: an AWS account, cluster, namespace and so on. */
-  readonly emitTwin?: ((twin: Twin) => void) | undefined
+  readonly emitNote?: ((note: Note) => void) | undefined
   /** Called for each slot, newest first, and says whether it is yielded. The slots of up to 16 tasks are mixed. */
   readonly emitSlot?: ((one: JudgedSlot, isFound: boolean) => void) | undefined
   /** Only the findings that arose in this last span, in milliseconds. Default: all. */

@@ -143,13 +143,13 @@ export function readMethods(reading: OpenForReading, records?: KnownRecords): Re
 }
 
 async function* audit<T>(
-  { task, only, since, until, newMs, now, progress, emitTwin, emitSlot }: CheckOptions,
+  { task, only, since, until, newMs, now, progress, emitNote, emitSlot }: CheckOptions,
   deps: HistoryDeps,
   ofOne: (task: KnownTask, settings: CheckSettings, deps: HistoryDeps) => AsyncIterable<T>,
   ofAll: (settings: CheckSettings, deps: HistoryDeps) => AsyncIterable<T>,
 ): AsyncGenerator<T> {
   const settings: CheckSettings = {
-    ...{ now: now?.getTime() ?? deps.clock.now(), newMs, only, emitTwin, emitSlot },
+    ...{ now: now?.getTime() ?? deps.clock.now(), newMs, only, emitNote, emitSlot },
     since: readInstant(since, 'since'),
     until: readInstant(until, 'until'),
     progress: (name, slot) => progress?.(name, new Date(slot)),

@@ -84,7 +84,7 @@ const CALLS = {
   get: [{ ...READ, task: A_TEXT, slot: TIME }, ['task', 'slot']],
   history: [{ ...RANGE, limit: MAX_ROWS }, []],
   slots: [{ ...RANGE, emitProblem: FUNCTION }, []],
-  check: [{ ...AUDIT, newMs: COUNT, emitTwin: FUNCTION }, ['since', 'until']],
+  check: [{ ...AUDIT, newMs: COUNT, emitNote: FUNCTION }, ['since', 'until']],
   health: [AUDIT, ['since', 'until']],
   findSlot: [{ ...READ, task: A_TEXT, slot: TIME }, ['task', 'slot']],
   rerunnable: [

@@ -8,7 +8,7 @@ import { nextSlotDue } from '../core/task/expected-slots.ts'
 import { parseSchedules } from '../core/task/schedules-in-force.ts'
 import { gapsOf, isRetired } from '../core/task/suspensions.ts'
 import { expectedTimes } from '../core/task/task-record.ts'
-import { futureRun, futureSlotIn, latestSlot, withoutFuture, wrongClock } from '../core/task/wrong-clock.ts'
+import { futureRun, futureSlotIn, futureTime, latestSlot, withoutFuture, wrongClock } from '../core/task/wrong-clock.ts'
 import type { Instant, Key, Rejection, Row, Status } from '../core/types.ts'
 import { factsOf } from '../verdict/found.ts'
 import {
@@ -33,12 +33,17 @@ export interface CheckSettings extends Required<TimeRange> {
   readonly progress: (task: string, slot: Instant) => void
   /** Called for each slot of a task, newest first. `isFound`: the check yields it. */
   readonly emitSlot?: ((one: JudgedSlot, isFound: boolean) => void) | undefined
-  /** Called once for a task if a duplicate of one of its newest slots came from another place. */
-  readonly emitTwin?: ((twin: Twin) => void) | undefined
+  /** Called at most once for a task and each kind of note. */
+  readonly emitNote?: ((note: Note) => void) | undefined
 }
 
-/** Two batches seem to have the name of one task: a duplicate came from another place, or had another command line. */
-export type Twin = Key & { readonly zone: string } & (OtherPlace | { readonly what: 'command' })
+/**
+ * What is odd in a slot, and is no finding. Two batches seem to have the name of one task: a duplicate came from another place, or had
+ * another command line. Or a clock is wrong: an attempt has a time in the future.
+ */
+export type Note = Key & { readonly zone: string } & (Twin | ({ readonly what: 'clock' } & Future))
+type Twin = OtherPlace | { readonly what: 'command' }
+type Future = NonNullable<ReturnType<typeof futureTime>>
 
 /** The gravest difference is told. */
 const GRAVITY = (what: Twin['what']) => (what === 'account' ? 2 : what === 'command' ? 0 : 1)
@@ -53,7 +58,8 @@ async function* checkedSlots(stored: KnownTask, settings: CheckSettings, deps: H
   const known = withoutFuture(stored, latest)
   const { task } = known
   let future = futureSlotIn(stored, latest)
-  let twin: Twin | null = null
+  let twin: (Key & { readonly zone: string } & Twin) | null = null
+  let wrongAt: Note | null = null
   let left = TWIN_SLOTS
   const newFrom = settings.newMs === undefined ? Number.NEGATIVE_INFINITY : now - settings.newMs
   for await (const one of judgedSlots([factsOf(task, known, now)], { task, ...withFuture(settings) }, now, deps)) {
@@ -67,13 +73,15 @@ async function* checkedSlots(stored: KnownTask, settings: CheckSettings, deps: H
     const other = own !== null && left-- > 0 ? differenceOf(own, newFrom) : null
     if (other !== null && (twin === null || GRAVITY(other.what) > GRAVITY(twin.what)))
       twin = { ...other, task, slot, zone: schedule.zone }
+    const ahead = own && futureTime(own, now + one.of.times.skewMs)
+    if (ahead !== null) wrongAt ??= { ...ahead, what: 'clock', task, slot, zone: schedule.zone }
     yield one
   }
-  if (twin !== null) settings.emitTwin?.(twin)
+  for (const note of [twin, wrongAt]) if (note !== null) settings.emitNote?.(note)
   if (future !== null) throw wrongClock(task, future)
 }
 
-function differenceOf(row: Row, since: Instant): OtherPlace | { readonly what: 'command' } | null {
+function differenceOf(row: Row, since: Instant): Twin | null {
   const isNew = ({ commandHash, at }: Rejection) => commandHash !== undefined && at > since
   // The row does not keep all of them.
   const hasOther =

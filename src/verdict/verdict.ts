@@ -3,6 +3,7 @@ import { countedAttempts } from '../core/row/attempts.ts'
 import { lastWithRange, rangeStartOf } from '../core/row/range.ts'
 import { dueKeys } from '../core/task/expected-slots.ts'
 import { pauseFor } from '../core/task/suspensions.ts'
+import { futureTime } from '../core/task/wrong-clock.ts'
 import { STALE_IN_RANGE_CAUTION, UNKNOWN_RANGE_CAUTION } from './cautions.ts'
 import { scheduleOf } from './found.ts'
 import { hasStaleInRange, isPastDoneBy, type JudgedSlot, judge } from './judge.ts'
@@ -54,6 +55,7 @@ export function verdictOf(one: JudgedSlot, to: string | StepTarget): Verdict {
   const open = isSettled(own) ? [] : said
   const steps = [...open.flatMap((remark) => remark.steps ?? []), ...rule.steps]
   const isPaused = (isOpen(rule.nextTrigger) || (own === null && covering?.by != null)) && pauseOf(one) !== null
+  const ahead = own && futureTime(own, of.now + of.times.skewMs)
   const cautions = [rule.caution, ...open.map(({ caution }) => caution)]
   return {
     ...rule,
@@ -76,6 +78,13 @@ export function verdictOf(one: JudgedSlot, to: string | StepTarget): Verdict {
       ...(isPaused && own !== null ? ['. The slot lies in a pause'] : []),
       ...(isOverdue ? [', and should have completed by ', { at: one.slot + (of.times.doneByMs ?? 0) }] : []),
       ...offSchedule,
+      ...(ahead === null
+        ? []
+        : [
+            '. An attempt has the time ',
+            { at: ahead.at },
+            `, which is in the future: the clock of ${ahead.host} was ahead, or that of this host is behind`,
+          ]),
       ...said.flatMap(({ happened }) => happened),
       ...(own === null ? [] : [...settledSentence(own), ...(covering?.by == null ? rangeSentence(one) : [])]),
     ],

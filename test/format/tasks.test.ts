@@ -24,7 +24,9 @@ const SUMMARIES = [
 ]
 
 test('a table of tasks has all times in one zone, the open slots and their total, and how long a running slot has run so far', () => {
-  const lines = tasksTable(SUMMARIES, { columns: null, color: false }, LATER).map((line) => line.replace(/ {2,}/g, '|'))
+  const lines = tasksTable(SUMMARIES, { columns: null, color: false }, LATER, 'Asia/Tokyo').map((line) =>
+    line.replace(/ {2,}/g, '|'),
+  )
   expect(lines).toEqual([
     'TASK|STATUS|OPEN|LAST (UTC)|NEXT|TOOK (USUALLY)|OWNER',
     'payments/settlement-of-the-day|running|2|11-24 03:00|11-25 03:00|8s so far (0.3s)|https://example.org/teams/payments',
@@ -34,14 +36,17 @@ test('a table of tasks has all times in one zone, the open slots and their total
     '3 tasks, 2 with open slots: 5 or more',
   ])
   const inSummer = { ...summary('d', 'America/New_York', false), next: slot + 150 * DAY_MS }
-  expect(tasksTable([inSummer], { columns: null, color: false }, LATER)[1]).toMatch(
+  expect(tasksTable([inSummer], { columns: null, color: false }, LATER, 'UTC')[1]).toMatch(
     / 11-23 22:00 EST +2027-\d\d-\d\d \d\d:00 EDT /,
   )
+  // Where no zone has most of the tasks, it is that of the reader, as in check.
+  const [heads] = tasksTable(SUMMARIES.slice(0, 2), { columns: null, color: false }, LATER, 'Asia/Tokyo')
+  expect(heads).toContain('LAST (JST)')
 })
 
 test('on a narrow screen, owners go first, then names are cut to 16 columns, and only then usual durations go', () => {
   const heads = (columns: number) => {
-    const lines = tasksTable(SUMMARIES, { columns, color: false }, LATER)
+    const lines = tasksTable(SUMMARIES, { columns, color: false }, LATER, 'UTC')
     expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(columns)
     return [lines[0]?.replace(/ {2,}/g, '|'), lines[1]?.split(' ')[0]]
   }

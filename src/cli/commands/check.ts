@@ -1,5 +1,5 @@
 import type { CheckOptions, Ledger } from '../../api.ts'
-import type { Twin } from '../../audit/check.ts'
+import type { Note } from '../../audit/check.ts'
 import { countDueOf } from '../../audit/expected.ts'
 import type { KnownTask } from '../../audit/tasks.ts'
 import { DAY_MS } from '../../core/duration.ts'
@@ -112,10 +112,10 @@ export const check = defineCommand(help, async (values, context) => {
   const only = (task: KnownTask) => wanted.only?.(task) !== false && known.push(task) > 0
   const progress = await openProgress(env)
   stops.aborted.addEventListener('abort', () => progress?.hide())
-  const twins: Twin[] = []
+  const notes: Note[] = []
   const options = {
     ...values,
-    ...{ ...wanted, only, emitTwin: (twin: Twin) => twins.push(twin) },
+    ...{ ...wanted, only, emitNote: (note: Note) => notes.push(note) },
     progress: progress === null ? undefined : drawn(progress, since, until),
     since: new Date(since),
     until: new Date(until),
@@ -127,10 +127,10 @@ export const check = defineCommand(help, async (values, context) => {
       ? printMetrics(asking, context)
       : printFindings(asking, values, format, context))
   } finally {
-    for (const twin of twins) sink.write(printable(`cronledger: warning: ${twinText(twin)}`))
+    for (const note of notes) sink.write(printable(`cronledger: warning: ${noteText(note)}`))
   }
   // Another account is a lasting mistake, so the exit code reports it, too.
-  return hasFound || twins.some(({ what }) => what === 'account') ? EXIT.found : EXIT.ok
+  return hasFound || notes.some(({ what }) => what === 'account') ? EXIT.found : EXIT.ok
 })
 
 type CheckFormat = (typeof help.options)['format']['choices'][number]
@@ -229,11 +229,13 @@ function scopeOf({ store, task, owner, status, until, newMs }: CheckValues, scre
   return { store: isKnown ? undefined : store, task, owner, status, isOpen }
 }
 
-function twinText(twin: Twin): string {
-  const { task, slot, zone } = twin
-  if (twin.what === 'command')
+function noteText(note: Note): string {
+  const { task, slot, zone } = note
+  if (note.what === 'clock')
+    return `${task}: in ${zonedTime(slot, zone)}, an attempt on ${note.host} has the time ${zonedTime(note.at, zone)}, which is in the future. The clock of ${note.host} was ahead, or that of this host is behind: correct it.`
+  if (note.what === 'command')
     return `${task}: in ${zonedTime(slot, zone)}, a duplicate trigger had another command line. ${OTHER_COMMAND} Give each batch a name of its own.`
-  return `${task}: two batches have this name: in ${zonedTime(slot, zone)}, ${otherPlaceText(twin, 'a duplicate trigger')}. Only the first one in each slot runs. Give each a name of its own, such as prod/${task}.`
+  return `${task}: two batches have this name: in ${zonedTime(slot, zone)}, ${otherPlaceText(note, 'a duplicate trigger')}. Only the first one in each slot runs. Give each a name of its own, such as prod/${task}.`
 }
 
 /** A shorter time makes no visible difference, and to draw at each slot would take longer than to check it. */

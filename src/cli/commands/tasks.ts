@@ -19,7 +19,7 @@ import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'
 import { countSlotsIn, factsOf } from '../../verdict/found.ts'
 import { isFinding } from '../../verdict/judge.ts'
-import { recordOf, unknownTaskOf, wantedTasks } from '../lookup.ts'
+import { recordOf, unknownTaskOf, wantedTasks, zoneOfTerminal } from '../lookup.ts'
 import { defineCommand } from '../options/arguments.ts'
 import { formatOf } from '../options/format.ts'
 import { COMMON, type CommandHelp } from '../options/options.ts'
@@ -141,7 +141,8 @@ async function* table(summaries: AsyncIterable<TaskSummary>, screen: Screen, now
   const [active, retired]: [TaskSummary[], TaskSummary[]] = [[], []]
   for await (const summary of summaries) (isRetired(summary.record, now) ? retired : active).push(summary)
   const all = [...active, ...retired]
-  for (const line of all.length === 0 ? [printable(nothing)] : tasksTable(all, screen, now)) yield `${line}\n`
+  for (const line of all.length === 0 ? [printable(nothing)] : tasksTable(all, screen, now, zoneOfTerminal()))
+    yield `${line}\n`
 }
 
 async function readTaskSummary(

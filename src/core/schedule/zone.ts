@@ -157,12 +157,12 @@ export function* stretchesOf(zone: Zone, from: number, to: number): Generator<Pi
 }
 
 /** Returns the zone that more than half of the users have, or else UTC. */
-export function commonZone(users: Iterable<{ readonly zone: string }>): string {
+export function commonZone(users: Iterable<{ readonly zone: string }>, otherwise = 'UTC'): string {
   const counts = new Map<string, number>()
   let all = 0
   for (const { zone } of users) {
     counts.set(zone, (counts.get(zone) ?? 0) + 1)
     all += 1
   }
-  return [...counts].find(([, count]) => 2 * count > all)?.[0] ?? 'UTC'
+  return [...counts].find(([, count]) => 2 * count > all)?.[0] ?? otherwise
 }

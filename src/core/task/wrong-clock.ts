@@ -3,7 +3,7 @@ import { formatInstant } from '../instant.ts'
 import { hasStarted } from '../row/attempts.ts'
 import { readableRow } from '../row/status.ts'
 import { MAX_EARLY_TOLERANCE_MS } from '../schedule/slot.ts'
-import type { Instant, StoredRow } from '../types.ts'
+import type { Instant, Row, StoredRow } from '../types.ts'
 import type { TaskRecord } from './task-record.ts'
 
 // A host whose clock is ahead runs a slot of the future, and records it. No other host could have run that slot yet.
@@ -48,6 +48,15 @@ export function futureRun(row: StoredRow | null, latest: Instant): Instant | nul
   const own = readableRow(row)
   if (own === null || own.slot <= latest || own.resolutions.length > 0) return null
   return own.attempts.some(hasStarted) ? own.slot : null
+}
+
+/** Returns the latest time of an attempt that is after `latest`, and its host. The clock of that host or of this one is wrong. */
+export function futureTime({ attempts }: Row, latest: Instant): { readonly at: Instant; readonly host: string } | null {
+  const times = attempts.map((one) => ({
+    at: Math.max(one.startedAt, (one.phase === 'ended' && one.endedAt) || 0),
+    host: one.host,
+  }))
+  return times.findLast(({ at }) => at > latest) ?? null
 }
 
 export function wrongClock(task: string, slot: Instant): LedgerError {

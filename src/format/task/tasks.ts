@@ -46,12 +46,20 @@ export interface TaskSummary {
 }
 
 /**
- * Returns the tasks as a table, a line for each, with all times in the zone of most of them, and a line with the total. On a
+ * Returns the tasks as a table, a line for each, with all times in the zone of most of them, or else of the reader, and a line with the total. On a
  * narrow screen, it has no owners, then names of `NAME` columns, and then no usual durations. A duration of at least `SLOW` times
  * the usual one has a colour.
  */
-export function tasksTable(summaries: readonly TaskSummary[], screen: Screen, now: Instant): readonly string[] {
-  const zone = commonZone(summaries.map((one) => ({ zone: zoneOfTask(one) })))
+export function tasksTable(
+  summaries: readonly TaskSummary[],
+  screen: Screen,
+  now: Instant,
+  zoneOfReader: string,
+): readonly string[] {
+  const zone = commonZone(
+    summaries.map((one) => ({ zone: zoneOfTask(one) })),
+    zoneOfReader,
+  )
   const times = summaries.flatMap(({ last, next }) => [last?.slot ?? [], next ?? []].flat())
   const names = new Set(times.map((at) => zonedTime(at, zone).split(' ').at(-1)))
   // If all times have the same zone, it stands above them.
