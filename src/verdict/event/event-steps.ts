@@ -63,6 +63,8 @@ export function stepsOfObjection(cause: ResolveObjection, target: StepTarget, is
 export function startedByHandSteps(event: RunEvent, context: RunContext): readonly Step[] {
   const { store, task, trigger } = context
   if (event.event !== 'duplicate' || event.cause !== 'completed' || event.by !== undefined) return []
+  // Here, it would be run in the place of the other batch.
+  if (event.hasOtherCommand) return []
   if (trigger.kind !== 'scheduled' || trigger.source !== 'clock' || targetOf(context).place !== null) return []
   const flags = { store, task, slot: 'latest', only: 'completed', reason: REASON_WORD }
   return [{ kind: 'run', what: 'to run it again', command: cronledger('rerun', flags, '--', BATCH_WORD) }]

@@ -15,7 +15,7 @@ import {
   SUCCEEDED,
 } from '../../support/rows.ts'
 
-const show = (row: StoredRow, now = NOW) => showText(shownSlot(judgedAt(now, row), 's'))
+const show = (row: StoredRow, now = NOW + 60_000) => showText(shownSlot(judgedAt(now, row), 's'))
 const timeline = (row: Row) => show(row).split('TIMELINE (UTC)\n')[1]?.split('\n\n')[0]?.split('\n')
 
 const rejection = (number: number): Rejection => ({
