@@ -135,7 +135,7 @@ const RUN_PREFIX = variableOf('run-')
 export const KNOWN_ELSEWHERE: ReadonlySet<string> = new Set(
   `all script slot from to only dry-run json keep-going since until commands new format notify-each status limit fields port host
   out state run check role parameters outputs computed at from-schedule from-timezone from-anchor to-schedule to-timezone
-  to-anchor count ecs-network pod delivery-attempt secrets`.split(/\s+/),
+  to-anchor count ecs-network pod password-command delivery-attempt secrets`.split(/\s+/),
 )
 
 /** Shorter names (`log`, `by`) are close to too many others. */

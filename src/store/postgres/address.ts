@@ -13,11 +13,14 @@ import {
   hiddenPassword,
   hidePostgresPassword,
 } from './password.ts'
+import { PASSWORD_COMMAND } from './password-command.ts'
 
 export interface PostgresAddress {
   /** The address without its password, for logs and for commands that are printed. */
   readonly name: string
   readonly config: ClientConfig
+  /** Prints the password. Null: there is no such command. */
+  readonly passwordCommand: string | null
   /** The server and the database, for messages. */
   readonly place: string
   readonly schema: string
@@ -56,6 +59,11 @@ export function readAddress(given: string, env: Environment): PostgresAddress {
 
   const password = hiddenPassword(name)
   const inAddress: ConnectionSettings = { ...partsOf(url), ...rest, ...(password !== undefined && { password }) }
+  const passwordCommand = env[PASSWORD_COMMAND] || null
+  if (passwordCommand !== null && inAddress.password)
+    throw invalid(
+      `${PASSWORD_COMMAND} is set, too, and only one of them can be right. Remove the password from the address.`,
+    )
   const garbled = Object.entries(inAddress).find(([, value]) => UNREADABLE.test(value ?? ''))
   if (garbled !== undefined)
     throw invalid(
@@ -96,6 +104,7 @@ export function readAddress(given: string, env: Environment): PostgresAddress {
       ssl: tlsOptions(settings, host, env, wrongSetting),
       application_name: 'cronledger',
     },
+    passwordCommand,
     place,
     schema,
     table,

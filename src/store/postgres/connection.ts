@@ -1,11 +1,13 @@
 import type { Duplex } from 'node:stream'
+import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 import { asError } from '../../core/errors.ts'
 import type { Environment } from '../../core/types.ts'
 import type { Columns } from '../sql-rows.ts'
 import type { CallOptions } from '../store.ts'
 import { type PostgresAddress, readAddress } from './address.ts'
-import { isConflict, isRolledBack, postgresError } from './errors.ts'
+import { isConflict, isRolledBack, isSignInRefused, postgresError } from './errors.ts'
+import { openPasswordCommand } from './password-command.ts'
 
 /** In milliseconds. A server allows about a hundred connections, so a batch of hours must not hold one. */
 const IDLE_MS = 2_000
@@ -18,6 +20,9 @@ const ANSWER_MS = 5_000
 
 /** How often a statement is sent that the server ends in favour of another one. */
 const CONFLICT_TRIES = 5
+
+/** How often a password is asked for again after the server has refused one, and the wait before, in milliseconds. */
+const [MAX_REFUSALS, REFUSED_WAIT_MS] = [3, 1_000]
 
 /**
  * If an administrator ends the wait for a standby, the server sends this warning before its usual answer. The transaction is
@@ -66,8 +71,11 @@ function guarded(stream: Duplex): Duplex {
 /** The first request opens it. Requests wait for each other. A pooler may give each statement to another session. */
 export function connectPostgres(name: string, env: Environment): Postgres {
   const address = readAddress(name, env)
+  const { passwordCommand } = address
+  const secret = passwordCommand === null ? null : openPasswordCommand(passwordCommand, env)
   const pool = new pg.Pool({
     ...address.config,
+    ...(secret && { password: secret.current }),
     Client: QuietClient,
     // The second one is for a request that comes while the first is opened for a request that no longer waits.
     max: 2,
@@ -85,12 +93,21 @@ export function connectPostgres(name: string, env: Environment): Postgres {
       const request = { what, address, wasSent: false }
       try {
         return await inTurn(signal, async () => {
+          let refusals = 0
           for (let tries = 1; ; tries += 1) {
             try {
+              await secret?.fetch(signal)
               const client = await connected(pool, signal)
               request.wasSent = true
               return await answered(client, sql, values, signal)
             } catch (error) {
+              if (secret !== null && isSignInRefused(error) && refusals < MAX_REFUSALS) {
+                secret.forget()
+                // A new password may reach the server a moment after the command prints it.
+                if (refusals > 0) await delay(REFUSED_WAIT_MS, undefined, { signal })
+                refusals += 1
+                continue
+              }
               if (!isConflict(error) || tries === CONFLICT_TRIES || signal.aborted) throw error
               request.wasSent = false
             }

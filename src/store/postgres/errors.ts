@@ -1,6 +1,7 @@
 import pg from 'pg'
 import { errorCode, firstLine, LedgerError, quote } from '../../core/errors.ts'
 import type { PostgresAddress } from './address.ts'
+import { PASSWORD_COMMAND } from './password-command.ts'
 
 interface PostgresRequest {
   /** The purpose of the statement, such as `the claim`. */
@@ -30,6 +31,15 @@ export function isRolledBack(error: unknown): boolean {
   return state !== '' && state !== '40003' && !/^(08|57|58|XX)/.test(state)
 }
 
+export function isSignInRefused(error: unknown): boolean {
+  return stateOf(error).startsWith('28') || isPassword(error)
+}
+
+/** PgBouncer has the state 08P01 for a wrong password and for a database that is missing. */
+function isPassword(error: unknown): boolean {
+  return stateOf(error) === '28P01' || messageOf(error).startsWith('password authentication failed')
+}
+
 /**
  * Turns an error of the driver into a `LedgerError`. If its meaning is uncertain, the kind is `unreachable`, because the
  * statement may have been applied. The codes are those of
@@ -44,10 +54,9 @@ export function postgresError(error: unknown, { what, address, wasSent }: Postgr
     new LedgerError(kind, text, { cause: error, changedNothing })
   const why = messageOf(error)
 
-  // PgBouncer has the state 08P01 for a wrong password and for a database that is missing.
-  const isPassword = state === '28P01' || why.startsWith('password authentication failed')
-  if (state.startsWith('28') || isPassword) {
-    const how = isPassword ? 'Check PGPASSWORD or ~/.pgpass.' : 'Check the user, and pg_hba.conf of the server.'
+  if (isSignInRefused(error)) {
+    const source = address.passwordCommand === null ? 'PGPASSWORD or ~/.pgpass' : PASSWORD_COMMAND
+    const how = isPassword(error) ? `Check ${source}.` : 'Check the user, and pg_hba.conf of the server.'
     return make('denied', `${place} does not let user ${quote(String(config.user))} in (${why}). ${how}`)
   }
   if (state === '42501') {

@@ -1,15 +1,15 @@
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, chownSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { createLedger } from '../../../src/ledger.ts'
 import { inspectStore } from '../../../src/store/open.ts'
 import { readAddress } from '../../../src/store/postgres/address.ts'
 import { openPostgresStore } from '../../../src/store/postgres/postgres-store.ts'
 import { partsOfLedger, setUpPostgres } from '../../../src/store/postgres/setup-postgres.ts'
-import { cronledger, scratch } from '../../support/cli.ts'
+import { cronledger, scratch, start } from '../../support/cli.ts'
 import { hasPostgres, OWNER, type PostgresServer, startPostgres } from '../../support/postgres.ts'
 import { startPostgresProxy } from '../../support/postgres-proxy.ts'
 import { claimOf, rejectionOf } from '../contract.ts'
@@ -228,6 +228,116 @@ describe.skipIf(!hasPostgres)('a ledger in PostgreSQL', () => {
     onTestFinished(() => store.close())
     const noted = store.note(claimOf('nightly'), rejectionOf('x'), call())
     await expect(noted).rejects.toMatchObject({ kind: 'unreachable', message: expect.stringContaining('20 tries') })
+  })
+
+  describe('with a password that a command prints', () => {
+    const folder = scratch()
+    const [passwordFile, calls] = [join(folder, 'password'), join(folder, 'calls')]
+    const env = { CRONLEDGER_PASSWORD_COMMAND: `echo >>${calls}; cat ${passwordFile}; echo not-the-password` }
+    const countCalls = () => readFileSync(calls, 'utf8').length
+    let passwords = 0
+    let strict: PostgresServer
+    /** Another password is valid from now on. */
+    const change = () => {
+      passwords += 1
+      strict.sql(`ALTER ROLE ada PASSWORD 'token${passwords}'`)
+      writeFileSync(passwordFile, `token${passwords}\n`)
+    }
+    const address = () => strict.address('ada')
+    const nightly = ['--task', 'nightly', '--schedule', '0 3 * * *', '--event-time', '2026-01-01T03:00:00Z']
+    beforeAll(async () => {
+      strict = await startPostgres()
+      strict.sql('CREATE ROLE ada LOGIN SUPERUSER')
+      change()
+      writeFileSync(join(strict.folder, 'data/pg_hba.conf'), `local all ${OWNER} trust\nlocal all all scram-sha-256\n`)
+      strict.sql('SELECT pg_reload_conf()')
+      expect((await cronledger(['setup', '--store', address()], { env })).code).toBe(0)
+    })
+    afterAll(() => strict.remove())
+
+    test('a run goes on while the password changes every two seconds, and its result is recorded', async () => {
+      const timer = setInterval(change, 2_000)
+      onTestFinished(() => clearInterval(timer))
+      const lease = ['--lease', '20s', '--heartbeat', '500ms', '--skew', '1s', '--kill-after', '1s']
+      const batch = 'env | grep token; until [ "$(cat "$0")" = token5 ]; do sleep 0.2; done'
+      const run = start(['run', '--store', address(), ...nightly, ...lease, '--', 'sh', '-c', batch, passwordFile], {
+        env,
+      })
+      const { code, stdout, stderr } = await run.ended
+      expect({ code, stdout }, stderr).toEqual({ code: 0, stdout: '' })
+      expect(stderr).not.toMatch(/token|renewed/)
+      const { state } = JSON.parse(
+        (
+          await cronledger(['show', 'nightly', '--store', address(), '--slot', '2026-01-01T03:00:00Z', '--json'], {
+            env,
+          })
+        ).stdout,
+      )
+      expect(state).toBe('COMPLETED')
+    })
+
+    test('the command is asked once for several connections, and again after a refusal', async () => {
+      const store = openPostgresStore(address(), { ...process.env, ...env })
+      onTestFinished(() => store.close())
+      const before = countCalls()
+      await store.listTasks(call())
+      strict.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'ada'")
+      await store.listTasks(call()).catch(() => undefined)
+      await store.listTasks(call())
+      expect(countCalls() - before).toBe(1)
+      change()
+      strict.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'ada'")
+      await store.listTasks(call()).catch(() => undefined)
+      await store.listTasks(call())
+      expect(countCalls() - before).toBe(2)
+    })
+
+    test.each([
+      ['fails', 'echo token; echo token >&2; exit 3', 'failed (exit code 3)'],
+      ['prints nothing', 'true', 'printed no password on its first line'],
+      ['is killed', 'kill -9 $$', 'was ended by SIGKILL'],
+    ])('a command that %s is an outage', async (_, command, text) => {
+      const own = { CRONLEDGER_PASSWORD_COMMAND: command, PGPASSWORD: `token${passwords}` }
+      const ended = await cronledger(
+        ['run', '--store', address(), ...nightly, '--ledger-timeout', '2s', '--', 'true'],
+        { env: own },
+      )
+      expect(ended.code).toBe(75)
+      expect(ended.stderr).toContain(`the command of CRONLEDGER_PASSWORD_COMMAND ${text}.`)
+      expect(ended.stderr).not.toContain('token')
+    })
+
+    test('a command that never ends is an outage after 10 s, and is ended with its children', async () => {
+      const pids = join(folder, 'pids')
+      const command = `echo $$ >${pids}; sleep 600 & echo $! >>${pids}; wait`
+      const store = openPostgresStore(address(), { ...process.env, CRONLEDGER_PASSWORD_COMMAND: command })
+      onTestFinished(() => store.close())
+      await expect(store.listTasks(call())).rejects.toMatchObject({
+        kind: 'unreachable',
+        message: expect.stringContaining('within 10 s'),
+      })
+      // Nothing may have waited for the end of a child, so it can still be listed, without a command line.
+      const commandOf = (pid: string) =>
+        existsSync(`/proc/${pid}`) ? readFileSync(`/proc/${pid}/cmdline`, 'utf8') : ''
+      for (const pid of readFileSync(pids, 'utf8').trim().split('\n'))
+        await vi.waitFor(() => expect(commandOf(pid)).toBe(''))
+    })
+
+    test('a password that is refused although it is new is denied', async () => {
+      const own = { CRONLEDGER_PASSWORD_COMMAND: 'echo wrong' }
+      const ended = await cronledger(['run', '--store', address(), ...nightly, '--', 'true'], { env: own })
+      expect(ended).toMatchObject({ code: 77, stderr: expect.stringContaining('Check CRONLEDGER_PASSWORD_COMMAND.') })
+    })
+
+    test('a password in the address beside the command is a mistake', async () => {
+      const both = strict.address('ada', '&password=secret')
+      const ended = await cronledger(['run', '--store', both, ...nightly, '--', 'true'], { env })
+      expect(ended).toMatchObject({
+        code: 64,
+        stderr: expect.stringContaining('Remove the password from the address.'),
+      })
+      expect(ended.stderr).not.toContain('secret')
+    })
   })
 
   test('a ledger in PostgreSQL keeps no connection while nothing is asked', async () => {
