@@ -1,3 +1,4 @@
+import { DAY_MS } from '../duration.ts'
 import { type LedgerError, usageError } from '../errors.ts'
 import { formatInstant } from '../instant.ts'
 import { defined } from '../objects.ts'
@@ -24,6 +25,9 @@ import {
 
 /** Enough for one change a month over four years. The record stays far below the size limit of one write. */
 const MAX_SCHEDULES = 50
+
+/** Older slots may have expired, and only an auditor asks for them. */
+const LONGEST_AUDIT_MS = 31 * DAY_MS
 
 /** About 1,000 pauses with short reasons, as JSON. This leaves room in the 400 KB of an item: a pause grows when it ends. */
 const MAX_SUSPENSION_BYTES = 200_000
@@ -110,7 +114,22 @@ function withEntry(schedules: Schedules, entry: ScheduleSince): Schedules {
   const { before, inForce, later } = splitAt(schedules, entry.since)
   const isReplaced = inForce === undefined || (inForce.since === entry.since && isUnconfirmed(inForce))
   const all = [...before, ...(isReplaced ? [] : [inForce]), entry, ...later]
-  return all.reduce<Schedules>(withoutRepeat, []).slice(-MAX_SCHEDULES)
+  return atMost(MAX_SCHEDULES, all.reduce<Schedules>(withoutRepeat, []), entry.since)
+}
+
+/**
+ * Returns the schedules without those that are too many. Two hosts that state different schedules in turn must not push out one that
+ * an audit can reach: of those, the oldest one goes that has come back since, and the schedule before it goes on.
+ */
+function atMost(most: number, schedules: Schedules, now: Instant): Schedules {
+  if (schedules.length <= most) return schedules
+  const [, second] = schedules
+  const isReached = second !== undefined && second.since > now - LONGEST_AUDIT_MS
+  const repeated = schedules.findIndex(
+    ({ spec }, index) => index > 0 && schedules.slice(index + 1).some((one) => isSameSpec(one.spec, spec)),
+  )
+  const dropped = isReached && repeated > 0 ? repeated : 0
+  return atMost(most, schedules.toSpliced(dropped, 1).reduce<Schedules>(withoutRepeat, []), now)
 }
 
 /** Adds a schedule, unless it is the one before it, which then goes on. */

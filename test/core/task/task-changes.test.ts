@@ -65,6 +65,27 @@ test('the schedules of a task are bounded: the oldest go first', () => {
   expect(schedules.at(-1)?.spec.expression).toBe('59 3 * * *')
 })
 
+test('two hosts that state different schedules in turn do not push out the schedule of a slot that an audit can reach', () => {
+  const [own, other] = ['0 3 * * *', '0 */3 * * *'].map((expression) => ({ expression, zone: 'UTC' }) as const)
+  if (own === undefined || other === undefined) throw new Error('two schedules')
+  const first = { since: 0, spec: { expression: '0 1 * * *', zone: 'UTC' } }
+  const stated = (minutes: number, known: Schedules): Schedules =>
+    Array.from({ length: minutes }, (_, minute) => minute + 1).reduce<Schedules>(
+      (schedules, minute) => withSchedule(schedules, minute % 2 === 0 ? own : other, minute * 60_000) ?? schedules,
+      known,
+    )
+  const schedules = stated(200, [first])
+  expect(schedules[0]).toEqual(first)
+  expect(schedules.length).toBeLessThanOrEqual(50)
+  expect(schedules.at(-1)?.spec).toEqual(own)
+  // After a month, nobody asks for it any more.
+  const days = [28, 29, 30].reduce<Schedules>(
+    (known, day) => withSchedule(known, { ...own, expression: `0 3 ${day} * *` }, (day + 10) * DAY_MS) ?? known,
+    schedules,
+  )
+  expect(days[0]).not.toEqual(first)
+})
+
 describe('what a run states', () => {
   const stated = (slot: number, expectations: StatedByRun['expectations'] = {}, place: KnownPlace = null) => ({
     slot,
