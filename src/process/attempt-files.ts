@@ -1,12 +1,15 @@
 import {
   closeSync,
   constants,
+  existsSync,
   fstatSync,
+  lstatSync,
   mkdtempSync,
   openSync,
   readdirSync,
   readSync,
   rmdirSync,
+  type Stats,
   unlinkSync,
   writeFileSync,
 } from 'node:fs'
@@ -22,6 +25,7 @@ import type { Environment } from '../core/types.ts'
 /** The variables of these files. Those of an outer run must not reach the batch. */
 export const FILE_VARIABLES = ['CRONLEDGER_RUN_REPORT', 'CRONLEDGER_RUN_CHECKPOINT']
 
+const [REPORT, CHECKPOINT] = ['report', 'checkpoint'] as const
 /** A batch may leave the temporary files from which it replaced one. More stay, with the folder. */
 const MOST_REMOVED = 100
 
@@ -52,14 +56,15 @@ export function makeAttemptFiles(env: Environment, attempt: FilesOf): AttemptFil
   }
 }
 
-function filesIn(folder: string, { checkpoint: left, warn }: FilesOf): AttemptFiles {
-  const [report, checkpoint] = [join(folder, 'report'), join(folder, 'checkpoint')]
+function filesIn(path: string, { checkpoint: left, warn }: FilesOf): AttemptFiles {
+  const folder = openFolder(path)
+  const [report, checkpoint] = [folder.fileAt(REPORT), folder.fileAt(CHECKPOINT)]
   const uid = makeFile(report, '')
   if (left !== null) makeFile(checkpoint, left)
   const read = checkpointReader(warn)
   let readLast = () => read(() => readOwn(checkpoint, uid, MAX_CHECKPOINT_BYTES + 1))
   return {
-    variables: { CRONLEDGER_RUN_REPORT: report, CRONLEDGER_RUN_CHECKPOINT: checkpoint },
+    variables: { CRONLEDGER_RUN_REPORT: join(path, REPORT), CRONLEDGER_RUN_CHECKPOINT: join(path, CHECKPOINT) },
     readCheckpoint: () => readLast(),
     end() {
       const last = readLast()
@@ -71,10 +76,47 @@ function filesIn(folder: string, { checkpoint: left, warn }: FilesOf): AttemptFi
         warn(`the report of the batch was not read: ${firstLine(error)}`)
         return null
       } finally {
-        removeFolder(folder)
+        if (!folder.remove()) {
+          warn(
+            `${path} is not the folder that was made for the report of the batch any more, so nothing in it was removed`,
+          )
+        }
       }
     },
   }
+}
+
+/**
+ * Opens the folder that was just made. Whoever may write to its parent can put a link to another folder in its place while the
+ * batch runs, so its files are reached through the open folder.
+ */
+function openFolder(path: string) {
+  const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW } = constants
+  const file = openSync(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
+  // Node has no `openat` and no `unlinkat`. Without /proc, as on macOS, a path is all that there is.
+  const opened = `/proc/self/fd/${file}`
+  const inside = existsSync(opened) ? opened : path
+  return {
+    fileAt: (name: string) => join(inside, name),
+    /** Removes its files and the folder, which stays if there is more in it. Returns false if another one is in its place. */
+    remove(): boolean {
+      try {
+        if (!isSame(lstatSync(path), fstatSync(file))) return false
+        const names = inside === path ? [REPORT, CHECKPOINT] : readdirSync(inside).slice(0, MOST_REMOVED)
+        for (const name of names) unlinkSync(join(inside, name))
+        rmdirSync(path)
+      } catch {
+        // The batch may have removed it, or left something in it. What is left is small, and only this user can open it.
+      } finally {
+        closeSync(file)
+      }
+      return true
+    },
+  }
+}
+
+function isSame(one: Stats, other: Stats): boolean {
+  return one.dev === other.dev && one.ino === other.ino
 }
 
 /** Returns the owner of the new file. On some network file systems, that is not the user who made it. */
@@ -96,25 +138,15 @@ function readOwn(path: string, uid: number, most: number): Uint8Array | null {
     file = openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY)
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return null
-    throw errorCode(error) === 'ELOOP' ? new Error(`${path} is a symbolic link`) : error
+    throw errorCode(error) === 'ELOOP' ? new Error('it is a symbolic link') : error
   }
   try {
     const found = fstatSync(file)
-    if (!found.isFile()) throw new Error(`${path} is not a regular file`)
-    if (found.uid !== uid) throw new Error(`${path} belongs to another user`)
+    if (!found.isFile()) throw new Error('it is not a regular file')
+    if (found.uid !== uid) throw new Error('it belongs to another user')
     const bytes = new Uint8Array(most)
     return bytes.subarray(0, readSync(file, bytes, 0, most, 0))
   } finally {
     closeSync(file)
-  }
-}
-
-/** Removes the files of the folder, and the folder unless something else is in it. */
-function removeFolder(folder: string): void {
-  try {
-    for (const name of readdirSync(folder).slice(0, MOST_REMOVED)) unlinkSync(join(folder, name))
-    rmdirSync(folder)
-  } catch {
-    // The batch may have removed it, or left a folder in it. What is left is small, and only this user can open it.
   }
 }

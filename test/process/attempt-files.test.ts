@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import {
   chownSync,
   existsSync,
@@ -5,6 +7,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   renameSync,
   rmSync,
   statSync,
@@ -103,6 +106,45 @@ test('only the user of the run can open the folder, and what is written after th
   expect(readdirSync(folder)).toEqual([])
   expect(files.readCheckpoint()).toBe('row 7')
   expect(() => writeFileSync(report, 'too late')).toThrow('ENOENT')
+})
+
+test('a folder that another one has replaced is left, with all that is in it', () => {
+  const { folder, files, report, warnings } = openFiles('row 6')
+  const victim = `${folder}/victim`
+  mkdirSync(victim)
+  for (const name of ['report', 'checkpoint', 'important.conf'])
+    writeFileSync(`${victim}/${name}`, 'of another program')
+  writeFileSync(report, 'rows 7')
+  renameSync(dirname(report), `${folder}/moved`)
+  symlinkSync(victim, dirname(report))
+  expect(files.readCheckpoint()).toBe('row 6')
+  expect(files.end()).toBe('rows 7')
+  expect(readdirSync(victim)).toHaveLength(3)
+  expect(warnings).toEqual([
+    expect.stringMatching(/ is not the folder that was made .* any more, so nothing in it was removed$/),
+  ])
+})
+
+test('a folder that another process replaces by a link at any moment costs no other file', async () => {
+  const { folder, files, report } = openFiles()
+  const victim = `${folder}/victim`
+  mkdirSync(victim)
+  const names = ['report', 'checkpoint', 'important.conf']
+  for (const name of names) writeFileSync(`${victim}/${name}`, 'of another program')
+  // It swaps all folders that it finds, again and again.
+  const swap = `const fs = require('node:fs'); console.log('ready'); for (;;) for (const one of fs.readdirSync('.')) {
+    if (!/^cronledger-run-.{6}$/.test(one)) continue
+    try { fs.renameSync(one, 'moved'); fs.symlinkSync('victim', one); fs.unlinkSync(one); fs.renameSync('moved', one) } catch {}
+  }`
+  const swapper = spawn(process.execPath, ['-e', swap], { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] })
+  onTestFinished(() => void swapper.kill('SIGKILL'))
+  await once(swapper.stdout, 'data')
+  files.end()
+  expect(dirname(dirname(report))).toBe(folder)
+  for (let round = 0; round < 2_000; round += 1)
+    makeAttemptFiles({ TMPDIR: folder }, { checkpoint: 'row 6', warn: () => undefined })?.end()
+  expect(readdirSync(victim).sort()).toEqual(names.toSorted())
+  for (const name of names) expect(readFileSync(`${victim}/${name}`, 'utf8')).toBe('of another program')
 })
 
 test('without a folder that can be written, there is no file, and one warning', () => {
