@@ -4,12 +4,13 @@ import type { LedgerError } from './core/errors.ts'
 import type { RunContext, RunEvent } from './core/event.ts'
 import type { Selectable } from './core/row/policy.ts'
 import type { ScheduleOptions } from './core/schedule/schedule-options.ts'
-import type { Expectations, Suspension, TaskRecord } from './core/task/task-record.ts'
+import type { Suspension, TaskRecord } from './core/task/task-record.ts'
 import type { ResolvedState, StoredRow } from './core/types.ts'
 import type { Attempt, WorkOutcome } from './function-work.ts'
 import type { CommandOptions } from './run/command.ts'
 import type { ResolveResult } from './run/resolve.ts'
 import type { TriggerOptions } from './run/run-trigger.ts'
+import type { Expectation, RunSettings } from './run/settings.ts'
 import type { RunOutcome } from './said-run.ts'
 import type { LeftOut } from './verdict/cautions.ts'
 import type { JudgedSlot, TaskFinding, TaskHealth } from './verdict/judge.ts'
@@ -179,9 +180,7 @@ export interface FailedTaskChange {
 }
 
 /** The expectations for the runs of a task. Left out: it stays as it is. Null: it is removed from the record. */
-type Declarable = {
-  readonly [Name in Exclude<keyof Expectations, 'afterTimeoutMs' | 'overlap'>]?: Expectations[Name] | null | undefined
-}
+type Declarable = { readonly [Name in Expectation]?: RunSettings[Name] | null | undefined }
 
 export interface DeclareOptions extends OfOneTask, ScheduleOptions, Declarable {
   /** Recorded with what it changes. Default: `declared`. */

@@ -1,4 +1,4 @@
-import { firstLine, LedgerError } from './core/errors.ts'
+import { firstLine, LedgerError, usageError } from './core/errors.ts'
 import { formatInstant } from './core/instant.ts'
 import { defined } from './core/objects.ts'
 import { checkpointReader } from './core/row/checkpoint.ts'
@@ -50,7 +50,7 @@ export interface Attempt {
   readonly checkpoint: string | null
   /**
    * Saves a text of at most 4 KB for the next attempt of the slot, with the next heartbeat or with the end. An empty text
-   * removes it. A text that cannot be kept is a warning in the log, and what was saved before stays. Never throws.
+   * removes it. A text that cannot be kept is a warning in the log, and what was saved before stays. Throws only if it is no text.
    */
   saveCheckpoint(text: string): void
 }
@@ -81,7 +81,7 @@ export class OutcomeError extends Error {
 
 function outcomeText(outcome: OutcomeError['outcome']): string {
   const slot = `slot ${formatInstant(outcome.slot.getTime())} of task ${outcome.task}`
-  const { happened = '', caution } = outcome.verdict ?? {}
+  const { happened, caution } = outcome.verdict
   const said = [`${happened}.`, caution].filter(Boolean).join(' ')
   return outcome.status === 'refused'
     ? `nothing was started in ${slot}: refused (${outcome.cause}): ${said}`
@@ -184,6 +184,8 @@ async function callWork<T>(
       report = reportOfValue(said)
     },
     saveCheckpoint(text) {
+      if (typeof text !== 'string')
+        throw usageError('saveCheckpoint needs a text. To save an object, use JSON.stringify.')
       const read = hasEnded ? undefined : readSaved(() => new TextEncoder().encode(text))
       if (read !== undefined) saved = read
     },

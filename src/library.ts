@@ -1,13 +1,35 @@
-import type { Ledger, LedgerOptions, LedgerTask } from './api.ts'
-import { LedgerError, quote, usageError } from './core/errors.ts'
+import type {
+  CheckOptions,
+  DeclareOptions,
+  FindSlotOptions,
+  GetOptions,
+  HealthOptions,
+  HistoryOptions,
+  Ledger,
+  LedgerOptions,
+  LedgerTask,
+  PauseOptions,
+  RerunnableOptions,
+  ResolveOptions,
+  ResumeOptions,
+  RetireOptions,
+  RunOptions,
+  SlotsOptions,
+  TaskOptions,
+  TasksOptions,
+} from './api.ts'
+import { hyphened, LedgerError, quote, usageError } from './core/errors.ts'
 import { didYouMean, nearest } from './core/near.ts'
 import { isRecord, type OrUndefined } from './core/objects.ts'
-import { isAllowed, type OptionSpec, optionName } from './core/option.ts'
-import { readInstant, timeText } from './core/schedule/schedule-options.ts'
+import { isAllowed, type OptionSpec } from './core/option.ts'
+import { otherName } from './core/other-names.ts'
+import { readInstant, type ScheduleOptions, slotOf, timeText } from './core/schedule/schedule-options.ts'
 import { type ExitCodeOptions, exitCodeOf } from './exit-code.ts'
 import { OutcomeError } from './function-work.ts'
 import { createLedger } from './ledger.ts'
-import { SETTINGS } from './run/settings-table.ts'
+import type { CommandOptions } from './run/command.ts'
+import type { Force } from './run/run-trigger.ts'
+import { SETTING_GROUPS, SETTINGS } from './run/settings-table.ts'
 import type { RunOutcome } from './said-run.ts'
 import { scheduledTask } from './scheduled-task.ts'
 
@@ -50,20 +72,32 @@ const MAX_ROWS: Kind = {
 const EXIT_CODE: Kind = { is: isExitCode, use: '0 to 255' }
 const SIGNAL_NAME: Kind = { is: (value) => value === null || isText(value), use: 'a name such as SIGTERM, or null' }
 
-type Options = Readonly<Record<string, Kind>>
+type Kinds = Readonly<Record<string, Kind & { readonly isRequired?: true }>>
 
-const SETTING_KINDS = Object.fromEntries(
-  Object.entries<OptionSpec>(SETTINGS).map(([name, spec]) => [name, kindOf(spec)]),
-) as { readonly [Name in keyof typeof SETTINGS]: Kind }
-const { graceMs, lateAfterMs, doneByMs, after, expect, owner, skewMs, sinceLastSuccess } = SETTING_KINDS
+/** Each option of a call. The compiler asks for one that is missing here, and for `required` as the type says. */
+type KindsOf<Options> = {
+  readonly [Name in keyof Options]-?: undefined extends Options[Name]
+    ? Kind & { readonly isRequired?: never }
+    : Kind & { readonly isRequired: true }
+}
+
+const required = (kind: Kind) => ({ ...kind, isRequired: true }) as const
+const nullable = ({ is, use }: Kind): Kind => ({ is: (value) => value === null || is(value), use: `${use}, or null` })
+
+type Named<Table> = { readonly [Name in keyof Table]: Kind }
+const kindsOf = <Table extends Readonly<Record<string, OptionSpec>>>(table: Table, of = kindOf) =>
+  Object.fromEntries(Object.entries(table).map(([name, spec]) => [name, of(spec)])) as Named<Table>
+
 const READ = { ledgerTimeoutMs: COUNT, signal: SIGNAL }
-const RANGE = { ...READ, task: A_TEXT, since: TIME, until: TIME }
-const AUDIT = { ...READ, task: TASK, only: FUNCTION, since: TIME, until: TIME, progress: FUNCTION }
-const SCHEDULE_KINDS = { schedule: A_TEXT, timezone: A_TEXT, anchor: TIME }
+const RANGE = { ...READ, since: TIME, until: TIME, limit: MAX_ROWS }
+const AUDIT = { ...READ, task: TASK, only: FUNCTION, since: required(TIME), until: required(TIME), progress: FUNCTION }
+const SCHEDULE_OPTIONS = { schedule: required(A_TEXT), timezone: A_TEXT, anchor: TIME }
+const OF_TASK = { ...READ, task: required(A_TEXT) }
 const CHANGE = { ...READ, reason: A_TEXT, by: A_TEXT, from: TIME }
-const FORCE = {
-  slot: TIME,
-  reason: A_TEXT,
+const REASON = { reason: required(A_TEXT) }
+const FORCE: KindsOf<Force> = {
+  slot: required(TIME),
+  ...REASON,
   by: A_TEXT,
   fresh: SWITCH,
   only: TEXTS,
@@ -71,45 +105,73 @@ const FORCE = {
   ofRange: SWITCH,
   ignoreAfter: SWITCH,
 }
-const TASK_OPTIONS = { ...SETTING_KINDS, ...SCHEDULE_KINDS, task: A_TEXT, signal: SIGNAL }
-const RUN = { ...TASK_OPTIONS, eventTime: TIME, force: OBJECT }
+const TASK_OPTIONS: KindsOf<TaskOptions> = {
+  ...kindsOf(SETTINGS),
+  ...SCHEDULE_OPTIONS,
+  task: required(A_TEXT),
+  signal: SIGNAL,
+}
 
-/** The options of each call, and those that must be given. */
-const CALLS = {
-  createLedger: [{ store: STORE, log: FUNCTION }, ['store']],
-  run: [RUN, ['task', 'schedule']],
-  task: [TASK_OPTIONS, ['task', 'schedule']],
-  force: [FORCE, ['slot', 'reason']],
-  runCommand: [{ argv: ARGV, env: OBJECT, stops: STOPS, timeoutMs: LIMIT }, ['argv', 'env', 'stops', 'timeoutMs']],
-  get: [{ ...READ, task: A_TEXT, slot: TIME }, ['task', 'slot']],
-  history: [{ ...RANGE, limit: MAX_ROWS }, []],
-  slots: [{ ...RANGE, emitProblem: FUNCTION }, []],
-  check: [{ ...AUDIT, newMs: COUNT, emitNote: FUNCTION }, ['since', 'until']],
-  health: [AUDIT, ['since', 'until']],
-  findSlot: [{ ...READ, task: A_TEXT, slot: TIME }, ['task', 'slot']],
-  rerunnable: [
-    { ...READ, task: TASK, from: TIME, to: TIME, only: TEXTS, retentionMs: COUNT, emitDoubt: FUNCTION },
-    ['task', 'from'],
-  ],
-  tasks: [{ ...READ, task: A_TEXT, emitProblem: FUNCTION }, []],
-  resolve: [
-    { ...READ, task: A_TEXT, slot: TIME, state: A_TEXT, reason: A_TEXT, runId: A_TEXT, by: A_TEXT },
-    ['task', 'slot', 'state', 'reason'],
-  ],
-  declare: [
-    {
-      ...{ ...READ, ...SCHEDULE_KINDS, task: A_TEXT, from: TIME },
-      ...{ graceMs, lateAfterMs, doneByMs, after, expect, owner, skewMs, sinceLastSuccess },
-    },
-    ['task', 'schedule'],
-  ],
-  pause: [{ ...CHANGE, task: A_TEXT, until: TIME }, ['task', 'reason']],
-  pauseAll: [{ ...CHANGE, until: TIME }, ['reason']],
-  resume: [{ ...CHANGE, task: A_TEXT }, ['task']],
-  resumeAll: [CHANGE, []],
-  retire: [{ ...CHANGE, task: A_TEXT }, ['task', 'reason']],
-  exitCodeOf: [{ exitOnDuplicate: EXIT_CODE, stopSignal: SIGNAL_NAME }, []],
-} as const satisfies Readonly<Record<string, readonly [Options, readonly string[]]>>
+interface Calls {
+  createLedger: LedgerOptions
+  run: RunOptions
+  task: TaskOptions
+  force: Force
+  runCommand: CommandOptions
+  get: GetOptions
+  history: HistoryOptions
+  slots: SlotsOptions
+  check: CheckOptions
+  health: HealthOptions
+  findSlot: FindSlotOptions
+  rerunnable: RerunnableOptions
+  tasks: TasksOptions
+  resolve: ResolveOptions
+  declare: DeclareOptions
+  pause: PauseOptions
+  pauseAll: Omit<PauseOptions, 'task'>
+  resume: ResumeOptions
+  resumeAll: Omit<ResumeOptions, 'task'>
+  retire: RetireOptions
+  exitCodeOf: ExitCodeOptions
+  slotOf: ScheduleOptions
+}
+
+const CALLS: { readonly [Call in keyof Calls]: KindsOf<Calls[Call]> } = {
+  createLedger: { store: required(STORE), log: FUNCTION },
+  run: { ...TASK_OPTIONS, eventTime: TIME, force: OBJECT },
+  task: TASK_OPTIONS,
+  force: FORCE,
+  runCommand: { argv: required(ARGV), env: required(OBJECT), stops: required(STOPS), timeoutMs: required(LIMIT) },
+  get: { ...OF_TASK, slot: required(TIME) },
+  history: { ...RANGE, task: A_TEXT },
+  slots: { ...RANGE, task: TASK, now: MOMENT, emitProblem: FUNCTION },
+  check: { ...AUDIT, now: MOMENT, newMs: COUNT, emitNote: FUNCTION, emitSlot: FUNCTION },
+  health: AUDIT,
+  findSlot: { ...OF_TASK, slot: required(TIME) },
+  rerunnable: {
+    ...READ,
+    ...{ task: required(TASK), from: required(TIME), to: TIME, only: TEXTS, retentionMs: COUNT, emitDoubt: FUNCTION },
+  },
+  tasks: { ...READ, task: A_TEXT, emitProblem: FUNCTION },
+  resolve: { ...OF_TASK, ...REASON, slot: required(TIME), state: required(A_TEXT), runId: A_TEXT, by: A_TEXT },
+  declare: {
+    ...{ ...OF_TASK, ...CHANGE, ...SCHEDULE_OPTIONS },
+    ...kindsOf(SETTING_GROUPS.expectations, (spec) => nullable(kindOf(spec))),
+  },
+  pause: { ...OF_TASK, ...CHANGE, ...REASON, until: TIME },
+  pauseAll: { ...CHANGE, ...REASON, until: TIME },
+  resume: { ...OF_TASK, ...CHANGE },
+  resumeAll: CHANGE,
+  retire: { ...OF_TASK, ...CHANGE, ...REASON },
+  exitCodeOf: { exitOnDuplicate: EXIT_CODE, stopSignal: SIGNAL_NAME },
+  slotOf: SCHEDULE_OPTIONS,
+}
+
+/** An option that only another call has, and what to do here. */
+const OF_OTHER_CALLS: Readonly<Record<string, string>> = {
+  timeoutMs: 'Give run a signal, such as AbortSignal.timeout(60_000); only runCommand has timeoutMs.',
+}
 
 function kindOf(spec: OptionSpec): Kind {
   if (spec.kind === 'switch') return SWITCH
@@ -203,22 +265,40 @@ function checkWork<T>(call: string, work: T): T {
 }
 
 /** Returns the options. Throws a usage error if one is unknown, missing, or not of its kind. */
-function checkCall<T>(call: keyof typeof CALLS, options: T): T {
-  const [kinds, required]: readonly [Options, readonly string[]] = CALLS[call]
+function checkCall<T>(call: keyof Calls, options: T): T {
+  const kinds: Kinds = CALLS[call]
   if (options instanceof Promise) throw usageError(`${call} needs the options themselves. Await the Promise first.`)
-  if (!isRecord(options)) throw usageError(`${call} needs an object with its options.`)
+  if (!isRecord(options)) {
+    const what =
+      call === 'runCommand' ? "its command as the second argument: { argv: ['./batch.sh'], … }" : 'its options'
+    throw usageError(`${call} needs an object with ${what}.`)
+  }
   for (const [name, value] of Object.entries(options)) {
     const kind = Object.hasOwn(kinds, name) ? kinds[name] : undefined
-    if (kind === undefined) {
-      const near = nearest(name, Object.keys(kinds))
-      throw usageError(`${call} has no option ${quote(name)}.${didYouMean(near === null ? [] : [near])}`)
-    }
+    if (kind === undefined) throw noSuchOption(call, name, Object.keys(kinds))
     if (value !== undefined && !kind.is(value))
       throw usageError(`${name} ${shown(value)} is not allowed. Use ${kind.use}.`)
   }
-  const missing = required.find((name) => options[name] === undefined)
-  if (missing !== undefined) throw usageError(`${missing} is missing. Give it to ${call}: ${kinds[missing]?.use}.`)
+  const missing = Object.entries(kinds).filter(([name, { isRequired }]) => isRequired && options[name] === undefined)
+  if (missing.length > 0) {
+    const [[first, kind] = ['', A_TEXT], ...more] = missing
+    if (more.length === 0) throw usageError(`${first} is missing. Give it to ${call}: ${kind.use}.`)
+    const uses = missing.map(([name, { use }]) => `${name} (${use})`)
+    throw usageError(
+      `${missing.map(([name]) => name).join(', ')} are missing. Give them to ${call}: ${uses.join(', ')}.`,
+    )
+  }
   return options
+}
+
+function noSuchOption(call: keyof Calls, name: string, names: readonly string[]) {
+  const meant = otherName(hyphened(name), (one) => names.some((own) => hyphened(own) === one))
+  const same = meant !== null && 'option' in meant ? names.find((own) => hyphened(own) === meant.option) : null
+  const near = same ?? nearest(name, names)
+  const advice = Object.hasOwn(OF_OTHER_CALLS, name)
+    ? ` ${OF_OTHER_CALLS[name]}`
+    : didYouMean(near === null ? [] : [near])
+  return usageError(`${call} has no option ${quote(name)}.${advice}`)
 }
 
 function shown(value: unknown): string {
@@ -252,29 +332,15 @@ function inOwnWords<T>(call: () => T): T {
   }
 }
 
-const OWN_NAMES: Readonly<Record<string, string>> = Object.fromEntries(
-  Object.values(CALLS).flatMap(([kinds]) => Object.keys(kinds).map((name) => [optionName(name), name])),
-)
-
-/**
- * The rules that several options make are those of the command line. Their errors must name the options of the library. If the
- * signal aborted before the ledger answered, its reason is thrown, as `fetch` does.
- */
+/** Names options as the library does. If the signal aborted before the ledger answered, its reason is thrown, as `fetch` does. */
 function rethrow(error: unknown, { signal }: Stoppable = {}): never {
   if (error instanceof LedgerError && error.kind === 'unreachable') signal?.throwIfAborted()
-  if (error instanceof LedgerError && error.kind === 'usage') {
-    const own = (name: string) => OWN_NAMES[name] ?? name
-    const [said = '', ...command] = error.message.split(/(?=\bcronledger )/)
-    error.message = [
-      said
-        .replace(/--([a-z]+(-[a-z]+)*)/g, (_, name) => own(name))
-        .replace(/\b[a-z]+(-[a-z]+)+\b/g, own)
-        .replace(/^[a-z]+(?= \d)/, own),
-      ...command,
-    ].join('')
-  }
+  if (error instanceof LedgerError) error.useLibraryNames()
   throw error
 }
+
+export const slotOfChecked: typeof slotOf = (options, ...time) =>
+  inOwnWords(() => slotOf(checkCall('slotOf', options), ...time))
 
 /** Returns the exit code for an outcome, or for an error that `run` has thrown: 1 for an error of the work. */
 export function exitCodeOfAny(outcome: RunOutcome<unknown> | Error, options: ExitCodeOptions = {}): number {

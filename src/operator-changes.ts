@@ -12,7 +12,7 @@ import { concurrently } from './audit/concurrently.ts'
 import type { HistoryDeps } from './audit/history.ts'
 import { newestRow, usualRetirementStart } from './audit/retirement.ts'
 import { listTaskNames, readTaskRecords, unknownTask } from './audit/tasks.ts'
-import { LedgerError, quote, usageError } from './core/errors.ts'
+import { LedgerError, option, quote, said, usageError } from './core/errors.ts'
 import { formatInstant } from './core/instant.ts'
 import { keysOf } from './core/objects.ts'
 import { readableRow } from './core/row/status.ts'
@@ -39,7 +39,7 @@ interface OperatorParts {
 
 interface OperatorDeps extends HistoryDeps, OperatorParts {}
 
-const NO_TASKS = 'no task has run yet in this ledger, so there is none to change. Is this the right --store?'
+const NO_TASKS = said`no task has run yet in this ledger, so there is none to change. Is this the right ${option('store')}?`
 
 /** `reading` opens the ledger as the options of a call ask for it. */
 export function operatorMethods(
@@ -180,10 +180,10 @@ function readSpan(given: Pick<PauseOptions, 'from' | 'until'>, zone: string, now
     since: given.from === undefined ? undefined : timeText(given.from, 'from'),
     until: given.until === undefined ? undefined : timeText(given.until, 'until'),
   }
-  const { since, until = null } = parseTimeRange(text, zone, now, ['--from', '--until'])
+  const { since, until = null } = parseTimeRange(text, zone, now, [option('from'), option('until')])
   if (since === undefined && until !== null && until <= now) {
     throw usageError(
-      `--until ${quote(text.until ?? '')} is not later than now: it is ${formatInstant(until)}. Use a later end as an instant, a local time or a date, or leave it out. A pause that is over also needs --from.`,
+      said`${option('until')} ${quote(text.until ?? '')} is not later than now: it is ${formatInstant(until)}. Use a later end as an instant, a local time or a date, or leave it out. A pause that is over also needs ${option('from')}.`,
     )
   }
   return { from: since, until }

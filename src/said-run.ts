@@ -1,26 +1,19 @@
 import type { RunContext, RunEvent } from './core/event.ts'
 import { type VerdictJson, verdictJson } from './format/verdict.ts'
+import type { Taken } from './run/enter.ts'
 import type { RunResult, Work } from './run/execute.ts'
-import {
-  runTrigger,
-  type SlotOfResult,
-  type SlotResult,
-  type TriggerOptions,
-  type TriggerParts,
-} from './run/run-trigger.ts'
+import { runTrigger, type SlotOfResult, type TriggerOptions, type TriggerParts } from './run/run-trigger.ts'
 import type { Settings } from './run/settings.ts'
 import { isSaid, verdictOfEvent } from './verdict/event/event-verdict.ts'
 import type { EventVerdict } from './verdict/verdict.ts'
 
 interface Said {
-  /**
-   * What `show` and the log say of the slot: whether its work was done, what a further trigger does, and what to do. Null if
-   * another run has the slot that this one wanted to catch up.
-   */
-  readonly verdict: VerdictJson | null
+  /** What `show` and the log say of the slot: whether its work was done, what a further trigger does, and what to do. */
+  readonly verdict: VerdictJson
 }
 
-export type CaughtUp<T> = SlotResult<T> & Said
+/** Another run has a slot that is `taken`, so this one says nothing of it. */
+export type CaughtUp<T> = SlotOfResult & ((RunResult<T> & Said) | (Taken & { readonly verdict: null }))
 
 export type RunOutcome<T> = RunResult<T> &
   SlotOfResult &
@@ -28,6 +21,13 @@ export type RunOutcome<T> = RunResult<T> &
     /** The missed slots that ran before the slot of the trigger, the oldest first. Empty without `catchUpMs`. */
     readonly caughtUp: readonly CaughtUp<T>[]
   }
+
+/** An error in the words of an event must not hide how the run ended. */
+const NOT_SAID: VerdictJson = {
+  happened: 'the run ended, and cronledger could not find the words for it',
+  work: 'unknown',
+  nextTrigger: 'depends',
+}
 
 export interface LedgerParts extends Omit<TriggerParts, 'log'> {
   readonly log: ((event: RunEvent, context: RunContext, verdict: EventVerdict | null) => void) | undefined
@@ -49,6 +49,9 @@ export async function runAndSay<T>(
       log?.(event, context, verdict)
     },
   })
-  const withVerdict = <R extends SlotResult<T>>(one: R) => ({ ...one, verdict: lastOf.get(one.runId) ?? null })
-  return { ...withVerdict(result), caughtUp: result.caughtUp.map(withVerdict) }
+  const ofSlot = ({ runId }: SlotOfResult) => ({ verdict: lastOf.get(runId) ?? NOT_SAID })
+  const caughtUp = result.caughtUp.map((one) =>
+    one.status === 'taken' ? { ...one, verdict: null } : { ...one, ...ofSlot(one) },
+  )
+  return { ...result, ...ofSlot(result), caughtUp }
 }

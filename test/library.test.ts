@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { expect, test, vi } from 'vitest'
-import { createLedger, exitCodeOf, LedgerError, OutcomeError } from '../src/index.ts'
+import { createLedger, exitCodeOf, LedgerError, OutcomeError, slotOf } from '../src/index.ts'
 import { type Loose, scratch } from './support/cli.ts'
 
 // Calls from plain JavaScript, which has no types.
@@ -11,6 +11,7 @@ const work = vi.fn()
 const NIGHT = { task: 'nightly', schedule: '0 3 * * *' }
 const COMMAND = { argv: ['true'], env: process.env, timeoutMs: null }
 const ALL = { since: '2026-11-01T00:00:00Z', until: '2026-11-02T00:00:00Z' }
+const NIGHT_ONLY = { schedule: '0 3 * * *' }
 const PAUSE = { task: 'nightly', reason: 'x' }
 const SLOT = '2026-11-24T03:00:00Z'
 const DONE = { ...PAUSE, slot: SLOT, state: 'done' }
@@ -43,7 +44,9 @@ const WRONG: readonly Wrong[] = [
   ['maxAttempt', 'run has no option "maxAttempt". Did you mean maxAttempts?', 'run', { maxAttempt: 3 }],
   ['max-attempts', 'run has no option "max-attempts"', 'run', { 'max-attempts': 3 }],
   ['eventtime', 'Did you mean eventTime?', 'run', { eventtime: '2026-11-23T18:00:05Z' }],
-  ['cron', 'run has no option "cron".', 'run', { cron: '0 3 * * *' }],
+  ['cron', 'run has no option "cron". Did you mean schedule?', 'run', { cron: '0 3 * * *' }],
+  ['retries', 'run has no option "retries". Did you mean maxAttempts?', 'run', { retries: 3 }],
+  ['timeoutMs', 'no option "timeoutMs". Give run a signal, such as AbortSignal.timeout', 'run', { timeoutMs: 1 }],
   ['no task', 'task is missing. Give it to run: a text.', ({ run: call }) => call({ schedule: '@daily' }, work)],
   ['no schedule', 'schedule is missing.', ({ run: call }) => call({ task: 'nightly' }, work)],
   ['a null task', 'task null is not allowed. Use a text.', 'run', { task: null }],
@@ -76,7 +79,7 @@ const WRONG: readonly Wrong[] = [
   ],
   [
     'a lease that is too short',
-    'leaseMs 1m is too short. It must be at least 3 heartbeats + skew + killAfterMs',
+    'Use at least 230s, which is 3 times heartbeatMs (1m) + skewMs (30s) + killAfterMs (20s), or make one',
     'run',
     { leaseMs: 60_000 },
   ],
@@ -109,8 +112,33 @@ const WRONG: readonly Wrong[] = [
     'stops (an object) is not allowed.',
     ({ runCommand }) => runCommand(NIGHT, { ...COMMAND, stops: { aborted: new AbortController().signal } }),
   ],
-  ['runCommand without a command', 'runCommand needs an object', ({ runCommand }) => runCommand(NIGHT)],
-  ['check without a range', 'since is missing.', 'check', {}],
+  [
+    'runCommand without a command',
+    "runCommand needs an object with its command as the second argument: { argv: ['./batch.sh'], … }.",
+    ({ runCommand }) => runCommand(NIGHT, './batch.sh'),
+  ],
+  [
+    'runCommand without all that it needs',
+    'env, stops, timeoutMs are missing. Give them to runCommand: env (an object), stops (what installStops() returns), timeoutMs (',
+    ({ runCommand }) => runCommand(NIGHT, { argv: ['true'] }),
+  ],
+  [
+    'a zone that is called like an option',
+    'timezone "since-last-success" is not an IANA',
+    'run',
+    { timezone: 'since-last-success' },
+  ],
+  [
+    'slotOf in a time zone',
+    'no option "timeZone". Did you mean timezone?',
+    () => slotOf({ ...NIGHT_ONLY, timeZone: 'UTC' } as never, SLOT),
+  ],
+  [
+    'check without a range',
+    'since, until are missing. Give them to check: since (a text or a valid Date), until (',
+    'check',
+    {},
+  ],
   ['check with a number', 'since 0 is not allowed. Use a text or a valid Date.', 'check', { ...ALL, since: 0 }],
   ['check since yesterday', 'since "yesterday" is not a valid instant.', 'check', { ...ALL, since: 'yesterday' }],
   [
@@ -214,4 +242,27 @@ test('exitCodeOf takes what run has thrown: 65 for a refusal, 1 for an error of 
   const refused = await ledger.run(options, () => 1).catch((error: Error) => error)
   expect(refused).toBeInstanceOf(OutcomeError)
   expect([failed, refused].map((thrown) => exitCodeOf(thrown as Error))).toEqual([1, 65])
+})
+
+test('an error keeps the name of a task that is called like an option, and its stack has the words of the library, too', async () => {
+  const ledger = createLedger({ store: `file:${scratch()}/names.db` }) as Loose
+  await ledger['run']({ ...NIGHT, eventTime: SLOT }, () => 1)
+  const said = async (call: Promise<unknown>) =>
+    call.then(String, (error: Error) => `${error.message} | ${error.stack}`)
+  expect(await said(ledger['retire']({ task: 'catch-up', reason: 'x' }))).toMatch(/^unknown task: catch-up\./)
+  expect(await said(ledger['pause']({ task: 'stop-timeout', reason: 'x' }))).toMatch(/^unknown task: stop-timeout\./)
+  const after = await said(ledger['run']({ ...NIGHT, after: ['catch-up'] }, work))
+  expect(after).toMatch(
+    /^task catch-up of after is unknown: .* cronledger declare catch-up --schedule EXPR \| .*task catch-up of after/s,
+  )
+})
+
+test('a checkpoint that is no text is a usage error, and is not saved as [object Object]', async () => {
+  const ledger = createLedger({ store: `file:${scratch()}/checkpoint.db` }) as Loose
+  for (const value of [{ page: 3 }, 7, undefined]) {
+    const run = ledger['run']({ ...NIGHT, task: `of-${typeof value}` }, ({ saveCheckpoint }: Loose) =>
+      saveCheckpoint(value),
+    )
+    await expect(run).rejects.toMatchObject({ kind: 'usage', message: expect.stringContaining('needs a text') })
+  }
 })

@@ -1,4 +1,4 @@
-import { isFaultOfTask, usageError } from '../core/errors.ts'
+import { isFaultOfTask, option, said, usageError } from '../core/errors.ts'
 import { batchReport, ranMsOf, successOf } from '../core/row/attempts.ts'
 import { type OtherPlace, rejectedFromOtherPlace } from '../core/row/other-place.ts'
 import { keptRejections } from '../core/row/rejections.ts'
@@ -197,7 +197,7 @@ async function* ofAllTasks<T>(
   // We must fail here, otherwise a dead man's switch on the wrong ledger would report success forever.
   if (known === 0) {
     throw usageError(
-      'no task has run yet in this ledger, so there is nothing to check. Is this the right --store? To check a task before its first run, record it: cronledger declare',
+      said`no task has run yet in this ledger, so there is nothing to check. Is this the right ${option('store')}? To check a task before its first run, record it: cronledger declare`,
     )
   }
   if (wanted === 0)

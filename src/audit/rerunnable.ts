@@ -1,5 +1,5 @@
 import { formatDuration } from '../core/duration.ts'
-import { usageError } from '../core/errors.ts'
+import { option, usageError } from '../core/errors.ts'
 import { readSelectable, type Selectable } from '../core/row/policy.ts'
 import { timeText } from '../core/schedule/schedule-options.ts'
 import { parseTimeRange, type TimeRange, withDates } from '../core/schedule/time-range.ts'
@@ -59,7 +59,10 @@ function askedRange(
 ): Required<TimeRange> {
   const text = { since: timeText(from, 'from'), until: to === undefined ? undefined : timeText(to, 'to') }
   const zone = inForceAt(schedules, now)?.spec.zone ?? 'UTC'
-  const { since = 0, until = now } = parseTimeRange(withDates(text, zone, now), zone, now, ['--from', '--to'])
+  const { since = 0, until = now } = parseTimeRange(withDates(text, zone, now), zone, now, [
+    option('from'),
+    option('to'),
+  ])
   if (only.includes('missed') && since < now - retentionMs) {
     throw usageError(
       `from ${text.since} is too early: records are kept for ${formatDuration(retentionMs)}, so older slots that succeeded would look missed. Use a later start.`,

@@ -1,4 +1,4 @@
-import { isFaultOfTask, LedgerError, usageError } from '../core/errors.ts'
+import { isFaultOfTask, LedgerError, option, said, usageError } from '../core/errors.ts'
 import { decodeTaskRecord, EMPTY_TASK_RECORD, isNewerRecord, type TaskRecord } from '../core/task/task-record.ts'
 import { checkTaskName, isTaskName } from '../core/user-text.ts'
 import { ENTRIES_PER_READ } from '../store/store.ts'
@@ -120,11 +120,11 @@ export class UnknownTaskError extends LedgerError {
   constructor(task: string, names: readonly string[] | null) {
     const hint =
       names?.length === 0
-        ? ' No task is recorded in this ledger. Is this the right --store? To record a task before its first run: cronledger declare'
+        ? said` No task is recorded in this ledger. Is this the right ${option('store')}? To record a task before its first run: cronledger declare`
         : names === null
           ? ' No run of it is recorded, so its slots are free.'
           : ''
-    super('usage', `unknown task: ${task}.${hint}`)
+    super('usage', said`unknown task: ${task}.${hint}`)
     this.task = task
     this.names = names ?? []
   }

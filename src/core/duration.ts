@@ -1,4 +1,4 @@
-import { quote, usageError } from './errors.ts'
+import { quote, said, usageError, type ValueName } from './errors.ts'
 import { isKeyOf, keysOf } from './objects.ts'
 
 export const DAY_MS = 86_400_000
@@ -6,11 +6,13 @@ export const DAY_MS = 86_400_000
 const UNITS_MS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: DAY_MS } as const
 
 /** Reads one number and one unit (`10m`, `1.5h`) as whole milliseconds. Errors call the value `name`. */
-export function parseDuration(text: string, name = 'duration'): number {
+export function parseDuration(text: string, name: ValueName = 'duration'): number {
   const [, number, unit = ''] = /^(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h|d)$/.exec(text) ?? []
   if (!isKeyOf(unit, UNITS_MS)) {
     const what = /^\d+(\.\d+)?$/.test(text) ? 'has no unit' : 'is not a valid duration'
-    throw usageError(`${name} ${quote(text)} ${what}. Use a number and a unit, such as 500ms, 30s, 10m, 1.5h or 2d.`)
+    throw usageError(
+      said`${name} ${quote(text)} ${what}. Use a number and a unit, such as 500ms, 30s, 10m, 1.5h or 2d.`,
+    )
   }
   return Math.round(Number(number) * UNITS_MS[unit])
 }

@@ -9,10 +9,47 @@ export type ErrorKind =
   /** The table or the file is missing, or it is not a ledger. */
   | 'shape'
 
+/** An option in the text of an error, by its name in the library. The command line shows its flag. */
+export interface OptionWord {
+  readonly option: string
+}
+
+/** What an error calls a value: a word, or an option. */
+export type ValueName = string | OptionWord
+
+/** A text that may have options in it. */
+export type OptionText = readonly ValueName[]
+
+export const option = (name: string): OptionWord => ({ option: name })
+
+export function said(texts: TemplateStringsArray, ...values: readonly (ValueName | number | OptionText)[]): OptionText {
+  return texts.flatMap((text, at): OptionText => {
+    const value = values[at] ?? ''
+    return [text, ...(typeof value === 'number' ? [String(value)] : partsOf(value))]
+  })
+}
+
+function partsOf(text: ValueName | OptionText): OptionText {
+  return typeof text === 'string' || 'option' in text ? [text] : text
+}
+
+/** The name of an option with hyphens: `retry-delay` for `retryDelayMs`. */
+export function hyphened(name: string): string {
+  return name.replace(/Ms$/, '').replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+}
+
+/** Returns the text in the words of the command line, unless `nameOf` has others for its options. */
+export function worded(text: ValueName | OptionText, nameOf = (name: string) => `--${hyphened(name)}`): string {
+  return partsOf(text)
+    .map((part) => (typeof part === 'string' ? part : nameOf(part.option)))
+    .join('')
+}
+
 /** An error that the caller can act on. The message is one line: what is wrong, the value, and what to do. */
 export class LedgerError extends Error {
   override readonly name = 'LedgerError'
   readonly kind: ErrorKind
+  readonly #said: ValueName | OptionText
   /** True if the call waited for a lock until its time was over. The ledger works, and other processes came first. */
   readonly isBusy: boolean
   /** True if the call changed nothing and never will, because the ledger was busy or nothing was sent to it. */
@@ -22,18 +59,27 @@ export class LedgerError extends Error {
 
   constructor(
     kind: ErrorKind,
-    message: string,
+    message: string | OptionText,
     options?: { cause?: unknown; isBusy?: boolean; changedNothing?: boolean; refusesText?: boolean },
   ) {
-    super(message, options)
+    super(worded(message), options)
     this.kind = kind
+    this.#said = message
     this.isBusy = options?.isBusy ?? false
     this.changedNothing = options?.changedNothing ?? this.isBusy
     this.refusesText = options?.refusesText ?? false
   }
+
+  /** Gives each option in the message its name in the library. */
+  useLibraryNames(): void {
+    const { message } = this
+    this.message = worded(this.#said, (name) => name)
+    // Node prints the stack of an error that is not caught, and it begins with the message of before.
+    if (this.stack !== undefined) this.stack = this.stack.replace(message, () => this.message)
+  }
 }
 
-export function usageError(message: string): LedgerError {
+export function usageError(message: string | OptionText): LedgerError {
   return new LedgerError('usage', message)
 }
 
@@ -100,8 +146,8 @@ export function quote(value: string): string {
 }
 
 /** Makes the error about one schedule from a text that says what is wrong with it. */
-export type Problem = (text: string) => LedgerError
+export type Problem = (text: string | OptionText) => LedgerError
 
 export function scheduleProblem(expression: string): Problem {
-  return (text) => usageError(`schedule ${quote(expression)}: ${text}`)
+  return (text) => usageError(said`schedule ${quote(expression)}: ${text}`)
 }

@@ -1,4 +1,4 @@
-import { quote, usageError } from './errors.ts'
+import { quote, said, usageError, type ValueName } from './errors.ts'
 import type { Instant } from './types.ts'
 
 const FIRST_YEAR = 1970
@@ -10,26 +10,26 @@ const UTC_SECONDS =
 const ISO_INSTANT = /^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2})?)(?:\.(\d{1,9}))?(?:Z|([+-])(\d{2}):?(\d{2}))$/
 
 /** Reads ISO 8601 with an offset: `2026-11-24T12:00+09:00`. Cuts off microseconds. Errors call the value `name`. */
-export function parseInstant(text: string, name = 'time'): Instant {
+export function parseInstant(text: string, name: ValueName = 'time'): Instant {
   const stored = parseUtcSeconds(text)
   if (stored !== null) return stored
   const match = ISO_INSTANT.exec(text)
   if (match === null) {
     const what = /^\d{4}-\d{2}-\d{2}[T ][\d:.]+$/.test(text) ? 'has no offset' : 'is not a valid instant'
     throw usageError(
-      `${name} ${quote(text)} ${what}. Use ISO 8601 with Z or an offset, such as 2026-11-24T03:00:00Z or 2026-11-24T12:00:00+09:00.`,
+      said`${name} ${quote(text)} ${what}. Use ISO 8601 with Z or an offset, such as 2026-11-24T03:00:00Z or 2026-11-24T12:00:00+09:00.`,
     )
   }
   const [, local = '', fraction = '', sign, offsetHours = '0', offsetMinutes = '0'] = match
   const localMs = parseLocal(local)
   if (localMs === null || Number(offsetHours) > 23 || Number(offsetMinutes) > 59) {
-    throw usageError(`${name} ${quote(text)} is not a valid date and time. Check the month, the day and the time.`)
+    throw usageError(said`${name} ${quote(text)} is not a valid date and time. Check the month, the day and the time.`)
   }
   const offsetMs = (Number(offsetHours) * 60 + Number(offsetMinutes)) * 60_000 * (sign === '-' ? -1 : 1)
   const instant = localMs + Number(fraction.padEnd(3, '0').slice(0, 3)) - offsetMs
   const year = new Date(instant).getUTCFullYear()
   if (year < FIRST_YEAR || year > LAST_YEAR) {
-    throw usageError(`${name} ${quote(text)} is not allowed. Use the years ${FIRST_YEAR} to ${LAST_YEAR} (UTC).`)
+    throw usageError(said`${name} ${quote(text)} is not allowed. Use the years ${FIRST_YEAR} to ${LAST_YEAR} (UTC).`)
   }
   return instant
 }

@@ -1,4 +1,5 @@
 import { formatDuration } from './duration.ts'
+import { hyphened } from './errors.ts'
 import { isUpstream } from './user-text.ts'
 
 export const OPTION_GROUPS = [
@@ -105,7 +106,7 @@ export const RENAMED = new Map([['script', { flag: 'script', formerly: 'ecs' }]]
 export function optionName(name: string): string {
   const renamed = RENAMED.get(name)
   if (renamed !== undefined) return renamed.flag
-  return name.replace(/Ms$/, '').replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+  return hyphened(name)
 }
 
 export function allowedText(spec: OptionSpec): string {

@@ -1,4 +1,4 @@
-import { usageError } from '../core/errors.ts'
+import { option, said, usageError } from '../core/errors.ts'
 import type { RunContext, RunEvent } from '../core/event.ts'
 import { defined, type OrUndefined } from '../core/objects.ts'
 import { DEFAULT_FORCED, DEFAULT_RERUNNABLE, type Policy, type Rerunnable, readRerunnable } from '../core/row/policy.ts'
@@ -121,10 +121,10 @@ export async function runTrigger<T>(
   const settings = { ...readSettings(given), ...preconditionsOf(options.force, parts.clock) }
   const work = workWith(settings)
   if (options.force !== undefined && settings.catchUpMs !== null) {
-    throw usageError('catch-up and a forced slot cannot be used together. Leave one of them out.')
+    throw usageError(said`${option('catchUpMs')} cannot be used with a forced slot. Leave one of them out.`)
   }
   if (options.force === undefined && options.afterTimeoutMs !== undefined && settings.after === null) {
-    throw usageError('--after-timeout requires --after.')
+    throw usageError(said`${option('afterTimeoutMs')} requires ${option('after')}.`)
   }
   const { context, objection, notices, knownPlace } = await readRequest(options, settings, parts)
   const emit = emitterOf(context, parts)

@@ -1,12 +1,12 @@
 import { formatDuration } from '../core/duration.ts'
-import { quote, usageError } from '../core/errors.ts'
-import { defined } from '../core/objects.ts'
-import { allowedWithReason, isAllowed, numberText, type OptionSpec, optionName, type ValueOf } from '../core/option.ts'
+import { option, quote, said, usageError } from '../core/errors.ts'
+import { defined, keysOf } from '../core/objects.ts'
+import { allowedWithReason, isAllowed, numberText, type OptionSpec, type ValueOf } from '../core/option.ts'
 import type { Guards, Policy } from '../core/row/policy.ts'
 import { parseRules } from '../core/task/rules.ts'
 import type { Expectations } from '../core/task/task-record.ts'
 import { checkOwner } from '../core/user-text.ts'
-import { SETTINGS } from './settings-table.ts'
+import { SETTING_GROUPS, SETTINGS } from './settings-table.ts'
 
 type Table = typeof SETTINGS
 
@@ -63,23 +63,26 @@ export function expectationsOf(settings: Pick<Settings, keyof Expectations>): Ex
   }
 }
 
-type Declared = Exclude<keyof Expectations, 'afterTimeoutMs' | 'overlap' | 'skewMs' | 'sinceLastSuccess'>
+/** A setting that `declare` records before a run states it. */
+export type Expectation = keyof typeof SETTING_GROUPS.expectations
 
 /** Reads the expectations without the other settings of a run. Null counts as left out. Throws as `readSettings` does. */
 export function readExpectations(
-  given: { readonly [Name in Declared]?: Expectations[Name] | null | undefined },
+  given: { readonly [Name in Expectation]?: RunSettings[Name] | null | undefined },
 ): Expectations {
-  const { graceMs, lateAfterMs, doneByMs, after, expect, owner } = given
-  const filled = withDefaults(defined({ graceMs, lateAfterMs, doneByMs, after, expect, owner }))
+  const stated = keysOf(SETTING_GROUPS.expectations).map((name) => [name, given[name]])
+  const filled = withDefaults(defined(Object.fromEntries(stated)))
   checkTexts(filled)
   return expectationsOf(filled)
 }
+
+const CONTINUE = said`${option('onLeaseLost')} continue`
 
 /** For a force without `overlap`. Throws a usage error if the given settings let the work go on without its lease. */
 export function withOverlapLock(settings: Settings, given: RunSettings): Settings {
   if (given.onLeaseLost === 'continue') {
     throw usageError(
-      '--on-lease-lost continue cannot be used here, because the runs of this task have an overlap setting, and another slot may start when the lease has run out. Leave --on-lease-lost out, or set --overlap to allow.',
+      said`${CONTINUE} cannot be used here, because the runs of this task have an overlap setting, and another slot may start when the lease has run out. Leave ${option('onLeaseLost')} out, or set ${option('overlap')} to allow.`,
     )
   }
   return { ...settings, overlap: 'skip', onLeaseLost: 'stop' }
@@ -96,35 +99,36 @@ function checkTogether(filled: TableSettings, given: RunSettings): void {
   const least = 3 * heartbeatMs + skewMs + killAfterMs
   if (leaseMs < least) {
     throw usageError(
-      `lease ${formatDuration(leaseMs)} is too short. It must be at least 3 heartbeats + skew + kill-after, which is ${formatDuration(least)} here.`,
+      said`${option('leaseMs')} ${formatDuration(leaseMs)} is too short: the run must be able to miss some heartbeats, and then stop its batch in time. Use at least ${formatDuration(least)}, which is 3 times ${option('heartbeatMs')} (${formatDuration(heartbeatMs)}) + ${option('skewMs')} (${formatDuration(skewMs)}) + ${option('killAfterMs')} (${formatDuration(killAfterMs)}), or make one of these shorter.`,
     )
   }
   checkTexts(filled)
   if (retryDelayMs !== null && maxAttempts === 1) {
-    throw usageError('--retry-delay requires --max-attempts 2 or more.')
+    throw usageError(said`${option('retryDelayMs')} requires ${option('maxAttempts')} 2 or more.`)
   }
   if (given.retryBackoff !== undefined && retryDelayMs === null) {
-    throw usageError('--retry-backoff requires --retry-delay.')
+    throw usageError(said`${option('retryBackoff')} requires ${option('retryDelayMs')}.`)
   }
-  const apart =
-    overlap === 'allow' ? '--overlap allow' : filled.onLeaseLost === 'continue' && '--on-lease-lost continue'
+  const apart = overlap === 'allow' ? said`${option('overlap')} allow` : filled.onLeaseLost === 'continue' && CONTINUE
   if (filled.sinceLastSuccess && apart) {
     throw usageError(
-      `${apart} cannot be used with --since-last-success, because two runs at the same time would do the same work. Leave it out.`,
+      said`${apart} cannot be used with ${option('sinceLastSuccess')}, because two runs at the same time would do the same work. Leave it out.`,
     )
   }
   if (given.overlapTimeoutMs !== undefined && overlap !== 'wait') {
-    throw usageError(`--overlap-timeout requires --overlap wait, but --overlap is ${overlap}.`)
+    throw usageError(
+      said`${option('overlapTimeoutMs')} requires ${option('overlap')} wait, but ${option('overlap')} is ${overlap}.`,
+    )
   }
   // Otherwise a batch that continues without its lease could run at the same time as the next attempt.
   if (filled.onLeaseLost === 'continue' && maxAttempts > 1) {
     throw usageError(
-      `--on-lease-lost continue cannot be used with --max-attempts ${maxAttempts}, because another run may take over the slot. Leave --on-lease-lost out, or set --max-attempts to 1.`,
+      said`${CONTINUE} cannot be used with ${option('maxAttempts')} ${maxAttempts}, because another run may take over the slot. Leave ${option('onLeaseLost')} out, or set ${option('maxAttempts')} to 1.`,
     )
   }
   if (filled.onLeaseLost === 'continue' && overlap !== 'allow') {
     throw usageError(
-      `--on-lease-lost continue cannot be used with --overlap ${overlap}, because another slot may start when the lease has run out. Leave --on-lease-lost out, or set --overlap to allow.`,
+      said`${CONTINUE} cannot be used with ${option('overlap')} ${overlap}, because another slot may start when the lease has run out. Leave ${option('onLeaseLost')} out, or set ${option('overlap')} to allow.`,
     )
   }
 }
@@ -139,9 +143,9 @@ function readSetting(name: string, spec: OptionSpec, value: unknown): unknown {
   if (value === undefined) return spec.kind === 'switch' ? false : (spec.default ?? null)
   // The order says nothing, so that the record does not change with it.
   if (isAllowed(value, spec)) return spec.kind === 'names' ? [...new Set(value as string[])].sort() : value
-  if (spec.kind === 'text') throw usageError(`${optionName(name)} is not a text. Use a text.`)
+  if (spec.kind === 'text') throw usageError(said`${option(name)} is not a text. Use a text.`)
   const text = typeof value === 'number' ? numberText(spec.kind, value) : quote(String(value))
-  throw usageError(`${optionName(name)} ${text} is not allowed. Use ${allowedWithReason(spec)}.`)
+  throw usageError(said`${option(name)} ${text} is not allowed. Use ${allowedWithReason(spec)}.`)
 }
 
 /** Returns the settings that keep runs apart, where they are not the defaults. A rerun must repeat them. */

@@ -1,5 +1,5 @@
 import { DAY_MS, formatDuration } from '../core/duration.ts'
-import { quote, usageError } from '../core/errors.ts'
+import { option, quote, said, usageError } from '../core/errors.ts'
 import type { RunEvent } from '../core/event.ts'
 import { formatInstant, isLocalTime, parseInstant } from '../core/instant.ts'
 import { isRecord } from '../core/objects.ts'
@@ -71,7 +71,7 @@ function checkRetention(retentionMs: number | null, schedule: Schedule, { slot, 
   const leastMs = RETAINED_WINDOWS * Math.max(end - slot, longestGapMs(schedule, slot) ?? 0)
   if (retentionMs >= leastMs) return
   throw usageError(
-    `retention ${formatDuration(retentionMs)} is too short. It must be at least ${formatDuration(leastMs)}, which is two windows of the schedule, otherwise a slot whose record was deleted could run again.`,
+    said`${option('retentionMs')} ${formatDuration(retentionMs)} is too short. It must be at least ${formatDuration(leastMs)}, which is two windows of the schedule, otherwise a slot whose record was deleted could run again.`,
   )
 }
 
@@ -80,7 +80,7 @@ function readScheduled(input: TriggerInput, schedule: Schedule, settings: Trigge
   const { eventTime, source } = eventTimeOf(text, now)
   if (source === 'clock' && settings.strict) {
     throw usageError(
-      'an event time is required, because --strict is set. Pass the time from the event of the scheduler as --event-time.',
+      said`an event time is required, because ${option('strict')} is set. Pass the time from the event of the scheduler as ${option('eventTime')}.`,
     )
   }
   const toleranceMs = earlyToleranceMs(schedule, eventTime)
@@ -193,7 +193,7 @@ function timeOfJob(name: string): Instant {
   const minute = Number(/-(\d{8,9})$/.exec(name)?.[1] ?? 0)
   if (minute >= FIRST_JOB_MINUTE) return parseInstant(formatInstant(minute * 60_000), 'event time')
   throw usageError(
-    `event time ${quote(JOB_PREFIX + name)} does not end with a scheduled minute, as nightly-29400000 does, so it is not the name of a Job that a schedule started. To run a slot by hand, give --force-slot with --reason instead of the event time.`,
+    `event time ${quote(JOB_PREFIX + name)} does not end with a scheduled minute, as nightly-29400000 does, so it is not the name of a Job that a schedule started. To run a slot by hand, force that slot instead of giving an event time.`,
   )
 }
 

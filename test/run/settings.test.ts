@@ -79,7 +79,7 @@ test('the lease covers three heartbeats, the skew and the kill', () => {
   const tight = { heartbeatMs: 10_000, skewMs: 30_000, killAfterMs: 20_000 }
   expect(readSettings({ ...tight, leaseMs: 80_000 }).leaseMs).toBe(80_000)
   expect(() => readSettings({ ...tight, leaseMs: 79_999 })).toThrow(
-    'lease 79.999s is too short. It must be at least 3 heartbeats + skew + kill-after, which is 80s here.',
+    '--lease 79.999s is too short: the run must be able to miss some heartbeats, and then stop its batch in time. Use at least 80s, which is 3 times --heartbeat (10s) + --skew (30s) + --kill-after (20s), or make one of these shorter.',
   )
 })
 
@@ -95,7 +95,7 @@ for (const [name, spec] of Object.entries(SETTINGS)) {
   test(`${optionName(name)} is refused outside them`, () => {
     for (const value of [min - 1, max + 1, min + 0.5, Number.NaN]) {
       const settings: RunSettings = { [name]: value }
-      expect(() => readSettings(settings)).toThrow(new RegExp(`^${optionName(name)} .* is not allowed\\. Use `))
+      expect(() => readSettings(settings)).toThrow(new RegExp(`^--${optionName(name)} .* is not allowed\\. Use `))
       expect(() => readSettings(settings)).toThrow(expect.objectContaining({ kind: 'usage' }))
     }
   })

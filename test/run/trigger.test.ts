@@ -244,6 +244,6 @@ const read60 = (now: string) =>
 
 test('at least two of the schedule’s longest windows, on whatever day it is asked', () => {
   for (const now of ['2026-03-01T03:00:05Z', '2026-04-01T03:00:05Z', '2026-05-01T03:00:05Z']) {
-    expect(() => read60(now)).toThrow(/^retention 60d is too short\. It must be at least 62d, which is two windows/)
+    expect(() => read60(now)).toThrow(/^--retention 60d is too short\. It must be at least 62d, which is two windows/)
   }
 })

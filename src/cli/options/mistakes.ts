@@ -2,6 +2,7 @@ import { basename } from 'node:path'
 import { type LedgerError, quote, usageError, withoutSecret } from '../../core/errors.ts'
 import { didYouMean, nearest } from '../../core/near.ts'
 import { type OptionSpec, optionName } from '../../core/option.ts'
+import { otherName } from '../../core/other-names.ts'
 import type { Environment } from '../../core/types.ts'
 import { isTaskName } from '../../core/user-text.ts'
 import { listed } from '../../format/text.ts'
@@ -12,23 +13,6 @@ export interface Line {
   readonly command: CommandHelp
   readonly flags: ReadonlyMap<string, OptionSpec>
   readonly hasBatch: boolean
-}
-
-/** How other tools or other commands name the options that decide in which slot a run starts. */
-const OTHER_NAMES: Readonly<Record<string, string>> = {
-  timezone: 'tz zone time-zone schedule-expression-timezone',
-  schedule: 'schedule-expression cron',
-  task: 'name task-name',
-  'event-time': 'time event scheduled-time',
-  'force-slot': 'slot force',
-  'force-only': 'only',
-  only: 'force-only',
-}
-
-/** Returns the option that a name of another tool or command means, or null. `has`: whether a command has an option. */
-function otherName(name: string, has: (option: string) => boolean): string | null {
-  const found = Object.entries(OTHER_NAMES).find(([option, names]) => has(option) && names.split(' ').includes(name))
-  return found?.[0] ?? null
 }
 
 /** The hyphens of an option, or the long dash that a word processor makes of them. */
@@ -42,14 +26,11 @@ export function unknownOption(word: string, { command, flags }: Line): LedgerErr
   const [shown = ''] = withoutSecret(word).split('=', 1)
   const what = `unknown option ${shown.length > 100 ? `${shown.slice(0, 100)}…` : shown}.`
   const name = shown.replace(DASHES, '').replaceAll('_', '-').toLowerCase()
-  if (name === 'dry-run' && !flags.has(name)) {
-    return usageError(`${what} To try a schedule: cronledger explain. To try the setup: cronledger setup --check`)
-  }
   // A long dash alone stands for the hyphens before the batch.
-  const near =
-    name === '' || flags.has(name)
-      ? name
-      : (otherName(name, (option) => flags.has(option)) ?? nearest(name, [...flags.keys()]))
+  const isKnown = name === '' || flags.has(name)
+  const meant = isKnown ? null : otherName(name, (one) => flags.has(one))
+  if (meant !== null && 'advice' in meant) return usageError(`${what} ${meant.advice}`)
+  const near = isKnown ? name : meant === null ? nearest(name, [...flags.keys()]) : `${meant.option}${meant.value}`
   return usageError(`${what}${near === null ? ` See cronledger ${command.name} --help.` : didYouMean([`--${near}`])}`)
 }
 
@@ -160,7 +141,8 @@ export function misspeltVariables(command: string, values: Readonly<Record<strin
   )
   for (const variable of others) {
     const name = nameOf(variable)
-    const near = otherName(name, (option) => names.includes(option)) ?? nearest(name, names)
+    const meant = otherName(name, (one) => names.includes(one))
+    const near = meant !== null && 'option' in meant ? meant.option : nearest(name, names)
     const isGuard = near !== null && GUARD_OPTIONS.has(near) && mayForce
     if (near === null || !left.includes(near) || !(isGuard || SLOT_OPTIONS.has(near))) continue
     const risk = isGuard ? 'start in a slot that you exclude' : 'take another slot'

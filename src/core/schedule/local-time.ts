@@ -1,7 +1,7 @@
 // From a local time, luxon makes one instant: for 01:30 of 2025-11-02 in New York the second of two, for 23:30 of 2025-04-05 in
 // Santiago the first of two, and for 02:30 of 2025-03-09 in New York, which never was, 03:30. A slot needs all of them, or none.
 
-import { LedgerError, quote, usageError } from '../errors.ts'
+import { LedgerError, type OptionText, quote, said, usageError, type ValueName } from '../errors.ts'
 import { formatInstant, parseLocal } from '../instant.ts'
 import type { Instant } from '../types.ts'
 import { DAY_SECONDS } from './calendar.ts'
@@ -9,7 +9,7 @@ import { openZone, stretchesOf } from './zone.ts'
 
 /** The usage error about a time that has several meanings. Only its author can say which one is right. */
 export class AmbiguousTime extends LedgerError {
-  constructor(message: string) {
+  constructor(message: string | OptionText) {
     super('usage', message)
   }
 }
@@ -20,30 +20,37 @@ type Several<T> = readonly [T, ...T[]]
 export function dayIn(
   date: string,
   zone: string,
-  name: string,
+  name: ValueName,
 ): Several<{ readonly from: Instant; readonly to: Instant }> {
   const midnight = parseLocal(`${date}T00:00`)
-  if (midnight === null) throw usageError(`${name} ${quote(date)} is not a valid date. Use YYYY-MM-DD.`)
+  if (midnight === null) throw usageError(said`${name} ${quote(date)} is not a valid date. Use YYYY-MM-DD.`)
   const [first, ...others] = instantRanges(midnight / 1000, DAY_SECONDS, zone)
   if (first === undefined)
-    throw usageError(`${name} ${quote(date)} does not exist: ${zone} skipped that day. Use another day.`)
+    throw usageError(said`${name} ${quote(date)} does not exist: ${zone} skipped that day. Use another day.`)
   return [first, ...others]
 }
 
 /** Returns when the clocks show a local time (`isLocalTime`): twice in a fold. Throws a usage error if they never do. */
-export function instantsOf(text: string, zone: string, name: string): Several<Instant> {
+export function instantsOf(text: string, zone: string, name: ValueName): Several<Instant> {
   const local = parseLocal(text)
   if (local === null)
-    throw usageError(`${name} ${quote(text)} is not a valid date and time. Check the month, the day and the time.`)
+    throw usageError(said`${name} ${quote(text)} is not a valid date and time. Check the month, the day and the time.`)
   const [first, ...others] = instantRanges(local / 1000, 1, zone).map(({ from }) => from)
   if (first === undefined)
-    throw usageError(`${name} ${quote(text)} does not exist: the clocks in ${zone} skip it. Use another time.`)
+    throw usageError(said`${name} ${quote(text)} does not exist: the clocks in ${zone} skip it. Use another time.`)
   return [first, ...others]
 }
 
-export function ambiguousTime(text: string, zone: string, name: string, instants: readonly Instant[]): AmbiguousTime {
+export function ambiguousTime(
+  text: string,
+  zone: string,
+  name: ValueName,
+  instants: readonly Instant[],
+): AmbiguousTime {
   const named = instants.map(formatInstant).join(' or ')
-  return new AmbiguousTime(`${name} ${quote(text)} occurs twice in ${zone}, because the clocks go back. Use ${named}.`)
+  return new AmbiguousTime(
+    said`${name} ${quote(text)} occurs twice in ${zone}, because the clocks go back. Use ${named}.`,
+  )
 }
 
 function instantRanges(local: number, seconds: number, zone: string) {

@@ -1,4 +1,4 @@
-import { usageError } from '../errors.ts'
+import { said, usageError, type ValueName } from '../errors.ts'
 import { formatInstant, parseInstant } from '../instant.ts'
 import type { ScheduleSpec } from '../types.ts'
 import { parseSchedule, type Schedule } from './schedule.ts'
@@ -55,15 +55,15 @@ function readAnchor(text: string | Date): number {
   throw usageError(`anchor ${formatInstant(anchor)} has a fraction of a second. Use whole seconds.`)
 }
 
-export function readInstant(time: string | Date, name: string): number {
+export function readInstant(time: string | Date, name: ValueName): number {
   return parseInstant(timeText(time, name), name)
 }
 
 /** Returns a time as text. Callers in JavaScript have no types, so any other value is a usage error. */
-export function timeText(time: unknown, name: string): string {
+export function timeText(time: unknown, name: ValueName): string {
   if (typeof time === 'string') return time
   if (time instanceof Date && !Number.isNaN(time.getTime())) return formatInstant(time.getTime())
   throw usageError(
-    `${name} is ${time instanceof Date ? 'an invalid Date' : `of type ${typeof time}`}. Use text or a valid Date.`,
+    said`${name} is ${time instanceof Date ? 'an invalid Date' : `of type ${typeof time}`}. Use text or a valid Date.`,
   )
 }

@@ -1,5 +1,5 @@
 import { DAY_MS } from '../duration.ts'
-import { type Problem, quote, scheduleProblem, usageError } from '../errors.ts'
+import { option, type Problem, quote, said, scheduleProblem, usageError } from '../errors.ts'
 import { parseLocal } from '../instant.ts'
 import { isKeyOf } from '../objects.ts'
 import type { ScheduleSpec } from '../types.ts'
@@ -56,7 +56,9 @@ function parse(spec: ScheduleSpec): Schedule {
   if (kind === 'rate') {
     const periodMs = parseRate(text, problem)
     if (spec.anchor !== undefined) return { spec: trimmed, kind, periodMs, anchor: spec.anchor }
-    throw problem('rate(…) requires an anchor, the instant that it counts from. Give the start date with --anchor.')
+    throw problem(
+      said`rate(…) requires an anchor, the instant that it counts from. Give the start date with ${option('anchor')}.`,
+    )
   }
   if (kind === 'at') {
     const local = parseAt(text, problem)
@@ -74,7 +76,7 @@ function parse(spec: ScheduleSpec): Schedule {
 }
 
 function checkNoAnchor({ anchor }: ScheduleSpec, problem: Problem): void {
-  if (anchor !== undefined) throw problem('only rate(…) has an anchor. Leave out --anchor.')
+  if (anchor !== undefined) throw problem(said`only rate(…) has an anchor. Leave out ${option('anchor')}.`)
 }
 
 function withoutMacro(expression: string, problem: Problem): string {

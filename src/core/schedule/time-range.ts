@@ -1,5 +1,5 @@
 import { DAY_MS, parseDuration } from '../duration.ts'
-import { quote, usageError } from '../errors.ts'
+import { quote, said, usageError, type ValueName } from '../errors.ts'
 import { formatInstant, isDate, isLocalTime, parseInstant, utcDate } from '../instant.ts'
 import { defined, isKeyOf } from '../objects.ts'
 import type { Instant } from '../types.ts'
@@ -47,14 +47,15 @@ export function parseTimeRange(
   text: RangeText,
   zone: string,
   now: Instant,
-  names: readonly [start: string, end: string] = ['since', 'until'],
+  names: readonly [start: ValueName, end: ValueName] = ['since', 'until'],
 ): TimeRange {
   const [start, end] = names
   const since = text.since === undefined ? undefined : parseTime(text.since, start, zone, now)
   const until = text.until === undefined ? undefined : endOf(text.until, end, zone, now)
   if (since !== undefined && until !== undefined && since >= until) {
+    const whole = isDate(text.until ?? '') ? ' (the end of that day)' : ''
     throw usageError(
-      `${start} ${quote(text.since ?? '')} is not earlier than ${end} ${quote(text.until ?? '')}: they are ${formatInstant(since)} and ${formatInstant(until)}. Use an earlier start.`,
+      said`${start} ${quote(text.since ?? '')} is not earlier than ${end} ${quote(text.until ?? '')}${whole}: they are ${formatInstant(since)} and ${formatInstant(until)}. Use an earlier start.`,
     )
   }
   return defined({ since, until })
@@ -64,31 +65,31 @@ export function parseTimeRange(
 const FIRST_INSTANT = 0
 const LAST_READ_INSTANT = Date.UTC(2200, 0, 1) - 1
 
-function endOf(text: string, name: string, zone: string, now: Instant): Instant {
+function endOf(text: string, name: ValueName, zone: string, now: Instant): Instant {
   return isDate(text) ? wholeDay(text, name, zone).end : parseTime(text, name, zone, now)
 }
 
 /** Reads one time, as for the start of a range. A date is the start of its day. Throws a usage error for any other form. */
-export function parseTime(text: string, name: string, zone: string, now: Instant): Instant {
+export function parseTime(text: string, name: ValueName, zone: string, now: Instant): Instant {
   if (isDate(text)) return wholeDay(text, name, zone).start
   if (/^[\d.]+(ms|s|m|h|d)$/.test(text)) return Math.max(FIRST_INSTANT, now - parseDuration(text, name))
   if (isLocalTime(text)) {
     const [at, ...others] = instantsOf(text, zone, name)
     if (others.length > 0) throw ambiguousTime(text, zone, name, [at, ...others])
     if (at === withinYears(at)) return at
-    throw usageError(`${name} ${quote(text)} is not allowed. Use the years 1970 to 2199.`)
+    throw usageError(said`${name} ${quote(text)} is not allowed. Use the years 1970 to 2199.`)
   }
   if (/^\d{4}-\d{2}-\d{2}T/.test(text)) return parseInstant(text, name)
   throw usageError(
-    `${name} ${quote(text)} is not a valid time. Use an instant (2026-11-24T03:00:00Z), a local time (2026-11-24T12:00), a date (2026-11-24), or how long ago (7d, 12h).`,
+    said`${name} ${quote(text)} is not a valid time. Use an instant (2026-11-24T03:00:00Z), a local time (2026-11-24T12:00), a date (2026-11-24), or how long ago (7d, 12h).`,
   )
 }
 
-function wholeDay(date: string, name: string, zone: string): { readonly start: Instant; readonly end: Instant } {
+function wholeDay(date: string, name: ValueName, zone: string): { readonly start: Instant; readonly end: Instant } {
   const day = dayIn(date, zone, name)
   const [start, end] = [withinYears(day[0].from), withinYears((day.at(-1) ?? day[0]).to)]
   if (start < end) return { start, end }
-  throw usageError(`${name} ${quote(date)} is not allowed. Use the years 1970 to 2199.`)
+  throw usageError(said`${name} ${quote(date)} is not allowed. Use the years 1970 to 2199.`)
 }
 
 function withinYears(at: Instant): Instant {

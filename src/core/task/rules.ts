@@ -1,5 +1,5 @@
 import { elapsed, formatDuration, parseDuration } from '../duration.ts'
-import { LedgerError, quote, usageError } from '../errors.ts'
+import { LedgerError, option, quote, said, usageError } from '../errors.ts'
 import { isKeyOf } from '../objects.ts'
 import { batchReport, measuredAttempt, ranMsOf, successOf } from '../row/attempts.ts'
 import { type Fact, factOf } from '../row/report.ts'
@@ -54,7 +54,7 @@ const FORM = /^([A-Za-z_][\w.-]{0,63})\s*(>=|<=|=|>|<)\s*([^<>=].*)$/
 export function parseRules(text: string): readonly Rule[] {
   const rules = text.split(',').map((one) => parseRule(one.trim()))
   if (rules.length > MAX_RULES)
-    throw usageError(`--expect has ${rules.length} rules. At most ${MAX_RULES} are allowed.`)
+    throw usageError(said`${option('expect')} has ${rules.length} rules. At most ${MAX_RULES} are allowed.`)
   return rules
 }
 
@@ -84,7 +84,7 @@ function boundOf(text: string, name: string, operator: string, value: string): F
 
 function problem(text: string, what: string): LedgerError {
   return usageError(
-    `--expect ${quote(text)} ${what}. Use duration or a name that the batch reports, one of >= <= > < =, and a value: rows>=1, duration>=5m, or duration<=3x (3 times the usual duration).`,
+    said`${option('expect')} ${quote(text)} ${what}. Use duration or a name that the batch reports, one of >= <= > < =, and a value: rows>=1, duration>=5m, or duration<=3x (3 times the usual duration).`,
   )
 }
 

@@ -1,4 +1,4 @@
-import { usageError } from '../errors.ts'
+import { option, said, usageError } from '../errors.ts'
 import { hasStarted } from '../row/attempts.ts'
 import type { Covering } from '../row/range.ts'
 import { isUnreadable } from '../row/status.ts'
@@ -68,7 +68,7 @@ export async function upstreamSlots(
     slots.push(key)
     if (slots.length > MAX_SLOTS) {
       throw usageError(
-        `--after ${task} would wait for more than ${MAX_SLOTS} slots. If this task does all work since its last success, first run its missed and failed slots one by one, the oldest first. Otherwise, use a task with fewer slots.`,
+        said`${option('after')} ${task} would wait for more than ${MAX_SLOTS} slots. If this task does all work since its last success, first run its missed and failed slots one by one, the oldest first. Otherwise, use a task with fewer slots.`,
       )
     }
   }

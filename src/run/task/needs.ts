@@ -1,4 +1,4 @@
-import { errorCode, LedgerError, nullIfDenied, usageError } from '../../core/errors.ts'
+import { errorCode, LedgerError, nullIfDenied, option, said, usageError } from '../../core/errors.ts'
 import { tasksAfter } from '../../core/task/pattern.ts'
 import { isRetired } from '../../core/task/suspensions.ts'
 import { SELF } from '../../core/task/upstream.ts'
@@ -133,8 +133,8 @@ async function findUpstreams(request: SlotRequest, names: readonly string[], rea
   for (const name of names) {
     const found = isTaskPattern(name) ? await reader.tasksOf(name) : [name]
     for (const task of found) all.add(task)
-    const problem = `no task of this ledger has the prefix ${name} of --after, or all of them are retired`
-    if (found.length === 0) throw new UnknownUpstreamError({ task: null, problem })
+    const problem = said`no task of this ledger has the prefix ${name} of ${option('after')}, or all of them are retired`
+    if (found.length === 0) throw new UnknownUpstreamError(null, problem)
   }
   await upstreamOf(request, [...all], reader.read, async () => true)
   await checkCircle(request.task, [...all], reader, now)
@@ -150,7 +150,9 @@ async function checkCircle(task: string, after: readonly string[], reader: Upstr
     const last = path.at(-1) ?? ''
     if (last === task) {
       const words = [task, ...path].join(' after ')
-      throw usageError(`the tasks wait for each other: ${words}. Remove one --after, so that one of them can start.`)
+      throw usageError(
+        said`the tasks wait for each other: ${words}. Take one out of ${option('after')}, so that one of them can start.`,
+      )
     }
     if (seen.has(last)) continue
     seen.add(last)

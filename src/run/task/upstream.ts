@@ -1,4 +1,4 @@
-import { LedgerError, usageError } from '../../core/errors.ts'
+import { LedgerError, type OptionText, option, said, usageError, worded } from '../../core/errors.ts'
 import { formatInstant } from '../../core/instant.ts'
 import { isLeftOpen } from '../../core/row/attempts.ts'
 import { collectRanges, LONGEST_RANGE_MS } from '../../core/row/range.ts'
@@ -42,25 +42,25 @@ export class UnknownUpstreamError extends LedgerError implements UnknownUpstream
   readonly task: string | null
   readonly problem: string
 
-  constructor({ task, problem }: UnknownUpstream) {
+  constructor(task: string | null, problem: OptionText) {
     const advice = `Check the name, or record the task first: cronledger declare ${task ?? 'NAME'} --schedule EXPR`
-    super('usage', `${problem}. ${advice}`)
+    super('usage', said`${problem}. ${advice}`)
     this.task = task
-    this.problem = problem
+    this.problem = worded(problem)
   }
 }
 
 export function unknownUpstream(task: string, problem = 'is unknown: no run of it is recorded in this ledger') {
-  return new UnknownUpstreamError({ task, problem: `task ${task} of --after ${problem}` })
+  return new UnknownUpstreamError(task, said`task ${task} of ${option('after')} ${problem}`)
 }
 
 /** A force may find the name in the record only, so the message must say whose records the role cannot read. */
 export function deniedOf(name: string) {
   return (error: unknown): never => {
     if (!(error instanceof LedgerError) || error.kind !== 'denied') throw error
-    const what = `this task comes after ${name} (--after), whose records cannot be read`
-    const how = `Let this role read them, or force the run with --ignore-after. If it comes after ${name} no longer, record that: cronledger declare … --after ''`
-    throw new LedgerError('denied', `${what}: ${error.message} ${how}`, { cause: error.cause })
+    const what = said`this task comes after ${name} (${option('after')}), whose records cannot be read`
+    const how = said`Let this role read them, or force the run with ${option('ignoreAfter')}. If it comes after ${name} no longer, record that: cronledger declare … --after ''`
+    throw new LedgerError('denied', said`${what}: ${error.message} ${how}`, { cause: error.cause })
   }
 }
 
@@ -90,7 +90,7 @@ export async function upstreamOf(
 
 function scheduled(name: string, task: string, record: TaskRecord | null): TaskRecord {
   if (name === task)
-    throw usageError(`--after ${name} names the task itself. Use --after ${SELF} for its previous slot.`)
+    throw usageError(said`${option('after')} ${name} names the task itself. Use ${SELF} for its previous slot.`)
   if (record !== null && record.schedules.length > 0) return record
   throw unknownUpstream(name, record === null ? undefined : 'has no recorded schedule')
 }

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { spread } from '../../core/duration.ts'
-import { LedgerError, quote } from '../../core/errors.ts'
+import { LedgerError, option, quote, said } from '../../core/errors.ts'
 import type { CallOptions } from '../store.ts'
 import { isBusy } from './errors.ts'
 
@@ -56,7 +56,11 @@ export async function untilUnlocked<T>(
   const why = wasBusy
     ? 'is busy, because other processes held its lock for the whole time. Start fewer runs at once'
     : 'was not asked, because the time was over before its turn. Try again when this machine has less to do'
-  throw new LedgerError('unreachable', `file ledger ${quote(path)} ${why}, or raise --ledger-timeout.`, {
-    isBusy: true,
-  })
+  throw new LedgerError(
+    'unreachable',
+    said`file ledger ${quote(path)} ${why}, or raise ${option('ledgerTimeoutMs')}.`,
+    {
+      isBusy: true,
+    },
+  )
 }

@@ -75,7 +75,7 @@ test('nothing is caught up without the setting, and nothing in a forced run, whi
   })
   await expect(time.run(forced.result)).rejects.toMatchObject({
     kind: 'usage',
-    message: expect.stringMatching(/catch-up and a forced slot/),
+    message: expect.stringMatching(/--catch-up cannot be used with a forced slot/),
   })
 })
 

@@ -454,7 +454,7 @@ describe('the environment of a run', () => {
     [{ CRONLEDGER_TASK: 'no spaces' }, 'task', /^wrong: task "no spaces" is not a valid name/],
     [{ CRONLEDGER_SCHEDULE: '61 3 * * *' }, 'schedule', /^wrong: .*61/],
     [{ CRONLEDGER_TIMEZONE: 'JST' }, 'schedule', /^wrong: timezone "JST" is not an IANA time zone name/],
-    [{ CRONLEDGER_LEASE: '1m' }, 'options', /^wrong: lease 1m is too short/],
+    [{ CRONLEDGER_LEASE: '1m' }, 'options', /^wrong: --lease 1m is too short/],
     [{ CRONLEDGER_FORCE_SLOT: '2026-11-24' }, 'options', /^wrong: --reason is missing\. Give --reason TEXT /],
     [{ CRONLEDGER_TZ: 'Asia/Tokyo' }, 'options', /^wrong: CRONLEDGER_TZ is not an option of run, .* another slot/],
     [
