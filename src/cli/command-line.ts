@@ -12,6 +12,13 @@ const OTHER_NAMES = new Map([
   ['revive', 'resume'],
   ['unlock', 'resolve'],
   ['validate', 'setup --check'],
+  ['list', 'tasks'],
+  ['status', 'check'],
+  ['logs', 'show'],
+  ['start', 'run'],
+  ['exec', 'run'],
+  ['init', 'setup'],
+  ['version', '--version'],
 ])
 
 /** Returns the error for a word where the command belongs. `argv` has the words after it. */

@@ -48,7 +48,7 @@ When a task changes or rests:
   retire      Retire a task that was removed, so that check does not report it
 
 When you write a setup:
-  template    Print a template for AWS, or the parameters of a batch
+  template    Print a template for AWS, Kubernetes or PostgreSQL, or the parameters of a batch
   explain     Show what a schedule means: its slots and the effects of clock changes
   completion  Print a script for completion in bash, zsh or fish
 

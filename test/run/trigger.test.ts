@@ -76,7 +76,7 @@ test.each([
   '',
 ])('the name of a Job that was made by hand is a usage error that says how to run a slot by hand: %s', (name) => {
   expect(() => read({ eventTime: `k8s-job:${name}` })).toThrow(
-    `event time "k8s-job:${name}" does not end with a scheduled minute, as nightly-29400000 does, so it is not the name of a Job that a schedule started. To run a slot by hand, give --force-slot with --reason instead of the event time.`,
+    `event time "k8s-job:${name}" does not end with a scheduled minute, as nightly-29400000 does, so it is not the name of a Job that a schedule started. To run a slot by hand, force that slot instead of giving an event time.`,
   )
 })
 

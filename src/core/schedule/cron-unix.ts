@@ -40,9 +40,16 @@ export function parseUnix(expression: string, problem: Problem): CronFields {
     throw problem('"?" is only for AWS expressions. Write an AWS expression as "cron(…)", with minutes first.')
   }
   if (texts.length !== 5 && texts.length !== 6) {
+    if (/[^\S\r\n]/.test(texts.join(''))) {
+      throw problem('it has a space that is none of ASCII, such as a no-break space. Write its spaces again.')
+    }
     throw problem(
       `it has ${texts.length} ${texts.length === 1 ? 'field' : 'fields'}. Use 5 (minute hour day month weekday) or 6 with seconds first, a macro such as @daily, cron(…), rate(…) or at(…).`,
     )
+  }
+  const user = texts[5] ?? ''
+  if (texts.length === 6 && /^[a-z_][\w-]*$/i.test(user) && !fieldForm(WEEKDAY_FORM).test(user) && user !== 'L') {
+    throw problem(`its last field, ${quote(user)}, seems to be the user of a system crontab. Leave it out.`)
   }
   if (texts.length === 5) texts.unshift('0')
   const parts = partsOf(texts, problem)
@@ -94,7 +101,8 @@ function eachAlone(field: UnixField, items: readonly string[], problem: Problem)
   return items.map((item) => {
     const alone = FIELDS.map(({ key }) => (key === field.key ? item : '*'))
     const fields = isFormed(field, item, items) ? parse(alone) : null
-    if (fields === null) throw wrongItem(field, item, items, problem, ' A range goes from low to high.')
+    if (fields === null)
+      throw wrongItem(field, item, items, problem, item.includes('-') ? ' A range goes from low to high.' : '')
     return fields
   })
 }

@@ -49,6 +49,12 @@ function parse(spec: ScheduleSpec): Schedule {
   const expression = spec.expression.trim()
   const problem = scheduleProblem(expression)
   if (expression === '') throw problem('it is empty. Use one such as "0 3 * * *" or "cron(0 3 * * ? *)".')
+  const [, ownZone, ofZone = ''] = /^(?:CRON_)?TZ=(\S*)\s+(.*)$/.exec(expression) ?? []
+  if (ownZone !== undefined)
+    throw problem(
+      said`its time zone is an option of its own. Use the schedule ${quote(ofZone)} with ${option('timezone')} ${ownZone}.`,
+    )
+  if (/^@every\b/i.test(expression)) throw problem('for an interval, use rate(…) such as rate(1 hour), with an anchor.')
   const zone = openZone(spec.zone)
   const trimmed = { ...spec, expression }
   const [, kind, argument = ''] = /^(cron|rate|at)\((.*)\)$/.exec(expression) ?? []

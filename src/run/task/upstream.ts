@@ -90,7 +90,9 @@ export async function upstreamOf(
 
 function scheduled(name: string, task: string, record: TaskRecord | null): TaskRecord {
   if (name === task)
-    throw usageError(said`${option('after')} ${name} names the task itself. Use ${SELF} for its previous slot.`)
+    throw usageError(
+      said`${option('after')} ${name} names the task itself. Use ${option('after')} ${SELF} for its previous slot.`,
+    )
   if (record !== null && record.schedules.length > 0) return record
   throw unknownUpstream(name, record === null ? undefined : 'has no recorded schedule')
 }

@@ -169,6 +169,16 @@ test('a value as an env file has it may have quotes that are part of it', () => 
 })
 
 test.each([
+  ['run', ['--retries', '3'], '--retries. Did you mean --max-attempts?'],
+  ['run', ['--retry', '3'], '--retry. Did you mean --max-attempts?'],
+  ['run', ['--region', 'x'], '--region. Set the variable AWS_REGION.'],
+  ['run', ['--cron', 'x'], '--cron. Did you mean --schedule?'],
+  ['pause', ['--for', '2h'], '--for. Did you mean --until?'],
+  ['history', ['--last', '3'], '--last. Did you mean --limit?'],
+  ['history', ['--from', '7d'], '--from. Did you mean --since?'],
+  ['history', ['--csv'], '--csv. Did you mean --format csv?'],
+  ['history', ['--output', 'json'], '--output. Did you mean --format?'],
+  ['rerun', ['--event-time', 'x'], '--event-time. Did you mean --slot?'],
   ['run', ['--tz', 'x'], '--tz. Did you mean --timezone?'],
   ['run', ['--event_time', 'x'], '--event_time. Did you mean --event-time?'],
   ['run', ['--Task', 'x'], '--Task. Did you mean --task?'],
@@ -199,6 +209,11 @@ test.each([
   ['retry', [], 'Did you mean rerun? See cronledger --help.'],
   ['revive', [], 'Did you mean resume? See cronledger --help.'],
   ['unlock', [], 'Did you mean resolve? See cronledger --help.'],
+  ['list', [], 'Did you mean tasks? See cronledger --help.'],
+  ['status', [], 'Did you mean check? See cronledger --help.'],
+  ['logs', [], 'Did you mean show? See cronledger --help.'],
+  ['init', [], 'Did you mean setup? See cronledger --help.'],
+  ['version', [], 'Did you mean --version? See cronledger --help.'],
   ['validate', [], 'Did you mean setup --check? See cronledger --help.'],
   ['constructor', [], 'See cronledger --help.'],
   ['--task', ['nightly', 'history'], 'Put the command before its options: cronledger history --task …'],

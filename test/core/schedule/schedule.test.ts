@@ -50,7 +50,15 @@ it.each([
 })
 
 it.each([
-  ['70 * * * *', 'minutes is "70". Use 0-59, * , - /. A range goes from low to high.'],
+  ['70 * * * *', 'minutes is "70". Use 0-59, * , - /.'],
+  ['0 3 * * * root', 'its last field, "root", seems to be the user of a system crontab. Leave it out.'],
+  [
+    'CRON_TZ=Asia/Tokyo 0 3 * * *',
+    'its time zone is an option of its own. Use the schedule "0 3 * * *" with --timezone Asia/Tokyo.',
+  ],
+  ['TZ=UTC 0 3 * * *', 'its time zone is an option of its own.'],
+  ['@every 1h', 'for an interval, use rate(…) such as rate(1 hour), with an anchor.'],
+  ['0 3 *\u00a0* *', 'it has a space that is none of ASCII, such as a no-break space. Write its spaces again.'],
   ['0 0,30 * * *', 'hours has "30". Use 0-23, * , - /'],
   ['70 0 0 * * *', 'seconds is "70". Use 0-59'],
   ['0 0 0 * *', 'day of month is "0". Use 1-31, L'],
