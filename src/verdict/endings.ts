@@ -20,7 +20,7 @@ export function endingText({ outcome, exitCode, signal }: Ending): string {
   return exitCode === undefined || exitCode === 0 ? words : `${words} (exit code ${exitCode})`
 }
 
-/** Returns what the batch said of an attempt, to follow how it ended. The last line of a text is why it failed. */
+/** Returns what the batch said of an attempt, to follow how it ended. The first line of a text is why it failed. */
 export function reportedText(attempt: AttemptRecord): string {
   const report = batchReport(attempt)
   if (report === undefined) return ''
@@ -33,12 +33,12 @@ export function progressText(attempt: AttemptRecord): string {
   return attempt.phase === 'ended' ? endingText(attempt) : `is ${attempt.phase}`
 }
 
-/** Returns why an attempt failed: the last line that the batch reported, otherwise how it ended. */
+/** Returns why an attempt failed: the first line that the batch reported, otherwise how it ended. */
 export function causeText(ending: Ending): string {
   return causeReported(ending) ?? endingText(ending)
 }
 
-/** Returns the last line that the batch of a failed attempt reported, or its fact `message`. Null: none, or other facts. */
+/** Returns the first line that the batch of a failed attempt reported, or its fact `message`. Null: none, or other facts. */
 export function causeReported({ report }: Ending): string | null {
   const facts = reportedFacts(report)
   const text = facts === null ? report : facts['message']

@@ -162,7 +162,7 @@ export const EVENTS: Readonly<Record<RunEvent['event'], readonly RunEvent[]>> = 
       finish === 'recorded' ? [] : [ended(SUCCEEDED, finish), ended(FAILED, finish)],
     ),
     ended(FAILED, 'recorded', { retries: true }),
-    ended({ ...FAILED, report: 'reading row 7\ndisk full' }, 'recorded'),
+    ended({ ...FAILED, report: 'disk full\nlast good row 7' }, 'recorded'),
     ended({ ...SUCCEEDED, report: '{"rows":1234,"file":"a b"}' }, 'recorded'),
     ended({ ...SUCCEEDED, report: '{"rows":1234}' }, 'unanswered'),
     ended(SUCCEEDED, 'recorded', {}, rowWith({ ending: FAILED }, {})),

@@ -213,7 +213,7 @@ const TABLE: Readonly<Record<SlotSituation, Readonly<Record<string, Verdict | re
     'failed | attempt 1 on host failed (exit code 3) after 1s | may be half done | depends | see what happened, run it again, or mark it as completed':
       verdict(rowWith({ ending: FAILED })),
     'failed | attempt 1 on host failed (exit code 3) after 1s: disk full | may be half done | depends | see what happened, run it again, or mark it as completed':
-      verdict(rowWith({ ending: { ...FAILED, report: 'reading\ndisk full' } })),
+      verdict(rowWith({ ending: { ...FAILED, report: '\n \ndisk full\nlast good row 48211' } })),
     'failed | attempt 1 on host failed (exit code 3) after 1s (reported: rows=1) | may be half done | depends | see what happened, run it again, or mark it as completed':
       verdict(rowWith({ ending: { ...FAILED, report: '{"rows":1}' } })),
     'failed | attempt 2 on host failed (exit code 3) after 1s | may be done, half done, or still going on | depends | see what happened, run it again, or mark it as completed':

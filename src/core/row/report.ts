@@ -93,8 +93,8 @@ export function factOf(report: string | undefined, name: string): Fact | undefin
 /** Returns a report on one line: the facts as `rows=1234, file="a b"`, or the last line of the text. Not yet safe to show. */
 export function reportLine(report: string): string {
   const facts = reportedFacts(report)
-  const lastLine = report.slice(report.lastIndexOf('\n') + 1).trim()
-  const line = facts === null ? lastLine : Object.entries(facts).map(factText).join(', ')
+  const firstLine = report.split('\n').find((line) => line.trim() !== '') ?? ''
+  const line = facts === null ? firstLine.trim() : Object.entries(facts).map(factText).join(', ')
   return cutWithMark(line, MAX_LINE_BYTES)
 }
 

@@ -138,7 +138,7 @@ function timelineLines(row: Row, columns: number | null): readonly string[] {
   )
 }
 
-/** The timeline has the last line of a report. Here is the newest one whole, if it has more. */
+/** The timeline has the first line of a report. Here is the newest one whole, if it has more. */
 function reportLines({ attempts }: Row): readonly string[] {
   const attempt = attempts.findLast((one) => batchReport(one) !== undefined)
   const lines = (attempt && batchReport(attempt)?.split('\n')) ?? []
