@@ -1,34 +1,30 @@
 // A scheduled batch on ECS Fargate that cronledger runs once for each slot of its schedule, for the AWS CDK.
 // Guide: docs/guides/cdk-and-terraform.md. It makes the same resources as batch.yaml, and a test compares both.
-import { execFileSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import {
   aws_cloudwatch_actions as actions,
   CfnDeletionPolicy,
-  CfnParameter,
   aws_cloudwatch as cloudwatch,
   Duration,
   type aws_ec2 as ec2,
   type aws_ecs as ecs,
   aws_events as events,
   aws_iam as iam,
-  Reference,
   Stack,
   aws_scheduler as scheduler,
   aws_sns as sns,
   Token,
-  Tokenization,
   aws_events_targets as targets,
 } from 'aws-cdk-lib'
 import { Construct } from 'constructs'
-import { arnOf, KEY_ACTIONS, keyStatement, type LedgerParts, networkOf, storeOf, targetOf } from './ledger.js'
+import { arnOf, KEY_ACTIONS, keyStatement, known, type LedgerParts, networkOf, storeOf, targetOf } from './ledger.js'
 
 /** The folder of the package cronledger, which the app has as a dependency. The CDK works in the folder of the app. */
 const PACKAGE = dirname(createRequire(join(process.cwd(), 'package.json')).resolve('cronledger/package.json'))
 
-/** As in batch.yaml. */
-const PLATFORM_VERSION = /^(LATEST|1\.[4-9]\.\d+|[2-9]\.\d+\.\d+)$/
+const SECRET = 'arn:aws:ssm:secret'
 
 export interface GuardedScheduledTaskProps {
   readonly ledger: LedgerParts
@@ -56,7 +52,9 @@ export interface GuardedScheduledTaskProps {
   /** Default: the default group of the VPC. */
   readonly securityGroups?: readonly ec2.ISecurityGroup[]
   readonly assignPublicIp?: boolean
-  /** A capacity provider of the cluster. An interruption of FARGATE_SPOT fails the slot, which nothing starts again. */
+  /** EventBridge Scheduler starts the batch up to this number of minutes after it is due. Default: 0, at once. */
+  readonly flexibleMinutes?: number
+  /** FARGATE or FARGATE_SPOT. An interruption of FARGATE_SPOT fails the slot, which nothing starts again. */
   readonly capacityProvider?: string
   /** The version of Fargate. Default: LATEST. */
   readonly platformVersion?: string
@@ -78,18 +76,12 @@ export class GuardedScheduledTask extends Construct {
 
   constructor(scope: Construct, id: string, props: GuardedScheduledTaskProps) {
     super(scope, id)
-    if (props.after?.includes(props.task))
-      throw new Error(`${this.node.path}: after has the task itself. Use self for the slot before.`)
-    const { capacityProvider, assignPublicIp, platformVersion = 'LATEST', ledger } = props
-    if (capacityProvider !== undefined && assignPublicIp === true && ledger.stateMachine === undefined)
-      throw new Error(
-        `${this.node.path}: EventBridge Scheduler allows assignPublicIp only for the launch type FARGATE, so not with capacityProvider. Leave one of them out, or set startAgain: true in the ledger.`,
-      )
-    if (!Token.isUnresolved(platformVersion) && !PLATFORM_VERSION.test(platformVersion))
-      throw new Error(`${this.node.path}: platformVersion is ${platformVersion}. Use LATEST, or one from 1.4.0.`)
-    for (const text of [ledger.table.tableName, ledger.alarmTopic.topicArn]) this.refuseParameter(text)
+    const { task, schedule, timezone = '', anchor = '', after = [], noRunHours = 0, flexibleMinutes = 0 } = props
+    const texts = { task, schedule, timezone, anchor, after, noRunHours, flexibleMinutes }
+    for (const [name, text] of Object.entries(texts)) known(this, name, text)
+    this.refuseFarLedger(props.ledger)
     this.container = batchContainer(props)
-    const computed = computeParameters(props)
+    const computed = this.compute(props)
     const network = networkOf(props)
     this.guard(props, computed, network)
     this.allow(props)
@@ -103,15 +95,67 @@ export class GuardedScheduledTask extends Construct {
     this.alarms = props.metrics === false ? [] : this.makeAlarms(props, computed, topic, check)
   }
 
-  /** A parameter of another stack would be an export, and a change of it would wait for all batches. */
-  private refuseParameter(text: string): void {
-    for (const token of Tokenization.reverseString(text).tokens) {
-      if (!Reference.isReference(token) || !(token.target instanceof CfnParameter)) continue
-      if (Stack.of(token.target) !== Stack.of(this))
-        throw new Error(
-          `${this.node.path}: the table or topic of the ledger is a parameter of another stack (${token.target.node.path}). Give the ledger the object or its name.`,
-        )
+  /** A role, a group or a queue of another account or Region cannot start a task here. */
+  private refuseFarLedger(ledger: LedgerParts): void {
+    if (!Construct.isConstruct(ledger)) return
+    const [own, other] = [Stack.of(this), Stack.of(ledger)].map(({ environment }) => environment)
+    if (own !== other)
+      throw new Error(
+        `${this.node.path}: the ledger is in ${other}, and the batch in ${own}. Make a Ledger in the account and Region of the batch, with table: dynamodb.Table.fromTableArn(…) for the same table.`,
+      )
+  }
+
+  /** Computes what follows from the schedule, and checks the settings by the rules of `template parameters`. A token is not checked. */
+  private compute(props: GuardedScheduledTaskProps): Computed {
+    const { ledger, task, schedule, timezone = 'UTC', anchor, taskDefinition } = props
+    const { environment = [], secrets = [] } = this.container.renderContainerDefinition()
+    const { cpu, memory } = taskDefinition.node.defaultChild as ecs.CfnTaskDefinition
+    // The value of a secret is not known, and its name is checked.
+    const pairsOf = (list: unknown) =>
+      Object.fromEntries(
+        ([list].flat() as { readonly name?: string; readonly value?: string }[]).flatMap(({ name, value = SECRET }) =>
+          name === undefined ? [] : [[name, value]],
+        ),
+      )
+    const parameters = {
+      FamilyPrefix: ledger.familyPrefix,
+      Cpu: cpu,
+      Memory: memory,
+      After: props.after?.join(','),
+      AssignPublicIp: props.assignPublicIp === true ? 'ENABLED' : 'DISABLED',
+      CapacityProvider: props.capacityProvider,
+      PlatformVersion: props.platformVersion,
+      StateMachine: ledger.stateMachine && 'arn:aws:states:known',
+      Metrics: props.metrics,
+      AlarmOnDuplicates: props.alarmOnDuplicates,
+      NoRunHours: props.noRunHours,
+      FlexibleMinutes: props.flexibleMinutes,
     }
+    const isKnown = ([, value]: readonly [string, unknown]) => value !== undefined && !Token.isUnresolved(value)
+    const given = {
+      ...Object.fromEntries(Object.entries(parameters).filter(isKnown)),
+      Variables: Object.fromEntries(Object.entries(pairsOf(environment)).filter(isKnown)),
+      Secrets: pairsOf(secrets),
+    }
+    const options = [
+      '--task',
+      task,
+      '--schedule',
+      schedule,
+      '--timezone',
+      timezone,
+      '--parameters',
+      JSON.stringify(given),
+    ]
+    if (anchor !== undefined) options.push('--anchor', anchor)
+    // The table is not among them, and its name may not be known yet.
+    const words = ['template', 'parameters', '--computed', '--store', 'dynamodb:later', ...options]
+    const { status, stdout, stderr } = spawnSync(process.execPath, [join(PACKAGE, 'dist/cli/main.js'), ...words], {
+      encoding: 'utf8',
+    })
+    if (status !== 0) throw new Error(`${this.node.path}: ${stderr.trim()}`)
+    process.stderr.write(stderr)
+    return JSON.parse(stdout).Parameters
   }
 
   /** Lets the container run the batch by cronledger, and gives it the settings. */
@@ -138,8 +182,13 @@ export class GuardedScheduledTask extends Construct {
     override('LinuxParameters.InitProcessEnabled', true)
     // The maximum on Fargate. The time that is left after the batch has stopped is for recording its outcome.
     const stopSeconds = Number(stopTimeout ?? 120)
+    if (stopSeconds < 15 || stopSeconds > 120)
+      throw new Error(
+        `${container.node.path}: stopTimeout is ${stopSeconds} s. Use 15 to 120 s, of which the batch gets all but 10 s.`,
+      )
     override('StopTimeout', stopSeconds)
     const settings = {
+      ...computed.Environment,
       CRONLEDGER_STORE: storeOf(ledger.table),
       CRONLEDGER_TASK: props.task,
       CRONLEDGER_SCHEDULE: computed.Schedule,
@@ -200,7 +249,7 @@ export class GuardedScheduledTask extends Construct {
   }
 
   private makeSchedule(props: GuardedScheduledTaskProps, computed: Computed) {
-    const { ledger, taskDefinition, enabled = true } = props
+    const { ledger, taskDefinition, enabled = true, flexibleMinutes = 0 } = props
     // EventBridge Scheduler replaces the attributes, so that a late trigger finds its slot.
     const environment = [
       { name: 'CRONLEDGER_EVENT_TIME', value: '<aws.scheduler.scheduled-time>' },
@@ -216,7 +265,8 @@ export class GuardedScheduledTask extends Construct {
       scheduleExpression: computed.ScheduleExpression,
       scheduleExpressionTimezone: computed.Timezone,
       ...(computed.StartDate !== '' && { startDate: computed.StartDate }),
-      flexibleTimeWindow: { mode: 'OFF' },
+      flexibleTimeWindow:
+        flexibleMinutes > 0 ? { mode: 'FLEXIBLE', maximumWindowInMinutes: flexibleMinutes } : { mode: 'OFF' },
       target: targetOf(this, ledger, { ...props, taskDefinitionArn, overrides }),
     })
   }
@@ -321,23 +371,12 @@ export class GuardedScheduledTask extends Construct {
   }
 }
 
-type Computed = Readonly<
-  Record<'Family' | 'Schedule' | 'Timezone' | 'Anchor' | 'ScheduleExpression' | 'StartDate' | 'NoRunHours', string>
->
-
-/** Returns the parameters of batch.yaml that follow from the schedule. Fails if AWS cannot express the schedule. */
-function computeParameters(props: GuardedScheduledTaskProps): Computed {
-  const { ledger, task, schedule, timezone = 'UTC', anchor, noRunHours } = props
-  const parameters = `FamilyPrefix=${ledger.familyPrefix}${noRunHours === undefined ? '' : ` NoRunHours=${noRunHours}`}`
-  const options = ['--task', task, '--schedule', schedule, '--timezone', timezone, '--parameters', parameters]
-  if (anchor !== undefined) options.push('--anchor', anchor)
-  // The table is not among them, and its name may not be known yet.
-  const words = ['template', 'parameters', '--computed', '--store', 'dynamodb:later', ...options]
-  const printed = execFileSync(process.execPath, [join(PACKAGE, 'dist/cli/main.js'), ...words], {
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  return JSON.parse(printed).Parameters
+/** The parameters of batch.yaml that follow from the schedule. */
+interface Computed
+  extends Readonly<
+    Record<'Family' | 'Schedule' | 'Timezone' | 'Anchor' | 'ScheduleExpression' | 'StartDate' | 'NoRunHours', string>
+  > {
+  readonly Environment: Readonly<Record<string, string>>
 }
 
 type Network = ReturnType<typeof networkOf>

@@ -13,6 +13,7 @@ import {
   aws_iam as iam,
   aws_kms as kms,
   aws_logs as logs,
+  Reference,
   ReferenceStrength,
   RemovalPolicy,
   Stack,
@@ -21,6 +22,7 @@ import {
   aws_sns as sns,
   aws_sqs as sqs,
   Token,
+  Tokenization,
 } from 'aws-cdk-lib'
 import { Construct, type IConstruct } from 'constructs'
 
@@ -100,6 +102,10 @@ export interface LedgerProps {
   readonly alarmEmail?: string
   /** Start tasks by Step Functions, which tries again for a day if Fargate has no capacity. Default: false. */
   readonly startAgain?: boolean
+  /** A mail at once if RunTask starts no task. It needs a trail of CloudTrail with management events. Default: false. */
+  readonly alarmOnFailedStarts?: boolean
+  /** A mail for each task that failed. If false, only the check sends one, as a digest. Default: true. */
+  readonly mailEachTask?: boolean
   /** A dashboard of all batches in CloudWatch. Default: false. */
   readonly dashboard?: boolean
   /** Default: no check. */
@@ -111,6 +117,9 @@ export const RETRY_POLICY = { maximumEventAgeInSeconds: 86_400, maximumRetryAtte
 
 /** The resources outlive the stack: people have the policies, and without the rest no batch would start. */
 const KEPT = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
+
+/** As in ledger.yaml. */
+const FAMILY_PREFIX = /^[A-Za-z0-9_]{1,19}-$/
 
 /** One of a stack, because the logical ids of its resources are those of ledger.yaml. */
 export class Ledger extends Construct implements LedgerParts {
@@ -156,8 +165,27 @@ export class Ledger extends Construct implements LedgerParts {
   constructor(scope: Construct, id: string, props: LedgerProps = {}) {
     super(scope, id)
     const { table = 'cronledger', tableKey, familyPrefix = 'cronledger-', container = 'batch' } = props
+    const other = Stack.of(this)
+      .node.findAll()
+      .find((one) => one instanceof Ledger && one !== this && Stack.of(one) === Stack.of(this))
+    if (other !== undefined)
+      throw new Error(
+        `${this.node.path}: the stack has a Ledger already, ${other.node.path}. Give this one a stack of its own.`,
+      )
     this.familyPrefix = known(this, 'familyPrefix', familyPrefix)
+    if (!FAMILY_PREFIX.test(familyPrefix))
+      throw new Error(
+        `${this.node.path}: familyPrefix is ${familyPrefix}. Use letters and digits with one - at the end, so that no prefix begins with another one.`,
+      )
+    if (props.alarmTopic !== undefined && props.alarmEmail !== undefined)
+      throw new Error(
+        `${this.node.path}: alarmEmail is for the topic that is made. Subscribe it to alarmTopic yourself.`,
+      )
     this.container = known(this, 'container', container)
+    if (props.mailEachTask === false && props.check === undefined)
+      throw new Error(
+        `${this.node.path}: with mailEachTask: false, only the check sends a mail of failed tasks. Add check.`,
+      )
     this.tableKey = tableKey
     this.table =
       typeof table === 'string' ? dynamodb.Table.fromTableName(this, 'Name', known(this, 'table', table)) : table
@@ -175,7 +203,8 @@ export class Ledger extends Construct implements LedgerParts {
     this.operatorPolicy = iam.ManagedPolicy.fromManagedPolicyArn(this, 'Operator', operator.ref)
     this.alarmTopic = props.alarmTopic ?? this.makeTopic(props)
     if (props.startAgain === true) this.stateMachine = this.makeStateMachine(start, props)
-    const alarms = [...this.makeAlarms(queue.attrQueueName), this.makeRuleOfMissingRuns()]
+    const alarms = [...this.makeAlarms(queue.attrQueueName, props), this.makeRuleOfMissingRuns()]
+    if (props.alarmOnFailedStarts === true) this.makeRuleOfFailedStarts()
     const role = this.makeSchedulerRole(start, group.attrArn, props)
     this.schedulerRole = iam.Role.fromRoleArn(this, 'Starter', role.attrArn, { mutable: false })
     if (props.dashboard === true) this.makeDashboard()
@@ -350,7 +379,8 @@ export class Ledger extends Construct implements LedgerParts {
 
   private makeTopic({ alarmEmail }: LedgerProps): sns.ITopic {
     const subscription = alarmEmail === undefined ? [] : [{ protocol: 'email', endpoint: alarmEmail }]
-    const topic = this.keep(new sns.CfnTopic(this, 'Alarms', subscription.length === 0 ? {} : { subscription }))
+    // Alarms of batches name the topic until they are deployed again, so it stays when it is replaced, and its policy, too.
+    const topic = this.keep(new sns.CfnTopic(this, 'Alarms', subscription.length === 0 ? {} : { subscription }), KEPT)
     const publish = (sid: string, service: string, conditions = {}) => ({
       ...{ sid, actions: ['sns:Publish'], principals: [new iam.ServicePrincipal(service)], resources: [topic.ref] },
       conditions,
@@ -361,11 +391,11 @@ export class Ledger extends Construct implements LedgerParts {
       publish('Alarms', 'cloudwatch.amazonaws.com', { StringEquals: { 'aws:SourceAccount': Stack.of(this).account } }),
       publish('TaskStopped', 'events.amazonaws.com'),
     ])
-    this.keep(new sns.CfnTopicPolicy(this, 'AlarmsPolicy', { topics: [topic.ref], policyDocument }))
+    this.keep(new sns.CfnTopicPolicy(this, 'AlarmsPolicy', { topics: [topic.ref], policyDocument }), KEPT)
     return sns.Topic.fromTopicArn(this, 'Topic', topic.ref)
   }
 
-  private makeAlarms(queue: string): readonly CfnResource[] {
+  private makeAlarms(queue: string, { mailEachTask }: LedgerProps): readonly CfnResource[] {
     const check = `AWS_REGION=${Stack.of(this).region} cronledger check --store ${storeOf(this.table)}`
     const alarm = (id: string, alarmDescription: string, metric: Partial<cloudwatch.CfnAlarmProps>) =>
       this.keep(
@@ -381,7 +411,7 @@ export class Ledger extends Construct implements LedgerParts {
         }),
       )
     const alarms = [
-      this.makeRule(check),
+      this.makeRule(check, mailEachTask),
       alarm(
         'DeadLetterAlarm',
         `EventBridge Scheduler could not start a task, and gave up after its last retry, at most a day later. The message in the dead-letter queue ${queue} has the schedule, the reason and the scheduled time. Find the missed slots`,
@@ -445,9 +475,13 @@ export class Ledger extends Construct implements LedgerParts {
    * Any exit code but 0, none at all, and any task that did not start: the batch failed, a trigger was refused, the ledger could
    * not be reached, the check found something, the image could not be pulled, and so on.
    */
-  private makeRule(check: string): events.CfnRule {
+  private makeRule(check: string, mailEachTask = true): events.CfnRule {
     const prefix = Stack.of(this).formatArn({
-      ...{ service: 'ecs', resource: 'task-definition', resourceName: this.familyPrefix },
+      ...{
+        service: 'ecs',
+        resource: 'task-definition',
+        resourceName: `${this.familyPrefix}${mailEachTask ? '' : '-check:'}`,
+      },
     })
     const inputPathsMap = {
       task: '$.detail.taskArn',
@@ -472,6 +506,8 @@ export class Ledger extends Construct implements LedgerParts {
     const inputTemplate = lines.map((line) => `"${line}"`).join('\n')
     return this.keep(
       new events.CfnRule(this, 'TaskStopped', {
+        // A second ledger with the same prefix fails here, in place of getting the mails of this one.
+        name: `${this.familyPrefix}-stopped`,
         description: 'cronledger: a task of a batch exited with another code than 0 or without one, or did not start.',
         eventPattern: {
           source: ['aws.ecs'],
@@ -479,11 +515,12 @@ export class Ledger extends Construct implements LedgerParts {
           detail: {
             lastStatus: ['STOPPED'],
             taskDefinitionArn: [{ prefix }],
-            // Both fields must be those of one container. GuardDuty adds a container of its own.
             $or: [
+              // Both fields must be those of one container. GuardDuty adds a container of its own.
               { containers: { name: [this.container], exitCode: [{ 'anything-but': 0 }] } },
-              { stopCode: ['TaskFailedToStart'] },
-              // The host of the task was lost.
+              // It did not start, its host was lost, Spot took it, or a person stopped it.
+              { stopCode: [{ 'anything-but': ['EssentialContainerExited'] }] },
+              // exists: false asks whether no container of the task has an exit code.
               { containers: { name: [this.container], exitCode: [{ exists: false }] } },
             ],
           },
@@ -493,6 +530,50 @@ export class Ledger extends Construct implements LedgerParts {
             id: 'alarms',
             arn: arnOf(this.alarmTopic, this.alarmTopic.topicArn),
             inputTransformer: { inputPathsMap, inputTemplate },
+          },
+        ],
+      }),
+    )
+  }
+
+  /** RunTask can answer without an error and without a task. No task stops then, and only CloudTrail tells of it. */
+  private makeRuleOfFailedStarts(): void {
+    const prefix = Stack.of(this).formatArn({
+      ...{ service: 'ecs', resource: 'task-definition', resourceName: this.familyPrefix },
+    })
+    const check = `AWS_REGION=${Stack.of(this).region} cronledger check --store ${storeOf(this.table)}`
+    const lines = [
+      'cronledger: RunTask started no task at <time>.',
+      'Task definition: <definition>',
+      'Reason: <reason>',
+      'With StartAgain, Step Functions tries again for a day. Otherwise nothing does.',
+      `Find the missed slots, 15 minutes after they were due: ${check}`,
+    ]
+    this.keep(
+      new events.CfnRule(this, 'NotStarted', {
+        description: 'cronledger: RunTask started no task for a batch.',
+        eventPattern: {
+          source: ['aws.ecs'],
+          'detail-type': ['AWS API Call via CloudTrail'],
+          detail: {
+            eventSource: ['ecs.amazonaws.com'],
+            eventName: ['RunTask'],
+            requestParameters: { taskDefinition: [{ prefix }, { prefix: this.familyPrefix }] },
+            responseElements: { failures: { reason: [{ exists: true }] } },
+          },
+        },
+        targets: [
+          {
+            id: 'alarms',
+            arn: arnOf(this.alarmTopic, this.alarmTopic.topicArn),
+            inputTransformer: {
+              inputPathsMap: {
+                definition: '$.detail.requestParameters.taskDefinition',
+                reason: '$.detail.responseElements.failures[0].reason',
+                time: '$.detail.eventTime',
+              },
+              inputTemplate: lines.map((line) => `"${line}"`).join('\n'),
+            },
           },
         ],
       }),
@@ -598,10 +679,10 @@ export class Ledger extends Construct implements LedgerParts {
   }
 }
 
-/** Returns the text. Throws an error for a token: a name is made of it, whose length and form must be known. */
-function known(scope: Construct, name: string, text: string): string {
-  if (!Token.isUnresolved(text)) return text
-  throw new Error(`${scope.node.path}: ${name} is a token. Give a text that is known, or for a table the object.`)
+/** Returns the value. Throws an error for a token: a name is made of it, or it is checked, so it must be known. */
+export function known<Value>(scope: Construct, name: string, value: Value): Value {
+  if (!Token.isUnresolved(value)) return value
+  throw new Error(`${scope.node.path}: ${name} is a token. Give a value that is known, or for a table the object.`)
 }
 
 const dynamodbActions = (names: string) => names.split(' ').map((name) => `dynamodb:${name}`)
@@ -640,7 +721,12 @@ export function storeOf(table: dynamodb.ITable): string {
  * and what all batches share is deployed before them.
  */
 export function arnOf({ node: { defaultChild } }: IConstruct, arn: string): string {
-  if (!CfnResource.isCfnResource(defaultChild)) return arn
+  if (!CfnResource.isCfnResource(defaultChild)) {
+    // An ARN from Parameter Store is a parameter of the stack that looks it up.
+    const [token, more] = Tokenization.reverseString(arn).tokens
+    const isReference = more === undefined && Reference.isReference(token)
+    return isReference ? Stack.consumeReference(arn, ReferenceStrength.WEAK) : arn
+  }
   const isItsRef = ['AWS::SNS::Topic', 'AWS::IAM::ManagedPolicy'].includes(defaultChild.cfnResourceType)
   const attribute = isItsRef ? defaultChild.ref : Token.asString(defaultChild.getAtt('Arn'))
   return Stack.consumeReference(attribute, ReferenceStrength.WEAK)

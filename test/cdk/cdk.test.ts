@@ -8,6 +8,7 @@ import { promisify } from 'node:util'
 import { beforeAll, expect, test } from 'vitest'
 import { stackParameters } from '../../src/cli/commands/template/parameters.ts'
 import { blocksIn } from '../docs/markdown.ts'
+import { CASES } from '../support/aws/batch-rules.ts'
 import { BATCH, OUTPUTS, outputsFile, readTemplate } from '../support/aws/stack.ts'
 import { type Loose, scratch } from '../support/cli.ts'
 import { evaluateTemplate, meaningOf } from './meaning.ts'
@@ -29,7 +30,7 @@ const BOUNDARY = 'arn:aws:iam::123456789012:policy/boundary'
 const TABLE = 'arn:aws:dynamodb:us-east-1:210987654321:table/old'
 const MACHINE = 'arn:aws:states:eu-west-1:123456789012:stateMachine:start'
 /** Two batches with the outputs of a stack, whose values are those of the parameters below. */
-const COMPARED = `import { App, aws_ec2 as ec2, aws_ecs as ecs, aws_logs as logs, aws_secretsmanager as secretsmanager, Size, Stack } from 'aws-cdk-lib'
+const COMPARED = `import { App, aws_ec2 as ec2, aws_ecs as ecs, aws_kms as kms, aws_logs as logs, aws_secretsmanager as secretsmanager, aws_sns as sns, aws_ssm as ssm, Size, Stack } from 'aws-cdk-lib'
 import { GuardedScheduledTask, type GuardedScheduledTaskProps } from './guarded-scheduled-task.js'
 import { Ledger, type LedgerOutputs } from './ledger.js'
 const app = new App()
@@ -64,9 +65,26 @@ function batch(name: string, container: string, more: Partial<GuardedScheduledTa
 batch('plain', 'batch')
 batch('more', 'job', {
   containerName: 'job', capacityProvider: 'FARGATE_SPOT', platformVersion: '1.4.0', assignPublicIp: true,
-  noRunHours: 30, alarmOnDuplicates: true,
+  noRunHours: 30, alarmOnDuplicates: true, flexibleMinutes: 30,
 }, { StateMachine: '${MACHINE}', FamilyPrefix: 'pay-' })
 batch('known', 'job', { containerName: 'job' }, { Container: 'job' })
+{
+  const shared = new Stack(app, 'ssm-shared')
+  const find = (name: string) => ssm.StringParameter.valueForStringParameter(shared, name)
+  const ledger = new Ledger(shared, 'Ledger', {
+    alarmTopic: sns.Topic.fromTopicArn(shared, 'Topic', find('/topic')), tableKey: kms.Key.fromKeyArn(shared, 'Key', find('/key')),
+  })
+  const stack = new Stack(app, 'ssm-batch')
+  const vpc = ec2.Vpc.fromVpcAttributes(stack, 'Vpc', { vpcId: 'vpc-1', availabilityZones: ['a'] })
+  const cluster = ecs.Cluster.fromClusterAttributes(stack, 'Cluster', { clusterName: 'batch', vpc })
+  const taskDefinition = new ecs.FargateTaskDefinition(stack, 'Definition', { runtimePlatform })
+  const logging = ecs.LogDrivers.awsLogs({ streamPrefix: 'x', logGroup: new logs.LogGroup(stack, 'Log') })
+  taskDefinition.addContainer('batch', { image, command: ['./batch.sh'], logging })
+  const subnets = [ec2.Subnet.fromSubnetId(stack, 'Subnet', 'subnet-1')]
+  new GuardedScheduledTask(stack, 'Batch', {
+    ledger, task: 'ssm', schedule: '0 3 * * *', taskDefinition, cluster, subnetSelection: { subnets },
+  })
+}
 app.synth()
 `
 
@@ -75,12 +93,13 @@ const LEDGERS = {
   'with all defaults': ['', {}],
   'with everything': [
     `table: 'money', tableKey: key, batchRoles: [role], permissionsBoundary: boundary, familyPrefix: 'pay-', container: 'job',
-     alarmEmail: 'ops@example.org', startAgain: true, dashboard: true, clusters: [cluster],
+     alarmEmail: 'ops@example.org', startAgain: true, alarmOnFailedStarts: true, mailEachTask: false, dashboard: true, clusters: [cluster],
      check: { image: ecs.ContainerImage.fromRegistry('check:1'), cluster, subnetSelection: { subnets }, securityGroups: [group],
        expression: 'cron(0 7 * * ? *)', timezone: 'Asia/Tokyo', assignPublicIp: true,
        architecture: ecs.CpuArchitecture.ARM64, cpu: 512, memoryLimitMiB: 1024, logKey: key }`,
     {
       ...{ Table: 'money', TableKey: KEY, BatchRoles: ROLE, PermissionsBoundary: BOUNDARY, FamilyPrefix: 'pay-' },
+      ...{ AlarmOnFailedStarts: 'true', MailEachTask: 'false' },
       ...{ Container: 'job', AlarmEmail: 'ops@example.org', StartAgain: 'true', Dashboard: 'true', Clusters: CLUSTER },
       ...{ CheckImage: 'check:1', Cluster: 'batch', Subnets: 'subnet-1,subnet-2', SecurityGroups: 'sg-1' },
       ...{ CheckExpression: 'cron(0 7 * * ? *)', CheckTimezone: 'Asia/Tokyo', AssignPublicIp: 'ENABLED' },
@@ -191,13 +210,16 @@ test.each([
   ['plain', '', {}],
   [
     'more',
-    'CapacityProvider=FARGATE_SPOT PlatformVersion=1.4.0 AssignPublicIp=ENABLED NoRunHours=30 AlarmOnDuplicates=true',
+    'CapacityProvider=FARGATE_SPOT PlatformVersion=1.4.0 AssignPublicIp=ENABLED NoRunHours=30 AlarmOnDuplicates=true FlexibleMinutes=30',
     { FamilyPrefix: 'pay-', Container: 'job', StateMachine: MACHINE },
   ],
 ])('the batch %s makes what batch.yaml makes', (stack, more, outputs) => {
-  const parameters = `SecurityGroups=sg-1,sg-2 After=import,bill/* TableKey=${KEY} Secrets=PASSWORD=${SECRET}:password:: ScheduleState=DISABLED`
+  const parameters = `SecurityGroups=sg-1,sg-2 After=import,bill/* Secrets=PASSWORD=${SECRET}:password:: ScheduleState=DISABLED`
   const options = { ...BATCH, timezone: 'Asia/Tokyo', parameters: `${BATCH.parameters} ${parameters} ${more}` }
-  const all = stackParameters({ ...options, outputs: outputsFile({ ...OUTPUTS, ...outputs }) }, Date.UTC(2026, 10, 24))
+  const all = stackParameters(
+    { ...options, outputs: outputsFile({ ...OUTPUTS, TableKey: KEY, ...outputs }) },
+    Date.UTC(2026, 10, 24),
+  )
   const resources = evaluateTemplate(JSON.parse(JSON.stringify(readStack(stack)).replaceAll('26214400b', '25m')))
   const isOfBatch = ([, { Type }]: readonly [string, Loose]) => Type !== 'AWS::Events::Rule'
   const made = meaningOf(Object.fromEntries(Object.entries(resources).filter(isOfBatch)))
@@ -253,15 +275,14 @@ test.each([
   ["table: Fn.importValue('table')", /table is a token/],
   ["familyPrefix: Fn.importValue('prefix')", /familyPrefix is a token/],
   ["container: Fn.importValue('container')", /container is a token/],
+  ["familyPrefix: 'cronledger-dev-'", /familyPrefix is cronledger-dev-\. Use .* no prefix begins with another one/],
   [
-    "alarmTopic: sns.Topic.fromTopicArn(shared, 'Own', new CfnParameter(shared, 'Topic').valueAsString)",
-    /topic of the ledger is a parameter of another stack \(shared\/Topic\)/,
+    "alarmTopic: sns.Topic.fromTopicArn(shared, 'T', 'arn:aws:sns:x:y:z'), alarmEmail: 'a@b'",
+    /alarmEmail is for the topic/,
   ],
 ])('a name that must be known is refused at the synthesis as a token: %s', async (prop, message) => {
   const source = readFileSync(join(folder, 'app.js'), 'utf8')
-  const wrong = source
-    .replace("alarmEmail: 'ops@example.org'", prop)
-    .replace('{ App,', '{ App, aws_sns as sns, CfnParameter, Fn,')
+  const wrong = source.replace("alarmEmail: 'ops@example.org'", prop).replace('{ App,', '{ App, aws_sns as sns, Fn,')
   writeFileSync(join(folder, 'wrong.js'), wrong)
   await expect(synthesise('wrong.js')).rejects.toThrow(message)
 })
@@ -301,21 +322,46 @@ test('the app of the guide starts its task in the cluster, for the ledger of ano
   expect(resources('shared', 'AWS::DynamoDB::Table')).toMatchObject([{ TableName: 'cronledger' }])
 })
 
-test.each([
-  ["task: 'nightly',", "task: 'nightly', after: ['nightly'],", /after has the task itself/],
-  ["task: 'nightly',", "task: 'nightly', containerName: 'main',", /no essential container named main/],
+const PROP = "task: 'nightly',"
+test.each<readonly [string, string, RegExp]>([
+  ...CASES.flatMap(({ cdk, message }) => (typeof cdk === 'string' ? [] : [[...cdk, message] as const])),
+  [PROP, `${PROP} containerName: 'main',`, /no essential container named main/],
   ["addContainer('batch', {", "addContainer('batch', { essential: false,", /no essential container\. Add/],
-  ["command: ['./batch.sh'],", '', /the container has no command/],
+  [
+    "addContainer('batch', {",
+    "addContainer('batch', { stopTimeout: Duration.seconds(5),",
+    /stopTimeout is 5 s\. Use 15 to/,
+  ],
   ["'0 3 * * *'", "'0 3 1 * 5'", /AWS/],
   [
-    "task: 'nightly',",
-    "task: 'nightly', capacityProvider: 'FARGATE_SPOT', assignPublicIp: true,",
-    /only for .* FARGATE/,
+    "schedule: '0 3 * * *'",
+    "schedule: Fn.importValue('x')",
+    /Nightly: schedule is a token\. Give a value that is known/,
   ],
-  ["task: 'nightly',", "task: 'nightly', platformVersion: '1',", /platformVersion is 1\. Use LATEST/],
+  [PROP, "task: Fn.importValue('x'),", /Nightly: task is a token/],
+  [PROP, `${PROP} after: Fn.split(',', Fn.importValue('x')),`, /Nightly: after is a token/],
+  [PROP, `${PROP} platformVersion: '1',`, /PlatformVersion=1" is not allowed/],
   ['logging:', 'unused:', /the container needs logging/],
+  [
+    "new Stack(app, 'nightly')",
+    "new Stack(app, 'nightly', { env: { account: '210987654321', region: 'eu-west-1' } })",
+    /the ledger is in aws:\/\/unknown.*Make a Ledger in the account and Region of the batch/,
+  ],
+  [
+    'const stack = new',
+    "new Ledger(shared, 'Second', {})\nconst stack = new",
+    /the stack has a Ledger already, shared\/Ledger/,
+  ],
 ])('%s as %s is refused', async (from, to, message) => {
-  const source = readFileSync(join(folder, 'app.js'), 'utf8')
+  const source = readFileSync(join(folder, 'app.js'), 'utf8').replace('{ App,', '{ App, Duration, Fn,')
+  expect(source).toContain(from)
   writeFileSync(join(folder, 'wrong.js'), source.replace(from, to))
   await expect(synthesise('wrong.js')).rejects.toThrow(message)
+})
+
+test('a topic and a key that the stack of the ledger finds in Parameter Store reach a batch without an export', () => {
+  const batch = JSON.stringify(readStack('ssm-batch'))
+  expect(batch).not.toContain('Fn::ImportValue')
+  expect(batch.match(/Fn::GetStackOutput/g)?.length).toBeGreaterThan(2)
+  expect(JSON.stringify(readStack('ssm-shared')['Outputs'])).not.toContain('"Export"')
 })

@@ -26,8 +26,10 @@ export interface Module {
 }
 
 const FUNCTIONS: Readonly<Record<string, (...args: never[]) => unknown>> = {
+  alltrue: (list: boolean[]) => list.every(Boolean),
   concat: (...lists: unknown[][]) => lists.flat(),
   contains: (list: unknown[], item: unknown) => list.includes(item),
+  distinct: (list: unknown[]) => [...new Set(list)],
   join: (by: string, list: string[]) => list.join(by),
   jsonencode: (value: unknown) =>
     JSON.stringify(value).replaceAll('<', '\\u003c').replaceAll('>', '\\u003e').replaceAll('&', '\\u0026'),
@@ -37,6 +39,11 @@ const FUNCTIONS: Readonly<Record<string, (...args: never[]) => unknown>> = {
   min: Math.min,
   merge: (...maps: Loose[]) => Object.assign({}, ...maps),
   setintersection: (one: unknown[], other: unknown[]) => one.filter((item) => other.includes(item)),
+  regex: (pattern: string, text: string) => {
+    const [found] = new RegExp(pattern).exec(text) ?? []
+    if (found === undefined) throw new Error(`${text} does not match ${pattern}`)
+    return found
+  },
   replace: (text: string, from: string, to: string) => text.replaceAll(from, to),
   slice: (list: unknown[], from: number, to: number) => list.slice(from, to),
   split: (by: string, text: string) => text.split(by),
@@ -54,6 +61,9 @@ const OPERATORS: Readonly<Record<string, (one: never, other: never) => unknown>>
   logicalAnd: (one, other) => one && other,
   logicalOr: (one, other) => one || other,
   greaterThan: (one: number, other: number) => one > other,
+  greaterThanOrEqual: (one: number, other: number) => one >= other,
+  lessThanOrEqual: (one: number, other: number) => one <= other,
+  modulo: (one: number, other: number) => one % other,
   add: (one: number, other: number) => one + other,
   multiply: (one: number, other: number) => one * other,
 }
@@ -171,6 +181,12 @@ export async function evaluateModule(parser: Parser, text: string, given: Loose)
           ),
         )
       case 'function': {
+        if (meta['name'] === 'can')
+          return nth(0).then(
+            () => true,
+            () => false,
+          )
+        if (meta['name'] === 'try') return nth(0).catch(() => nth(1))
         const call = FUNCTIONS[meta['name'] === 'startswith' ? 'startsWith' : meta['name']]
         if (call === undefined) throw unknown(`function ${meta['name']}`)
         return call(...((await each()) as never[]))
@@ -214,16 +230,21 @@ export async function evaluateModule(parser: Parser, text: string, given: Loose)
     return values
   }
 
+  /** Throws an error for a condition that is not met, as a plan does. */
+  async function require(conditions: readonly Loose[] = []) {
+    for (const { condition, error_message } of conditions) {
+      if (!(await value(condition, {}))) throw new Error(await value(error_message, {}))
+    }
+  }
+  for (const [block] of Object.values<Loose[]>(variable)) await require(block?.['validation'])
+
   const instances: Instance[] = []
   for (const [type, blocks] of Object.entries<Loose>(resource)) {
     for (const name of Object.keys(blocks)) {
       await value(blocks[name][0].depends_on, {}).catch((error: Error) => {
         if (!error.message.includes('is not made')) throw error
       })
-      for (const { condition, error_message } of blocks[name][0].lifecycle?.[0].precondition ?? []) {
-        const message = await value(error_message, {})
-        if (!(await value(condition, {}))) throw new Error(message)
-      }
+      await require(blocks[name][0].lifecycle?.[0].precondition)
       for (const scope of await instancesOf(type, name)) {
         const index = scope['each']?.key ?? (scope['count']?.index || undefined)
         const id = `${type}.${name}${index === undefined ? '' : `[${index}]`}`

@@ -104,7 +104,9 @@ export function meaningOf(resources: Resources): Loose {
     people: Object.fromEntries(policies.filter(([what]) => /auditor|operator/.test(what))),
     topics: all('AWS::SNS::TopicPolicy').map(({ PolicyDocument }) => statementsOf([PolicyDocument])),
     ...{ schedules, definitions, alarms: all('AWS::CloudWatch::Alarm').map(alarmOf).sort(byText) },
-    others: ['AWS::DynamoDB::Table', 'AWS::SQS::Queue', 'AWS::Events::Rule'].map((type) => all(type).sort(byText)),
+    others: ['AWS::DynamoDB::Table', 'AWS::SQS::Queue', 'AWS::Events::Rule'].map((type) =>
+      all(type).map(plain).sort(byText),
+    ),
     machines: all('AWS::StepFunctions::StateMachine').map((one) => ({ ...one, RoleArn: roleOf(one['RoleArn']) })),
     dashboards: all('AWS::CloudWatch::Dashboard').map(({ DashboardBody }) => JSON.parse(DashboardBody)),
     // The end of the name is different in each stack.

@@ -95,9 +95,9 @@ const CONVERT: Readonly<Record<string, Convert>> = {
   ],
   aws_sns_topic: () => ['AWS::SNS::Topic', {}],
   aws_sns_topic_policy: ({ Policy }) => ['AWS::SNS::TopicPolicy', { PolicyDocument: JSON.parse(Policy) }],
-  aws_cloudwatch_event_rule: ({ Description, EventPattern }) => [
+  aws_cloudwatch_event_rule: ({ Name, Description, EventPattern }) => [
     'AWS::Events::Rule',
-    { Description, EventPattern: JSON.parse(EventPattern) },
+    { Name, Description, EventPattern: JSON.parse(EventPattern) },
   ],
   aws_dynamodb_table: (table) => [
     'AWS::DynamoDB::Table',

@@ -6,6 +6,8 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { beforeAll, expect, test } from 'vitest'
 import { stackParameters } from '../../src/cli/commands/template/parameters.ts'
+import { MEMORY, MOST_ITEMS, SET_BY_ECS } from '../../src/cli/commands/template/rules.ts'
+import { CASES } from '../support/aws/batch-rules.ts'
 import { BATCH, OUTPUTS, outputsFile, readTemplate } from '../support/aws/stack.ts'
 import { type Loose, scratch } from '../support/cli.ts'
 import { evaluateModule, type Module, type Parser } from './hcl.ts'
@@ -53,12 +55,15 @@ const BATCHES: readonly (readonly [what: string, options: Loose, parameters: str
   ['with all defaults', {}, '', {}],
   [
     'with everything',
-    { task: 'a/b', schedule: 'rate(6 hours)', timezone: 'UTC', anchor: '2026-11-01T00:00:00Z' },
-    `SecurityGroups=sg-1,sg-2 After=import,bill/* TableKey=${KEYS.table} ScheduleState=DISABLED
+    {
+      ...{ task: 'a/b', schedule: 'rate(6 hours)', timezone: 'UTC', anchor: '2026-11-01T00:00:00Z' },
+      outputs: outputsFile({ ...OUTPUTS, TableKey: KEYS.table }),
+    },
+    `SecurityGroups=sg-1,sg-2 After=import,bill/* ScheduleState=DISABLED
      EnvironmentFile=arn:aws:s3:::bucket/weekly.env Secrets=${Object.entries(SECRETS)
        .map((one) => one.join('='))
        .join(',')}
-     DecryptKeys=${KEYS.secret} Variables=MODE=full DoneBy=6h Cpu=512 Memory=1024 EphemeralStorage=100 Architecture=ARM64 PlatformVersion=1.4.0
+     DecryptKeys=${KEYS.secret} Variables=MODE=full FlexibleMinutes=30 DoneBy=6h CatchUp=3d Cpu=512 Memory=1024 EphemeralStorage=100 Architecture=ARM64 PlatformVersion=1.4.0
      CapacityProvider=FARGATE_SPOT ReadonlyRoot=true TaskPolicies=arn:aws:iam::aws:policy/A,arn:aws:iam::aws:policy/B
      PermissionsBoundary=${BOUNDARY} LogFormat=json LogRetention=30 LogKey=${KEYS.log} AlarmOnDuplicates=true`,
     {
@@ -66,13 +71,13 @@ const BATCHES: readonly (readonly [what: string, options: Loose, parameters: str
       ...{ ledger: { ...LEDGER, table_key: KEYS.table }, schedule_state: 'DISABLED' },
       ...{ environment_files: ['arn:aws:s3:::bucket/weekly.env'], secrets: SECRETS, decrypt_keys: [KEYS.secret] },
       ...{ cpu: 512, memory: 1024, ephemeral_storage: 100, architecture: 'ARM64', platform_version: '1.4.0' },
-      ...{ environment: { MODE: 'full', CRONLEDGER_DONE_BY: '6h' } },
+      ...{ environment: { MODE: 'full' } },
       ...{ capacity_provider: 'FARGATE_SPOT', readonly_root: true, permissions_boundary: BOUNDARY },
       ...{ task_policies: ['arn:aws:iam::aws:policy/A', 'arn:aws:iam::aws:policy/B'], log_format: 'json' },
       ...{ log_retention: 30, log_key: KEYS.log, alarm_on_duplicates: true },
     },
   ],
-  ['without metrics', {}, 'Metrics=false AlarmOnDuplicates=true', { metrics: false, alarm_on_duplicates: true }],
+  ['without metrics', {}, 'Metrics=false', { metrics: false }],
   [
     'with roles of yours, the table of another account, and a schedule without an alarm for a missing run',
     { store: 'dynamodb:arn:aws:dynamodb:eu-west-1:210987654321:table/money', schedule: '0 3 1 * *' },
@@ -101,6 +106,7 @@ const LEDGERS: readonly (readonly [what: string, parameters: Loose, variables: L
       ...{ Table: 'money', TableKey: KEYS.table, BatchRoles: 'arn:aws:iam::1:role/x', PermissionsBoundary: BOUNDARY },
       ...{ CheckImage: 'check:1', Cluster: 'batch', Subnets: 'subnet-1,subnet-2', SecurityGroups: 'sg-1' },
       ...{ FamilyPrefix: 'pay-', Container: 'job', StartAgain: 'true', Dashboard: 'true' },
+      ...{ AlarmOnFailedStarts: 'true', MailEachTask: 'false' },
       ...{ CheckExpression: 'cron(0 7 * * ? *)', CheckTimezone: 'Asia/Tokyo', AssignPublicIp: 'ENABLED' },
       ...{ CheckArchitecture: 'ARM64', CheckCpu: '512', CheckMemory: '1024', CheckLogKey: KEYS.log },
       Clusters: arn('ecs', 'cluster/batch'),
@@ -113,6 +119,7 @@ const LEDGERS: readonly (readonly [what: string, parameters: Loose, variables: L
         permissions_boundary: BOUNDARY,
       },
       ...{ family_prefix: 'pay-', container: 'job', start_again: true, dashboard: true },
+      ...{ alarm_on_failed_starts: true, mail_each_task: false },
       alarm_emails: ['ops@example.org'],
       check: {
         ...{ ...CHECK, security_groups: ['sg-1'], assign_public_ip: true, expression: 'cron(0 7 * * ? *)' },
@@ -147,16 +154,17 @@ test.each(BATCHES)('%s makes what batch.yaml makes', async (_, options, paramete
   const more = `${BATCH.parameters} ${parameters.replaceAll(/\s+/g, ' ')}`
   const batch = { ...BATCH, timezone: 'Asia/Tokyo', ...options, parameters: more }
   const all = JSON.parse(stackParameters(batch, NOW).text).Parameters
-  const prefix = `FamilyPrefix=${all.Family.replace(/-.*/, '-')}`
+  // For Terraform, the options are among what is computed.
+  const printed = /\b(?:FlexibleMinutes|CatchUp|DoneBy)=\S+/g
+  const prefix = [`FamilyPrefix=${all.Family.replace(/-.*/, '-')}`, ...(parameters.match(printed) ?? [])].join(' ')
   const computed = stackParameters({ ...batch, parameters: prefix, outputs: undefined, computed: true }, NOW)
   const given = { ledger: LEDGER, ...PLACE, ...variables, parameters: JSON.parse(computed.text).Parameters }
   const { meaning } = await evaluated('batch', given)
   expect(meaning).toEqual(meaningOf(evaluateTemplate(readTemplate('batch'), all)))
 })
 
-test.each([
-  [{ after: ['nightly'] }, /after has the task itself/],
-  [{ environment: { CRONLEDGER_TASK: 'x' } }, /environment has a variable that the module sets/],
+test.each<readonly [Loose, RegExp]>([
+  ...CASES.flatMap(({ terraform, message }) => (typeof terraform === 'string' ? [] : [[terraform, message] as const])),
   [{ ledger: { ...LEDGER, family_prefix: 'pay-' } }, /do not know this family/],
 ])('the module of a batch refuses %j in the plan', async (variables, message) => {
   const { text } = stackParameters({ ...BATCH, parameters: '', computed: true }, NOW)
@@ -164,9 +172,49 @@ test.each([
   await expect(evaluateModule(parser, read('batch'), given)).rejects.toThrow(message)
 })
 
+test('a variable has the pattern or the choices of its parameter in batch.yaml, and the sizes and limits of the rules', async () => {
+  const { variable } = await parser.parse('main.tf', read('batch'))
+  const others = { EnvironmentFile: 'environment_files', TaskRole: 'roles', ExecutionRole: 'roles' }
+  const nameOf = (parameter: string) =>
+    ({ ...others })[parameter] ?? parameter.replace(/(?!^)[A-Z]/g, '_$&').toLowerCase()
+  // Its ARN is given here, and of each pattern only the part that is not for the empty text.
+  const own = ['Cluster', 'EphemeralStorage', 'Metrics', 'ReadonlyRoot', 'AlarmOnDuplicates', 'AssignPublicIp']
+  const parameters = Object.entries<Loose>(readTemplate('batch')['Parameters']).filter(
+    ([name, { AllowedPattern, AllowedValues }]) =>
+      nameOf(name) in variable && !own.includes(name) && (AllowedPattern ?? AllowedValues) !== undefined,
+  )
+  expect(parameters.length).toBeGreaterThan(12)
+  for (const [name, { AllowedPattern, AllowedValues }] of parameters) {
+    const conditions = (variable[nameOf(name)][0].validation ?? []).map(({ condition }: Loose) => condition)
+    const wanted =
+      AllowedPattern === undefined
+        ? `[${AllowedValues.filter((one: unknown) => one !== '')
+            .map((one: unknown) => JSON.stringify(one))
+            .join(', ')}]`
+        : JSON.stringify(`^(?:${AllowedPattern})$`)
+    expect([name, conditions.filter((one: string) => one.includes(wanted)).length]).toEqual([name, 1])
+  }
+  const text = read('batch')
+  expect(text.split(JSON.stringify(SET_BY_ECS))).toHaveLength(3)
+  const most = { Subnets: 'subnets', SecurityGroups: 'security_groups', TaskPolicies: 'task_policies' }
+  for (const [name, limit] of Object.entries(MOST_ITEMS))
+    expect(text).toContain(`length(var.${most[name as keyof typeof most]}) <= ${limit}`)
+  for (const [cpu, size] of Object.entries(MEMORY))
+    expect(text).toMatch(new RegExp(`${cpu} += \\[${size.join(', ')}\\]`))
+})
+
 test.each(LEDGERS)('%s makes what ledger.yaml makes', async (_, parameters, variables) => {
   const { meaning } = await evaluated('ledger', variables)
   expect(meaning).toEqual(meaningOf(evaluateTemplate(readTemplate('ledger'), parameters)))
+})
+
+test.each([
+  [{ family_prefix: 'cronledger-dev-' }, /no prefix begins with another/],
+  [{ alarm_topics: ['arn:aws:sns:x'], alarm_emails: ['a@b'] }, /alarm_emails are for the topic that is made/],
+  [{ mail_each_task: false }, /only the check sends a mail/],
+  [{ check: { ...CHECK, memory: 8192 } }, /does not have this memory/],
+])('the module of the ledger refuses %j in the plan', async (variables, message) => {
+  await expect(evaluateModule(parser, read('ledger'), variables)).rejects.toThrow(message)
 })
 
 test('the module of the ledger has what the module of a batch takes', async () => {

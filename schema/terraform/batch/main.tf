@@ -23,6 +23,8 @@ variable "parameters" {
     ScheduleExpression = string
     StartDate          = string
     NoRunHours         = string
+    FlexibleMinutes    = optional(string, "0")
+    Environment        = optional(map(string), {})
   })
 }
 
@@ -44,11 +46,19 @@ variable "ledger" {
 variable "image" {
   description = "Image of the batch, which contains cronledger."
   type        = string
+  validation {
+    condition     = can(regex("^(?:\\S+)$", var.image))
+    error_message = "image is empty or has a space."
+  }
 }
 
 variable "command" {
   description = "Words of the command of the batch. The entrypoint and the command of the image are not used."
   type        = list(string)
+  validation {
+    condition     = try(length(var.command[0]) > 0, false)
+    error_message = "command has no first word. Give the words of the command."
+  }
 }
 
 variable "cluster" {
@@ -59,12 +69,28 @@ variable "cluster" {
 variable "subnets" {
   description = "Ids of the subnets. Give two in different Availability Zones, in case one has no capacity."
   type        = list(string)
+  validation {
+    condition     = alltrue([for id in var.subnets : can(regex("^(?:subnet-[0-9a-z]+)$", id))])
+    error_message = "subnets has something that is not the id of a subnet."
+  }
+  validation {
+    condition     = length(var.subnets) <= 16 && length(var.subnets) == length(distinct(var.subnets))
+    error_message = "subnets has an id twice, or more than 16. A task can have at most 16."
+  }
 }
 
 variable "security_groups" {
   description = "Ids of the security groups. Empty for the default group of the VPC."
   type        = list(string)
   default     = []
+  validation {
+    condition     = alltrue([for id in var.security_groups : can(regex("^(?:|sg-[0-9a-z]+)$", id))])
+    error_message = "security_groups has something that is not the id of a group."
+  }
+  validation {
+    condition     = length(var.security_groups) <= 5 && length(var.security_groups) == length(distinct(var.security_groups))
+    error_message = "security_groups has an id twice, or more than 5. A task can have at most 5."
+  }
 }
 
 variable "assign_public_ip" {
@@ -77,60 +103,120 @@ variable "after" {
   description = "Names of the tasks whose slots must have completed before the batch starts (--after). imp/* is a prefix."
   type        = list(string)
   default     = []
+  validation {
+    condition     = alltrue([for task in var.after : can(regex("^(?:|[*]|[A-Za-z0-9][A-Za-z0-9._/-]{0,127}[*]?)$", task))])
+    error_message = "after has something that is not the name of a task."
+  }
 }
 
 variable "schedule_state" {
   description = "DISABLED for no triggers. To stop a batch for some time, use cronledger pause."
   type        = string
   default     = "ENABLED"
+  validation {
+    condition     = contains(["ENABLED", "DISABLED"], var.schedule_state)
+    error_message = "schedule_state must be ENABLED or DISABLED."
+  }
 }
 
 variable "environment_files" {
   description = "ARNs of files NAME.env in S3 with the environment variables of the batch."
   type        = list(string)
   default     = []
+  validation {
+    condition     = alltrue([for arn in var.environment_files : can(regex("^(?:|arn:[^:]+:s3:::[^/]+/.+[.]env)$", arn))])
+    error_message = "environment_files must have ARNs of files NAME.env in S3."
+  }
 }
 
 variable "environment" {
-  description = "Variables of the batch, and options of cronledger such as CRONLEDGER_CATCH_UP. Those that the module sets cannot be given."
+  description = "Variables of the batch. Options of cronledger are in `parameters`."
   type        = map(string)
   default     = {}
+  validation {
+    condition     = alltrue([for name in keys(var.environment) : !can(regex("^CRONLEDGER_", name))])
+    error_message = "environment has a variable whose name begins with CRONLEDGER_. Give it to template parameters, which checks it: --parameters CatchUp=3d, or Variables=CRONLEDGER_MAX_LATENESS=6h."
+  }
+  validation {
+    condition     = alltrue([for name in keys(var.environment) : !can(regex("^(?:PATH|HOSTNAME|AWS_REGION|AWS_DEFAULT_REGION|AWS_EXECUTION_ENV|AWS_CONTAINER_.+|ECS_.+)$", name))])
+    error_message = "environment has a variable that ECS or the image sets. Leave it out."
+  }
 }
 
 variable "secrets" {
   description = "Variables of the batch, with the ARNs of their secrets in Secrets Manager (also ARN:KEY::) or Parameter Store."
   type        = map(string)
   default     = {}
+  validation {
+    condition     = alltrue([for name in keys(var.secrets) : !can(regex("^CRONLEDGER_", name))])
+    error_message = "secrets has a variable whose name begins with CRONLEDGER_. Leave it out."
+  }
+  validation {
+    condition     = alltrue([for name in keys(var.secrets) : !can(regex("^(?:PATH|HOSTNAME|AWS_REGION|AWS_DEFAULT_REGION|AWS_EXECUTION_ENV|AWS_CONTAINER_.+|ECS_.+)$", name))])
+    error_message = "secrets has a variable that ECS or the image sets. Leave it out."
+  }
+  validation {
+    condition     = alltrue([for arn in values(var.secrets) : !can(regex(":secretsmanager:", arn)) || contains([7, 10], length(split(":", arn)))])
+    error_message = "An ARN of secrets is not complete. After the name of the secret, use nothing or :KEY::, with both colons."
+  }
 }
 
 variable "decrypt_keys" {
   description = "ARNs of the customer managed keys of the files and the secrets."
   type        = list(string)
   default     = []
+  validation {
+    condition     = alltrue([for arn in var.decrypt_keys : can(regex("^(?:|arn:[^:]+:kms:[^:]+:\\d+:key/.+)$", arn))])
+    error_message = "decrypt_keys must have ARNs of keys."
+  }
 }
 
 variable "roles" {
   description = "ARNs of roles of yours, as `task` and `execution`, which must be in batch_roles of the ledger. Others are made."
   type        = map(string)
   default     = {}
+  validation {
+    condition     = alltrue([for name in keys(var.roles) : contains(["task", "execution"], name)])
+    error_message = "roles has a name other than task and execution."
+  }
+  validation {
+    condition     = alltrue([for arn in values(var.roles) : can(regex("^(?:|arn:[^:]+:iam::\\d+:role/.+)$", arn))])
+    error_message = "roles must have ARNs of roles."
+  }
 }
 
 variable "task_policies" {
   description = "ARNs of the policies that the batch itself needs, for the role that is made."
   type        = list(string)
   default     = []
+  validation {
+    condition     = alltrue([for arn in var.task_policies : can(regex("^(?:|arn:[^:]+:iam::(aws|\\d+):policy/.+)$", arn))])
+    error_message = "task_policies must have ARNs of policies."
+  }
+  validation {
+    condition     = length(var.task_policies) <= 10 && length(var.task_policies) == length(distinct(var.task_policies))
+    error_message = "task_policies has an ARN twice, or more than 10. AWS allows at most 10 for a role."
+  }
 }
 
 variable "permissions_boundary" {
   description = "ARN of the permissions boundary of the roles that are made."
   type        = string
   default     = null
+  validation {
+    condition     = var.permissions_boundary == null || can(regex("^(?:|arn:[^:]+:iam::(aws|\\d+):policy/.+)$", var.permissions_boundary))
+    error_message = "permissions_boundary must be the ARN of a policy."
+  }
 }
 
 variable "cpu" {
   description = "CPU units of the task."
   type        = number
   default     = 256
+  validation {
+    condition     = contains([256, 512, 1024, 2048, 4096, 8192, 16384], var.cpu)
+    error_message = "Fargate does not have this cpu. Use one of 256, 512, 1024, 2048, 4096, 8192, 16384."
+  }
 }
 
 variable "memory" {
@@ -143,24 +229,40 @@ variable "ephemeral_storage" {
   description = "Disk of the task in GiB, more than 20. Null for 20."
   type        = number
   default     = null
+  validation {
+    condition     = var.ephemeral_storage == null || try(var.ephemeral_storage > 20 && var.ephemeral_storage <= 200, false)
+    error_message = "ephemeral_storage must be 21 to 200, or null for 20."
+  }
 }
 
 variable "architecture" {
   description = "Architecture of the image, X86_64 or ARM64."
   type        = string
   default     = "X86_64"
+  validation {
+    condition     = contains(["X86_64", "ARM64"], var.architecture)
+    error_message = "architecture must be X86_64 or ARM64."
+  }
 }
 
 variable "platform_version" {
   description = "Platform version of Fargate."
   type        = string
   default     = "LATEST"
+  validation {
+    condition     = can(regex("^(?:LATEST|1\\.[4-9]\\.\\d+|[2-9]\\.\\d+\\.\\d+)$", var.platform_version))
+    error_message = "platform_version must be LATEST or one from 1.4.0."
+  }
 }
 
 variable "capacity_provider" {
   description = "Capacity provider of the cluster. An interruption of FARGATE_SPOT fails the slot, which nothing starts again."
   type        = string
   default     = null
+  validation {
+    condition     = var.capacity_provider == null || try(contains(["FARGATE", "FARGATE_SPOT"], var.capacity_provider), false)
+    error_message = "capacity_provider must be FARGATE or FARGATE_SPOT."
+  }
 }
 
 variable "readonly_root" {
@@ -173,18 +275,30 @@ variable "log_format" {
   description = "Form of the log of cronledger, text for people or json for programs."
   type        = string
   default     = "text"
+  validation {
+    condition     = contains(["text", "json"], var.log_format)
+    error_message = "log_format must be text or json."
+  }
 }
 
 variable "log_retention" {
   description = "For how many days the log is kept."
   type        = number
   default     = 90
+  validation {
+    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention)
+    error_message = "CloudWatch Logs does not have this log_retention. Use a number of days from its list, such as 30, 90 or 365."
+  }
 }
 
 variable "log_key" {
   description = "ARN of the customer managed key of the log group, whose policy must allow CloudWatch Logs."
   type        = string
   default     = null
+  validation {
+    condition     = var.log_key == null || can(regex("^(?:|arn:[^:]+:kms:[^:]+:\\d+:key/.+)$", var.log_key))
+    error_message = "log_key must be the ARN of a key."
+  }
 }
 
 variable "metrics" {
@@ -384,6 +498,16 @@ resource "aws_cloudwatch_log_group" "batch" {
 }
 
 locals {
+  # For each number of CPU units, the memory that Fargate has: the least, the most and the step, in MiB.
+  sizes = {
+    256   = [512, 2048, 512]
+    512   = [1024, 4096, 1024]
+    1024  = [2048, 8192, 1024]
+    2048  = [4096, 16384, 1024]
+    4096  = [8192, 30720, 1024]
+    8192  = [16384, 61440, 4096]
+    16384 = [32768, 122880, 8192]
+  }[var.cpu]
   volumes = var.readonly_root ? ["tmp"] : []
   network = {
     subnets        = var.subnets
@@ -433,12 +557,40 @@ resource "aws_ecs_task_definition" "batch" {
       error_message = "The policies of the ledger do not know this family. Compute the parameters with --parameters FamilyPrefix=${var.ledger.family_prefix}"
     }
     precondition {
-      condition     = length(setintersection(keys(var.environment), concat(keys(local.environment), keys(var.secrets)))) == 0
-      error_message = "environment has a variable that the module sets, or that is a secret. Leave it out."
+      condition     = length(setintersection(keys(var.environment), keys(var.secrets))) == 0
+      error_message = "environment has a variable that is that of a secret. Leave it out."
+    }
+    precondition {
+      condition     = length(setintersection(keys(local.batch.Environment), keys(local.environment))) == 0
+      error_message = "parameters has a variable that the module itself sets. Leave it out."
     }
     precondition {
       condition     = !contains(var.after, local.batch.Task)
-      error_message = "after has the task itself. Use self for the slot before."
+      error_message = "after has ${local.batch.Task}, the task itself. Use self for the slot before."
+    }
+    precondition {
+      condition     = var.memory >= local.sizes[0] && var.memory <= local.sizes[1] && var.memory % local.sizes[2] == 0 && !(var.cpu == 256 && var.memory == 1536)
+      error_message = "Memory is ${var.memory}, and Fargate does not have it with Cpu=${var.cpu}. Use ${var.cpu == 256 ? "512, 1024 or 2048" : "${local.sizes[0]} to ${local.sizes[1]} in steps of ${local.sizes[2]}"}."
+    }
+    precondition {
+      condition     = var.capacity_provider == null || !var.assign_public_ip || local.starts_again
+      error_message = "EventBridge Scheduler allows assign_public_ip only for the launch type FARGATE, so not with capacity_provider. Leave one of them out, or set start_again in the ledger."
+    }
+    precondition {
+      condition     = local.makes_task_role || length(var.task_policies) == 0
+      error_message = "task_policies are for the role that is made. Attach them to the role yourself."
+    }
+    precondition {
+      condition     = alltrue([for arn in values(var.roles) : split(":", arn)[4] == local.account])
+      error_message = "roles has a role of another account. ECS takes roles of the account of the task only."
+    }
+    precondition {
+      condition     = var.log_key == null || try(split(":", var.log_key)[3], "") == local.region
+      error_message = "log_key is a key of another Region. CloudWatch Logs needs a key of the Region of the log group."
+    }
+    precondition {
+      condition     = var.metrics || !var.alarm_on_duplicates
+      error_message = "alarm_on_duplicates is an alarm on the metrics, and metrics is false. Leave one of them out."
     }
   }
   runtime_platform {
@@ -471,7 +623,7 @@ resource "aws_ecs_task_definition" "batch" {
     # The init of ECS is PID 1. It collects the zombies of orphans, which cronledger cannot do.
     linuxParameters  = { initProcessEnabled = true }
     environmentFiles = [for file in var.environment_files : { type = "s3", value = file }]
-    environment      = [for name, value in merge(var.environment, local.environment) : { name = name, value = value }]
+    environment      = [for name, value in merge(var.environment, local.batch.Environment, local.environment) : { name = name, value = value }]
     secrets          = [for name, arn in var.secrets : { name = name, valueFrom = arn }]
     logConfiguration = {
       logDriver = "awslogs"
@@ -527,7 +679,8 @@ resource "aws_scheduler_schedule" "batch" {
   schedule_expression_timezone = local.batch.Timezone
   start_date                   = local.batch.StartDate == "" ? null : local.batch.StartDate
   flexible_time_window {
-    mode = "OFF"
+    mode                      = local.batch.FlexibleMinutes == "0" ? "OFF" : "FLEXIBLE"
+    maximum_window_in_minutes = local.batch.FlexibleMinutes == "0" ? null : local.batch.FlexibleMinutes
   }
   target {
     arn      = local.starts_again ? var.ledger.state_machines[0] : var.cluster

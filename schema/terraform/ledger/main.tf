@@ -28,6 +28,10 @@ variable "family_prefix" {
   description = "Start of the names of all batches in ECS. It separates the ledgers of one account."
   type        = string
   default     = "cronledger-"
+  validation {
+    condition     = can(regex("^(?:[A-Za-z0-9_]{1,19}-)$", var.family_prefix))
+    error_message = "family_prefix must be letters and digits with one - at the end, so that no prefix begins with another one."
+  }
 }
 
 variable "container" {
@@ -72,6 +76,18 @@ variable "start_again" {
   default     = false
 }
 
+variable "alarm_on_failed_starts" {
+  description = "True for a mail at once if RunTask starts no task. It needs a trail of CloudTrail with management events."
+  type        = bool
+  default     = false
+}
+
+variable "mail_each_task" {
+  description = "False for no mail for each task that failed, but only that of the check, as a digest."
+  type        = bool
+  default     = true
+}
+
 variable "dashboard" {
   description = "True for a dashboard of all batches in CloudWatch."
   type        = bool
@@ -94,6 +110,14 @@ variable "check" {
     log_key          = optional(string)
   })
   default = null
+  validation {
+    condition = var.check == null || try(contains({
+      256  = [512, 1024, 2048]
+      512  = [1024, 2048, 3072, 4096]
+      1024 = [2048, 3072, 4096, 5120, 6144, 7168, 8192]
+    }[var.check.cpu], var.check.memory), false)
+    error_message = "Fargate does not have this memory with this cpu, or the check does not need it. Use a cpu of 256, 512 or 1024."
+  }
 }
 
 data "aws_caller_identity" "current" {}
@@ -446,23 +470,74 @@ resource "aws_sns_topic_policy" "alarms" {
 # Any exit code but 0, none at all, and any task that did not start: the batch failed, a trigger was refused, the ledger could not be reached,
 # the check found something, the image could not be pulled, and so on.
 resource "aws_cloudwatch_event_rule" "task_stopped" {
-  name_prefix = local.prefix
+  # A second ledger with the same prefix fails here, in place of getting the mails of this one.
+  name        = "${local.prefix}-stopped"
   description = "cronledger: a task of a batch exited with another code than 0 or without one, or did not start."
   event_pattern = jsonencode({
     source      = ["aws.ecs"]
     detail-type = ["ECS Task State Change"]
     detail = {
       lastStatus        = ["STOPPED"]
-      taskDefinitionArn = [{ prefix = trimsuffix(local.definitions, "*") }]
-      # Both fields must be those of one container. GuardDuty adds a container of its own.
+      taskDefinitionArn = [{ prefix = "${trimsuffix(local.definitions, "*")}${var.mail_each_task ? "" : "-check:"}" }]
       "$or" = [
+        # Both fields must be those of one container. GuardDuty adds a container of its own.
         { containers = { name = [var.container], exitCode = [{ anything-but = 0 }] } },
-        { stopCode = ["TaskFailedToStart"] },
-        # The host of the task was lost.
+        # It did not start, its host was lost, Spot took it, or a person stopped it.
+        { stopCode = [{ anything-but = ["EssentialContainerExited"] }] },
+        # exists: false asks whether no container of the task has an exit code.
         { containers = { name = [var.container], exitCode = [{ exists = false }] } },
       ]
     }
   })
+  lifecycle {
+    precondition {
+      condition     = length(var.alarm_topics) == 0 || length(var.alarm_emails) == 0
+      error_message = "alarm_emails are for the topic that is made. Subscribe them to alarm_topics yourself."
+    }
+    precondition {
+      condition     = var.mail_each_task || var.check != null
+      error_message = "With mail_each_task = false, only the check sends a mail of failed tasks. Give check."
+    }
+  }
+}
+
+# RunTask can answer without an error and without a task. No task stops then, and only CloudTrail tells of it.
+resource "aws_cloudwatch_event_rule" "not_started" {
+  count       = var.alarm_on_failed_starts ? 1 : 0
+  name_prefix = local.prefix
+  description = "cronledger: RunTask started no task for a batch."
+  event_pattern = jsonencode({
+    source      = ["aws.ecs"]
+    detail-type = ["AWS API Call via CloudTrail"]
+    detail = {
+      eventSource = ["ecs.amazonaws.com"]
+      eventName   = ["RunTask"]
+      requestParameters = {
+        taskDefinition = [{ prefix = trimsuffix(local.definitions, "*") }, { prefix = local.prefix }]
+      }
+      responseElements = { failures = { reason = [{ exists = true }] } }
+    }
+  })
+}
+
+resource "aws_cloudwatch_event_target" "not_started" {
+  count = var.alarm_on_failed_starts ? max(1, length(var.alarm_topics)) : 0
+  rule  = aws_cloudwatch_event_rule.not_started[0].name
+  arn   = local.topics[count.index]
+  input_transformer {
+    input_paths = {
+      definition = "$.detail.requestParameters.taskDefinition"
+      reason     = "$.detail.responseElements.failures[0].reason"
+      time       = "$.detail.eventTime"
+    }
+    input_template = join("\n", [for line in [
+      "cronledger: RunTask started no task at <time>.",
+      "Task definition: <definition>",
+      "Reason: <reason>",
+      "With StartAgain, Step Functions tries again for a day. Otherwise nothing does.",
+      "Find the missed slots, 15 minutes after they were due: ${local.check}",
+    ] : "\"${line}\""])
+  }
 }
 
 resource "aws_cloudwatch_event_target" "task_stopped" {

@@ -39,7 +39,7 @@ export function readTemplate(name: Template): Loose {
   return parse(readFileSync(pathOf(name), 'utf8'), {
     customTags: [
       ...['Ref', 'Sub', 'GetAtt'].map(form),
-      ...(['If', 'Equals', 'Not', 'And', 'Join', 'Select', 'Split', 'Sub'].map(list) as never[]),
+      ...(['If', 'Equals', 'Not', 'And', 'Join', 'Select', 'Split', 'Sub', 'Contains'].map(list) as never[]),
     ],
   })
 }
@@ -60,6 +60,8 @@ export interface Deployment {
   readonly endpoint: string
   readonly folder: string
   readonly stack?: string
+  /** More outputs of the ledger. */
+  readonly outputs?: Loose
   /** What differs from a nightly batch in Tokyo. */
   readonly batch?: Partial<BatchOptions>
 }
@@ -69,9 +71,11 @@ export const deployLedger = (endpoint: string, parameters: readonly string[] = [
   deploy(endpoint, stack, 'ledger', parameters)
 
 /** Computes the parameters of a batch, with the outputs of the stack of the ledger, and deploys its stack. */
-export async function deployBatch({ endpoint, folder, stack = 'nightly', batch = {} }: Deployment): Promise<Made> {
-  const outputs = JSON.stringify(await aws(endpoint, 'cloudformation', 'describe-stacks', '--stack-name', 'ledger'))
+export async function deployBatch({ endpoint, folder, stack = 'nightly', ...more }: Deployment): Promise<Made> {
+  const { Stacks } = await aws(endpoint, 'cloudformation', 'describe-stacks', '--stack-name', 'ledger')
+  const own = Object.entries(more.outputs ?? {}).map(([OutputKey, OutputValue]) => ({ OutputKey, OutputValue }))
+  const outputs = JSON.stringify({ Stacks: [{ Outputs: [...Stacks[0].Outputs, ...own] }] })
   const path = join(folder, `${stack}.json`)
-  writeFileSync(path, stackParameters({ ...BATCH, outputs, timezone: 'Asia/Tokyo', ...batch }, Date.now()).text)
+  writeFileSync(path, stackParameters({ ...BATCH, outputs, timezone: 'Asia/Tokyo', ...more.batch }, Date.now()).text)
   return deploy(endpoint, stack, 'batch', [`file://${path}`])
 }

@@ -1,6 +1,7 @@
 // Each parameter of the templates is in the construct of the CDK and in the Terraform modules, or stands here with a reason.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
+import { RUN_PARAMETERS } from '../../../../src/cli/commands/template/rules.ts'
 import { readTemplate, type Template } from '../../../support/aws/stack.ts'
 
 /** The reason why parameters are not there. It ends with a full stop, which no name does. */
@@ -14,7 +15,7 @@ const CHECK = {
   ...{ CheckImage: 'image', CheckExpression: 'expression', CheckTimezone: 'timezone' },
   ...{ CheckArchitecture: 'architecture', CheckCpu: 'cpu' },
 }
-const OPTIONS = 'CatchUp SinceLastSuccess Timeout DoneBy Owner MaxAttempts RetryDelay Expect'
+const OPTIONS = RUN_PARAMETERS.join(' ')
 const VARIABLES = /^(?:variable "(\w+)"| {4}(\w+) += (?:string|list|optional)\b)/gm
 const TOOLS: readonly Tool[] = [
   [
@@ -49,7 +50,7 @@ const TOOLS: readonly Tool[] = [
     VARIABLES,
     {
       ...{ AlarmTopic: 'alarm_topics', StateMachine: 'state_machines', EnvironmentFile: 'environment_files' },
-      ...because('A variable of `environment`.', OPTIONS),
+      ...because('In `parameters`, as you print them.', OPTIONS),
       ...{ VariableNames: 'environment', VariableValues: 'environment' },
       ...{ SecretNames: 'secrets', SecretArns: 'secrets', SecretResources: 'secrets' },
       ...{ TaskRole: 'roles', ExecutionRole: 'roles' },

@@ -1,7 +1,8 @@
 // What can be seen in the texts of the templates, and on no test server: what AWS replaces, keeps, refuses and matches.
 import { execFileSync } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
+import { LEFT_OUT, variableOf } from '../../../../src/cli/commands/template/rules.ts'
 import { pathOf, readTemplate, TEMPLATES, type Template } from '../../../support/aws/stack.ts'
 import type { Loose } from '../../../support/cli.ts'
 
@@ -71,7 +72,7 @@ describe.each(TEMPLATES)('the template %s', (name) => {
   // cfn-lint is not in Debian. These are its rules that found mistakes.
   test('uses what it defines, defines what it uses, and names no partition', () => {
     const known = [...Object.keys(Parameters), ...Object.keys(Resources)]
-    const used = namesIn({ Conditions, Resources, Outputs })
+    const used = namesIn({ Conditions, Resources, Outputs, Rules: templates[name]['Rules'] })
     expect([...used].filter((one) => !known.includes(one) && !one.startsWith('AWS::'))).toEqual([])
     expect(Object.keys(Parameters).filter((one) => !used.has(one))).toEqual([])
     expect(new Set(conditionsIn({ Resources, Outputs }))).toEqual(new Set(Object.keys(Conditions)))
@@ -117,7 +118,10 @@ test('a deletion keeps the evidence, and what people and batches use, so no atta
     )
   expect(kept('batch')).toEqual(['LogGroup RetainExceptOnCreate'])
   const shared = ['AuditorPolicy', 'OperatorPolicy', 'StartPolicy', 'SchedulerRole', 'ScheduleGroup', 'DeadLetters']
-  const others = ['StateMachine', 'StateMachineRole', 'CheckLogGroup'].map((one) => `${one} RetainExceptOnCreate`)
+  // The topic, because alarms of batches name it until they are deployed again.
+  const others = ['StateMachine', 'StateMachineRole', 'Alarms', 'AlarmsPolicy', 'CheckLogGroup'].map(
+    (one) => `${one} RetainExceptOnCreate`,
+  )
   expect(kept('ledger')).toEqual([
     ...shared.map((one) => `${one} RetainExceptOnCreate`),
     ...others,
@@ -126,6 +130,30 @@ test('a deletion keeps the evidence, and what people and batches use, so no atta
   const managed = resourcesOf('ledger').filter(([, { Type }]) => Type === 'AWS::IAM::ManagedPolicy')
   expect(managed.map(([resource]) => resource)).toEqual(shared.slice(0, 3))
   expect(resourcesOf('batch').filter(([, { Type }]) => Type === 'AWS::IAM::ManagedPolicy')).toEqual([])
+})
+
+test('the file can set an option that is empty in the stack, and no expectation, which declare would keep otherwise', () => {
+  const [{ Environment }] = propertiesOf('batch', 'TaskDefinition')['ContainerDefinitions']
+  const leftOut = Environment.flatMap(({ If }: Loose) => (If === undefined ? [] : (If[1].Name ?? [])))
+  expect(leftOut.filter((name: unknown) => typeof name === 'string')).toEqual(LEFT_OUT.map(variableOf))
+  const set = Environment.flatMap(({ Name }: Loose) => Name ?? [])
+  expect(set).toEqual(
+    expect.arrayContaining(['AFTER', 'GRACE', 'DONE_BY', 'OWNER', 'EXPECT'].map((one) => `CRONLEDGER_${one}`)),
+  )
+})
+
+test('no guide names a variable for the file that the stack sets', () => {
+  const set: readonly string[] = schema('batch.yaml').match(/CRONLEDGER_\w+/g) ?? []
+  const guides = readdirSync(new URL('../../../../docs/guides', import.meta.url)).filter((name) => name.endsWith('.md'))
+  const wrong = guides.flatMap((name) => {
+    const text = readFileSync(new URL(`../../../../docs/guides/${name}`, import.meta.url), 'utf8')
+    const sentences = text.replaceAll(/\s+/g, ' ').split(/(?<=[.:]) /)
+    const named = sentences
+      .filter((one) => /EnvironmentFile/.test(one))
+      .flatMap((one) => one.match(/CRONLEDGER_\w+/g) ?? [])
+    return named.filter((one) => set.includes(one)).map((one) => `${name} ${one}`)
+  })
+  expect(wrong).toEqual([])
 })
 
 test('a later stack of the same batch makes another log group, because a part of the id of the stack is in its name', () => {
@@ -244,50 +272,46 @@ test('the check looks back over the longest day of a time zone and more, so that
   expect(Number(hours)).toBeGreaterThan(25)
 })
 
-test('a task of a batch whose own container exits with another code than 0, or that does not start, matches the rule', () => {
-  const arn = 'arn:aws:ecs:eu-west-1:123456789012:task-definition'
-  const pattern = JSON.parse(
-    JSON.stringify(propertiesOf('ledger', 'TaskStopped')['EventPattern'])
-      .replace(/\{"Sub":"[^"]*task-definition\/\$\{FamilyPrefix\}"\}/, `"${arn}/cronledger-"`)
-      .replace('{"Ref":"Container"}', '"batch"'),
-  )
-  const isSent = (detail: Loose) => {
-    const usual = { lastStatus: 'STOPPED', stopCode: 'EssentialContainerExited' }
-    const definition = { taskDefinitionArn: `${arn}/cronledger-nightly:7` }
-    const event = { source: 'aws.ecs', 'detail-type': 'ECS Task State Change' }
-    return isMatch({ ...event, detail: { ...usual, ...definition, ...detail } }, pattern)
-  }
-  expect(isSent({ containers: [{ name: 'batch', exitCode: 0 }] })).toBe(false)
-  expect(isSent({ containers: [{ name: 'batch', exitCode: 75 }] })).toBe(true)
-  expect(isSent({ containers: [{ name: 'batch' }], stopCode: 'TaskFailedToStart' })).toBe(true)
-  const agent = { name: 'aws-guardduty-agent-1', exitCode: 137 }
-  expect(isSent({ containers: [agent, { name: 'batch', exitCode: 0 }] })).toBe(false)
-  expect(isSent({ containers: [agent, { name: 'batch', exitCode: 1 }] })).toBe(true)
-  const failed = { containers: [{ name: 'batch', exitCode: 1 }] }
-  expect(isSent({ ...failed, lastStatus: 'RUNNING' })).toBe(false)
-  expect(isSent({ ...failed, taskDefinitionArn: `${arn}/other:7` })).toBe(false)
-  // The check, whose family no task has.
-  expect(isSent({ ...failed, taskDefinitionArn: `${arn}/cronledger--check:1` })).toBe(true)
+test('the check has a family that no batch has, which the rule about stopped tasks knows', () => {
   expect(propertiesOf('ledger', 'CheckDefinition')['Family'].Sub).toMatch(/^\$\{FamilyPrefix\}-check$/)
   expect(templates.batch['Parameters'].Task.AllowedPattern).toMatch(/^\[A-Za-z0-9\]/)
 })
 
-/** Returns whether EventBridge sends an event to a rule. All fields of an object must match in one element of an array. */
-function isMatch(event: Loose, { $or, ...pattern }: Loose): boolean {
-  const alternatives: readonly Loose[] = $or ?? [{}]
-  return (
-    alternatives.some((other) => Object.keys(other).length === 0 || isMatch(event, other)) &&
-    Object.entries(pattern).every(([key, wanted]) => {
-      const values: readonly unknown[] = [event[key]].flat()
-      if (!Array.isArray(wanted)) return values.some((value) => isMatch(value as Loose, wanted))
-      return values.some((value) => wanted.some((one) => isValueMatch(value, one)))
-    })
-  )
-}
+test('no prefix begins with another one, and a second ledger with the same one fails', () => {
+  const allowed = new RegExp(`^(?:${templates.ledger['Parameters'].FamilyPrefix.AllowedPattern})$`)
+  const prefixes = ['cronledger-', 'cronledger-dev-', 'cl-dev-', 'cronledger', 'cl_dev-', 'cronledgerdev-', '-', 'a--']
+  const legal = prefixes.filter((one) => allowed.test(one))
+  expect(legal).toEqual(['cronledger-', 'cl_dev-', 'cronledgerdev-'])
+  expect(legal.filter((one) => legal.some((other) => other !== one && other.startsWith(one)))).toEqual([])
+  expect(propertiesOf('ledger', 'TaskStopped')['Name'].Sub).toMatch(/^\$\{FamilyPrefix\}-stopped$/)
+})
 
-function isValueMatch(value: unknown, wanted: unknown): boolean {
-  if (value === undefined) return false
-  if (typeof wanted !== 'object' || wanted === null) return value === wanted
-  if ('prefix' in wanted) return String(value).startsWith(String(wanted.prefix))
-  return 'anything-but' in wanted && value !== wanted['anything-but']
-}
+const PLACED = { CheckImage: 'check:1', Cluster: 'batch', Subnets: 'subnet-1' }
+test.each<readonly [Loose, string]>([
+  [{}, ''],
+  [PLACED, ''],
+  [{ AlarmTopic: 'arn:aws:sns:x' }, ''],
+  [{ AlarmTopic: 'arn:aws:sns:x', AlarmEmail: 'a@b' }, 'AlarmEmail is for the topic that is made'],
+  [{ CheckImage: 'check:1' }, 'CheckImage needs Cluster and Subnets'],
+  [{ CheckImage: 'check:1', Cluster: 'batch' }, 'CheckImage needs Cluster and Subnets'],
+  [{ Cluster: 'batch' }, 'Cluster and Subnets are those of the check'],
+  [{ MailEachTask: 'false' }, 'only the check sends a mail'],
+  [{ ...PLACED, MailEachTask: 'false' }, ''],
+  [{ ...PLACED, CheckMemory: '8192' }, 'With CheckCpu=256, Fargate has'],
+  [{ ...PLACED, CheckCpu: '512', CheckMemory: '4096' }, ''],
+  [{ ...PLACED, CheckCpu: '1024' }, 'With CheckCpu=1024, Fargate has'],
+])('the stack of the ledger with %j is refused before it makes anything: %s', (given, message) => {
+  const { Rules, Parameters } = templates.ledger
+  const holds = (part: Loose): boolean => {
+    const [[name, value] = ['', []]] = Object.entries<Loose[]>(part)
+    const textOf = (one: Loose) =>
+      typeof one === 'string' ? one : (given[one['Ref']] ?? Parameters[one['Ref']].Default)
+    if (name === 'Equals') return textOf(value[0] ?? {}) === textOf(value[1] ?? {})
+    if (name === 'Contains') return (value[0] as unknown as string[]).includes(textOf(value[1] ?? {}))
+    return name === 'Not' ? !holds(value[0] ?? {}) : value.every(holds)
+  }
+  const broken = Object.values<Loose>(Rules).flatMap(({ RuleCondition, Assertions }) =>
+    holds(RuleCondition) ? Assertions.filter(({ Assert }: Loose) => !holds(Assert)) : [],
+  )
+  expect(broken.map(({ AssertDescription }) => AssertDescription).join(' ')).toMatch(message === '' ? /^$/ : message)
+})

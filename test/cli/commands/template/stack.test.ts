@@ -200,9 +200,9 @@ describe.skipIf(!hasAws)('the stack on a server', () => {
 
   test('a batch with roles of its own makes none, and the state machine starts it with the same network', async () => {
     const roles = 'TaskRole=arn:aws:iam::123456789012:role/task ExecutionRole=arn:aws:iam::123456789012:role/pull'
-    const starter = 'StateMachine=arn:aws:states:eu-west-1:123456789012:stateMachine:start'
-    const batch = { task: 'own', parameters: `${PLACE} ${roles} ${starter} SecurityGroups=sg-1` }
-    const own = await deployBatch({ endpoint: server.endpoint, folder, stack: 'own', batch })
+    const outputs = { StateMachine: 'arn:aws:states:eu-west-1:123456789012:stateMachine:start' }
+    const batch = { task: 'own', parameters: `${PLACE} ${roles} SecurityGroups=sg-1` }
+    const own = await deployBatch({ endpoint: server.endpoint, folder, stack: 'own', outputs, batch })
     expect(Object.keys(own).sort()).toEqual([
       ...['BatchSchedule', 'FailedAlarm', 'LogGroup', 'NoRunAlarm', 'RefusedAlarm', 'TaskDefinition'],
     ])
@@ -253,6 +253,9 @@ describe.skipIf(!hasAws)('the stack on a server', () => {
     expect(AttachedPolicies).toMatchObject([{ PolicyArn: first['OperatorPolicy'] }])
     const { Table } = await call('dynamodb', 'describe-table', '--table-name', 'kept')
     const second = await deployLedger(server.endpoint, [`Table=${Table.TableArn}`, 'FamilyPrefix=kept2-'], 'kept')
+    // Alarms of batches name the topic until they are deployed again.
+    const { Topics } = await call('sns', 'list-topics')
+    expect(Topics).toContainEqual({ TopicArn: first['Alarms'] })
     expect([second['LedgerTable'], second['ScheduleGroup'] === first['ScheduleGroup']]).toEqual([undefined, false])
   })
 
