@@ -12,7 +12,7 @@ import { createInterface } from 'node:readline/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs, promisify } from 'node:util'
-import { removeAll } from './remove-all.mjs'
+import { removeAll, untilActive } from './remove-all.mjs'
 
 const USAGE = 64
 const POLL_MS = Number(process.env.CRONLEDGER_TEST_POLL_MS ?? 10_000)
@@ -35,6 +35,8 @@ const found = readdirSync('.').find((name) => /^account-[0-9a-f]{6}\.json$/.test
 if (found === undefined && given.remove) fail('This folder has no account-….json: there is nothing to remove.')
 if (found === undefined && !given.image)
   fail('--image is missing: an image with cronledger in it, which the account can pull.')
+const region = process.env.AWS_REGION
+if (!region) fail('AWS_REGION is missing: the Region in which all is made.')
 const state = found === undefined ? start() : JSON.parse(readFileSync(found, 'utf8'))
 const { run } = state
 const file = `account-${run}.json`
@@ -44,10 +46,17 @@ const TASKS = { first: `first-${run}`, second: `second-${run}` }
 const STACKS = { ledger: `${name}-ledger`, first: `${name}-first`, second: `${name}-second` }
 const ROLES = { task: `${name}-task`, execution: `${name}-execution` }
 
-say(`This tries cronledger in account ${(await aws('sts', 'get-caller-identity')).Account}, Region ${process.env.AWS_REGION}, run ${run}.
+const { Account } = await aws('sts', 'get-caller-identity').catch((error) => fail(error.stderr ?? error.message))
+state.account ??= Account
+if (state.region !== region || state.account !== Account)
+  fail(
+    `${file} was begun in account ${state.account}, Region ${state.region}. Use the same ones again, or what was made there stays.`,
+  )
+
+say(`This tries cronledger in account ${Account}, Region ${region}, run ${run}.
 It makes, all with ${run} in their names: a cluster, two roles, three stacks (a table, policies, roles, a topic, a queue, two schedules, alarms, log groups), a
 copy of the table, and about 15 tasks of 0.25 vCPU, each for a minute. It removes all of it at the end.
-It takes 30 to 60 minutes, most of it for the first firing and for the restored table. It costs less than 1 US dollar.
+It takes one to two hours, most of it for the first firing and for the restored table. It costs less than 1 US dollar.
 It needs the permissions of an administrator. If it is broken off, start it again in this folder: it goes on. To remove only: npm run test:account -- --remove`)
 if (!given.yes && !(await agrees())) {
   say('Nothing was done. To start without a question: npm run test:account -- --image IMAGE --yes')
@@ -81,14 +90,24 @@ if (!given.remove) {
   }
 }
 say('step: remove')
-const left = await removeAll({ ...{ aws, name, prefix, state, save }, stacks: STACKS, roles: ROLES })
+const what = { ...{ aws, name, prefix, state, save }, stacks: STACKS, roles: ROLES, pollMs: POLL_MS }
+const left = await removeAll(what).catch((error) =>
+  fail(`remove: ${error.stderr || error.message}\nThe same command goes on: npm run test:account -- --remove`),
+)
 if (left.length > 0)
   fail(`Not everything was removed: ${left.join(', ')}. Start it again: npm run test:account -- --remove`)
 report()
 rmSync(file)
 
 function start() {
-  return { run: randomBytes(3).toString('hex'), image: given.image, subnets: given.subnets, done: [], resources: [] }
+  return {
+    run: randomBytes(3).toString('hex'),
+    region,
+    image: given.image,
+    subnets: given.subnets,
+    done: [],
+    resources: [],
+  }
 }
 
 function save() {
@@ -124,6 +143,21 @@ function cronledger(...args) {
 
 function expectThat(isTrue, what, saw) {
   if (!isTrue) throw new Error(`not as expected: ${what}\n${saw}`)
+}
+
+/**
+ * Deploys a stack. If the first deployment fails because a new role is not visible everywhere yet, it is done once more, after a minute.
+ */
+async function deployWithRetry(stack, template, parameters) {
+  await deploy(stack, template, parameters).catch(async (error) => {
+    const { StackEvents } = await aws('cloudformation', 'describe-stack-events', '--stack-name', stack)
+    if (!StackEvents.some(({ ResourceStatusReason: why = '' }) => /must allow .* to assume/.test(why))) throw error
+    say('A new role is not visible everywhere yet. Once more, in a minute.')
+    await delay(6 * POLL_MS)
+    await aws('cloudformation', 'delete-stack', '--stack-name', stack)
+    await aws('cloudformation', 'wait', 'stack-delete-complete', '--stack-name', stack)
+    await deploy(stack, template, parameters)
+  })
 }
 
 /** Deploys a stack. A deployment that this command began before it was broken off may still be under way. */
@@ -162,7 +196,6 @@ function arnOfRole(account, role) {
 }
 
 async function deployLedger() {
-  const { Account } = await aws('sts', 'get-caller-identity')
   await aws('ecs', 'create-cluster', '--cluster-name', name)
   const roles = Object.values(ROLES).map((role) => arnOfRole(Account, role))
   await deploy(STACKS.ledger, 'ledger.yaml', [
@@ -175,8 +208,6 @@ async function deployLedger() {
 
 /** The second batch has roles of its own, and a schedule that is disabled, so that its triggers are lost. */
 async function deployBatches() {
-  const { Account } = await aws('sts', 'get-caller-identity')
-  const region = process.env.AWS_REGION
   const trust = { Effect: 'Allow', Principal: { Service: 'ecs-tasks.amazonaws.com' }, Action: 'sts:AssumeRole' }
   for (const role of Object.values(ROLES)) {
     const policy = JSON.stringify({ Version: '2012-10-17', Statement: [trust] })
@@ -227,7 +258,7 @@ async function deployBatches() {
     const { code, stdout } = await cronledger('template', 'parameters', ...what)
     expectThat(code === 0, 'template parameters exits with 0', stdout)
     writeFileSync(`${file}.parameters`, stdout)
-    await deploy(STACKS[batch], 'batch.yaml', [`file://${file}.parameters`])
+    await deployWithRetry(STACKS[batch], 'batch.yaml', [`file://${file}.parameters`])
   }
   rmSync(`${file}.outputs`)
   rmSync(`${file}.parameters`)
@@ -363,7 +394,7 @@ async function restore() {
       ...['--target-table-name', copy, '--use-latest-restorable-time'],
     )
   }
-  await aws('dynamodb', 'wait', 'table-exists', '--table-name', copy)
+  await untilActive(aws, copy, POLL_MS)
   const rows = await completedSlots(copy)
   expectThat(
     rows.some(({ slot }) => slot === state.slot),
@@ -375,7 +406,7 @@ async function restore() {
 
 /** Writes what was seen, without the number of the account. */
 function report() {
-  const head = `# cronledger in an account of AWS\n\n${new Date().toISOString().slice(0, 10)}, ${process.env.AWS_REGION}, image ${state.image}, Node ${process.version}\n`
+  const head = `# cronledger in an account of AWS\n\n${new Date().toISOString().slice(0, 10)}, ${region}, image ${state.image}, Node ${process.version}\n`
   const steps = state.done.map(
     ({ what, seconds, saw }) => `## ${what}\n\n${seconds} s\n\n\`\`\`text\n${saw.trim()}\n\`\`\`\n`,
   )

@@ -1,11 +1,29 @@
+import { setTimeout as delay } from 'node:timers/promises'
+
 /** What AWS says of something that is not there, or not any more. */
 const GONE = /NoSuchEntity|NotFound|NonExistent|not exist|not found|could not be found/i
+
+/** A restore, and the end of a change of a table, can take an hour. The waiters of the command line give up after eight minutes. */
+const TABLE_LIMIT_MS = 90 * 60_000
+
+/** Waits until a table is active. Returns false if there is none. */
+export async function untilActive(aws, table, pollMs) {
+  for (const began = Date.now(); ; await delay(pollMs)) {
+    const answer = await aws('dynamodb', 'describe-table', '--table-name', table).catch((error) => {
+      if (GONE.test(`${error.message} ${error.stderr}`)) return null
+      throw error
+    })
+    if (answer === null || answer.Table.TableStatus === 'DELETING') return false
+    if (answer.Table.TableStatus === 'ACTIVE') return true
+    if (Date.now() - began > TABLE_LIMIT_MS) throw new Error(`the table ${table} is still ${answer.Table.TableStatus}`)
+  }
+}
 
 /**
  * Removes the stacks, what they keep, and what the command made itself. Each part may be gone already. Returns the names of what
  * is still there.
  */
-export async function removeAll({ aws, name, prefix, state, save, stacks, roles }) {
+export async function removeAll({ aws, name, prefix, state, save, stacks, roles, pollMs }) {
   const unlessGone = (call) =>
     call.catch((error) => {
       if (!GONE.test(`${error.message} ${error.stderr}`)) throw error
@@ -35,9 +53,10 @@ export async function removeAll({ aws, name, prefix, state, save, stacks, roles 
   }
   async function removeTable(id) {
     const table = ['--table-name', id]
-    if ((await all('dynamodb', 'describe-table', ...table)) === null) return
-    await all('dynamodb', 'update-table', ...table, '--no-deletion-protection-enabled')
-    await all('dynamodb', 'delete-table', ...table)
+    // While a table is made, restored or changed, it can be neither changed nor deleted.
+    if (await untilActive(aws, id, pollMs))
+      await all('dynamodb', 'update-table', ...table, '--no-deletion-protection-enabled')
+    if (await untilActive(aws, id, pollMs)) await all('dynamodb', 'delete-table', ...table)
     await all('dynamodb', 'wait', 'table-not-exists', ...table)
   }
   const REMOVE = {
@@ -46,6 +65,7 @@ export async function removeAll({ aws, name, prefix, state, save, stacks, roles 
     'AWS::IAM::ManagedPolicy': (id) => all('iam', 'delete-policy', '--policy-arn', id),
     'AWS::Logs::LogGroup': (id) => all('logs', 'delete-log-group', '--log-group-name', id),
     'AWS::Scheduler::ScheduleGroup': (id) => all('scheduler', 'delete-schedule-group', '--name', id),
+    'AWS::SNS::Topic': (id) => all('sns', 'delete-topic', '--topic-arn', id),
     'AWS::SQS::Queue': (id) => all('sqs', 'delete-queue', '--queue-url', id),
   }
   // A policy cannot go before the roles that have it.
@@ -63,6 +83,9 @@ export async function removeAll({ aws, name, prefix, state, save, stacks, roles 
     return active.map(({ taskDefinition }) => taskDefinition.taskDefinitionArn)
   }
   for (const arn of await definitions()) await all('ecs', 'deregister-task-definition', '--task-definition', arn)
+  const { taskArns } = (await all('ecs', 'list-tasks', '--cluster', name)) ?? { taskArns: [] }
+  for (const task of taskArns) await all('ecs', 'stop-task', '--cluster', name, '--task', task)
+  if (taskArns.length > 0) await all('ecs', 'wait', 'tasks-stopped', '--cluster', name, '--tasks', ...taskArns)
   await all('ecs', 'delete-cluster', '--cluster', name)
 
   const { TableNames } = await aws('dynamodb', 'list-tables')

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -61,10 +61,10 @@ describe.skipIf(!hasAws)('npm run test:account', () => {
   }
 
   /** Runs the program. `onStep` is called when a step begins. */
-  async function run(args: readonly string[], onStep: (step: string) => void) {
+  async function run(args: readonly string[], onStep: (step: string) => void, own: Record<string, string> = {}) {
     const child = spawn(process.execPath, [PROGRAM, ...args], {
       ...{ cwd: folder, detached: true, stdio: ['ignore', 'pipe', 'pipe'] as const },
-      env: { PATH: `${AWS_PATH}:/bin`, NODE_NO_WARNINGS: '1', ...env() },
+      env: { PATH: `${AWS_PATH}:/bin`, NODE_NO_WARNINGS: '1', ...env(), ...own },
     })
     breakOff = () => process.kill(-(child.pid ?? 0), 'SIGKILL')
     const exited = once(child, 'close')
@@ -131,6 +131,19 @@ describe.skipIf(!hasAws)('npm run test:account', () => {
     const { code, lines } = await run(['--image', 'batch:1'], () => {})
     expect([code, lines.at(-1)]).toEqual([64, expect.stringContaining('Nothing was done')])
     expect(readdirSync(folder)).toEqual([])
+  })
+
+  test('npm run test:account needs the Region, and goes on in no other one', async () => {
+    const ended = await run(['--image', 'batch:1', '--yes'], () => {}, { AWS_REGION: '' })
+    expect([ended.code, ended.stderr]).toEqual([64, expect.stringMatching(/^AWS_REGION is missing: [^\n]*\n$/)])
+    const state = `${folder}/account-abcdef.json`
+    writeFileSync(state, JSON.stringify({ run: 'abcdef', region: 'us-east-1', account: '1', done: [], resources: [] }))
+    const other = await run(['--remove', '--yes'], () => {})
+    expect(other).toMatchObject({
+      code: 64,
+      stderr: expect.stringMatching(/was begun in account 1, Region us-east-1\./),
+    })
+    rmSync(state)
   })
 
   test('npm run test:account goes through all its steps, although it is broken off in each of them, and leaves nothing but the report', async () => {

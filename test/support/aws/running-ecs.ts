@@ -7,6 +7,7 @@ import { listen, type Server } from '../servers.ts'
  * Puts a server before moto that runs the containers of tasks, which moto only records. `run` gets the family of a task
  * definition and the variables and the command of the overrides, and returns the exit code. `DescribeTasks` is answered when the
  * tasks have ended, so that nothing waits for the next poll. A request for which `isLost` returns true gets no answer.
+ * As in DynamoDB, a table that was made, restored or changed is not active at once, and cannot be deleted or changed then.
  */
 export async function startRunningEcs(
   { endpoint }: Pick<Server, 'endpoint'>,
@@ -14,9 +15,21 @@ export async function startRunningEcs(
   isLost: () => boolean = () => false,
 ): Promise<Server> {
   const ended = new Map<string, Promise<number>>()
+  /** How many more answers say that a table is not active. */
+  const busy = new Map<string, number>()
   const server = createServer(async (incoming, outgoing) => {
     const body = await buffer(incoming)
     if (isLost()) return void incoming.destroy()
+    const ofTable = /^DynamoDB_20120810\.(.*)/.exec(String(incoming.headers['x-amz-target']))?.[1] ?? ''
+    const { TableName, TargetTableName = TableName } = ofTable === '' ? {} : JSON.parse(body.toString())
+    const left = busy.get(TargetTableName) ?? 0
+    if (/^(Update|Delete)Table$/.test(ofTable) && left > 0) {
+      const type = 'com.amazonaws.dynamodb.v20120810#ResourceInUseException'
+      const message = `Attempt to change a resource which is still in use: Table: ${TableName}`
+      outgoing.writeHead(400, { 'content-type': 'application/x-amz-json-1.0' })
+      return void outgoing.end(JSON.stringify({ __type: type, message }))
+    }
+    if (/^(UpdateTable|RestoreTable.*)$/.test(ofTable)) busy.set(TargetTableName, 3)
     const { host: _, connection: __, ...headers } = incoming.headers
     const asked = await fetch(endpoint + incoming.url, {
       method: incoming.method ?? 'POST',
@@ -43,6 +56,11 @@ export async function startRunningEcs(
         Object.assign(task, { lastStatus: 'STOPPED', containers })
       }
       text = JSON.stringify(answer)
+    }
+    if (asked.ok && ofTable === 'DescribeTable' && left > 0) {
+      busy.set(TableName, left - 1)
+      text = text.replace('"TableStatus": "ACTIVE"', '"TableStatus": "UPDATING"')
+      text = text.replace('"TableStatus":"ACTIVE"', '"TableStatus":"UPDATING"')
     }
     outgoing.writeHead(asked.status, { 'content-type': asked.headers.get('content-type') ?? '' }).end(text)
   })
