@@ -22,7 +22,7 @@ const ENV = "environment: { CRONLEDGER_CATCH_UP: '3d' },"
 const env = (text: string) => [ENV, `environment: { ${text} },`] as const
 
 /** For each rule of a batch's settings: settings that break it, in each tool. */
-export const BROKEN: Readonly<Record<keyof typeof RULES, readonly Case[]>> = {
+const BROKEN: Readonly<Record<keyof typeof RULES, readonly Case[]>> = {
   memory: [
     {
       parameters: 'Cpu=256 Memory=8192',

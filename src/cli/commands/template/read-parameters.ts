@@ -24,7 +24,7 @@ export const OUTPUTS = [
 ]
 
 /** What the template gets as several lists, because it cannot split NAME=VALUE. */
-export const PAIRS = {
+const PAIRS = {
   Variables: { parameters: ['VariableNames', 'VariableValues'], form: 'NAME=VALUE', value: '[^,]*' },
   Secrets: {
     parameters: ['SecretNames', 'SecretArns', 'SecretResources'],

@@ -163,7 +163,10 @@ test.skipIf(ruler === undefined)('the matcher of EventBridge agrees (skipped wit
   writeFileSync(program, MATCH)
   const input = JSON.stringify(CASES.map(({ event, pattern }) => ({ event, pattern })))
   const answers: boolean[] = JSON.parse(
-    execFileSync('java', ['-cp', ruler ?? '', program], { input, encoding: 'utf8' }),
+    execFileSync(`${process.env['JAVA_HOME'] ?? '/usr'}/bin/java`, ['-cp', ruler ?? '', program], {
+      input,
+      encoding: 'utf8',
+    }),
   )
   const different = CASES.filter(({ isSent }, index) => answers[index] !== isSent).map(({ what }) => what)
   expect([answers.length, different]).toEqual([CASES.length, []])

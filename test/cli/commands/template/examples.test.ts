@@ -33,7 +33,8 @@ async function startStream(endpoint: string) {
       const { status, ...answer } = await fetch(endpoint, {
         ...{ method: 'POST', body, headers: incoming.headers as Record<string, string> },
       }).then(async (one) => ({ status: one.status, bytes: Buffer.from(await one.arrayBuffer()) }))
-      if (isWrite && status === 200) records.push({ eventName: OldImage ? 'MODIFY' : 'INSERT', dynamodb: { OldImage, NewImage: await image() } })
+      if (isWrite && status === 200)
+        records.push({ eventName: OldImage ? 'MODIFY' : 'INSERT', dynamodb: { OldImage, NewImage: await image() } })
       outgoing.writeHead(status, { 'content-type': 'application/x-amz-json-1.0' }).end(answer.bytes)
     }),
   )
