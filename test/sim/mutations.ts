@@ -11,7 +11,7 @@ export const MUTATIONS: readonly Mutation[] = [
     name: 'an unfenced finish: a conflict with another owner is written over',
     scenario: 'trigger and force',
     file: 'src/run/write.ts',
-    from: "if (found.owner !== (runId ?? row.owner)) return { kind: 'lost', found }",
+    from: "if (found.ownerRunId !== (runId ?? row.ownerRunId)) return { kind: 'lost', found }",
     to: '',
   },
   {
@@ -54,7 +54,7 @@ export const MUTATIONS: readonly Mutation[] = [
     scenario: 'two triggers, two faults',
     file: 'src/run/write.ts',
     from: 'if (found.writeId === writeId) return',
-    to: 'if (found.owner === row.owner) return',
+    to: 'if (found.ownerRunId === row.ownerRunId) return',
   },
   {
     name: 'a put that wipes the notes',
@@ -81,15 +81,15 @@ export const MUTATIONS: readonly Mutation[] = [
     name: 'a claim that is given up is not withdrawn where it landed',
     scenario: 'two triggers, two faults',
     file: 'src/core/row/transition.ts',
-    from: 'return found.owner === claim.runId ? finishRow(found, notStarted, stamp) : nextVersion(found, stamp)',
+    from: 'return found.ownerRunId === claim.runId ? finishRow(found, notStarted, stamp) : nextVersion(found, stamp)',
     to: 'return nextVersion(found, stamp)',
   },
   {
     name: 'a withdrawal takes a running row over',
     scenario: 'force in an outage',
     file: 'src/core/row/transition.ts',
-    from: 'return found.owner === claim.runId ? finishRow(found, notStarted, stamp) : nextVersion(found, stamp)',
-    to: 'if (found.owner === claim.runId) return finishRow(found, notStarted, stamp)\n  return { ...finishRow(claimRow(found, claim, stamp, 0), notStarted, stamp), version: found.version + 1 }',
+    from: 'return found.ownerRunId === claim.runId ? finishRow(found, notStarted, stamp) : nextVersion(found, stamp)',
+    to: 'if (found.ownerRunId === claim.runId) return finishRow(found, notStarted, stamp)\n  return { ...finishRow(claimRow(found, claim, stamp, 0), notStarted, stamp), version: found.version + 1 }',
   },
   {
     name: 'the work starts before the claim is confirmed',
@@ -193,8 +193,8 @@ export const MUTATIONS: readonly Mutation[] = [
     name: 'the overlap lock is free as soon as its holder is not the newest run of the slot',
     scenario: 'two slots, wait',
     file: 'src/core/row/overlap-lock.ts',
-    from: 'return isUnreadable(found) || (found.owner === runId && isRunning(found, now, skewMs))',
-    to: "return isUnreadable(found) || (found.owner === runId && found.attempts.at(-1)?.phase === 'waiting')",
+    from: 'return isUnreadable(found) || (found.ownerRunId === runId && isRunning(found, now, skewMs))',
+    to: "return isUnreadable(found) || (found.ownerRunId === runId && found.attempts.at(-1)?.phase === 'waiting')",
   },
   {
     name: 'the overlap lock is taken without its condition',
@@ -214,8 +214,8 @@ export const MUTATIONS: readonly Mutation[] = [
     name: 'an older write of the same run is not fenced: a late renewal opens a finished row again',
     scenario: 'two triggers, two faults',
     file: 'test/support/simulated/memory-store.ts',
-    from: "owned['version'] === expected.version && owned['owner'] === expected.owner",
-    to: "owned['owner'] === expected.owner",
+    from: "owned['version'] === expected.version && owned['ownerRunId'] === expected.ownerRunId",
+    to: "owned['ownerRunId'] === expected.ownerRunId",
   },
   {
     name: 'a late claim is not fenced: the store accepts it although the slot has a row',

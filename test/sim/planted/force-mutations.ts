@@ -34,14 +34,14 @@ export const FORCE_MUTATIONS: readonly Mutation[] = [
     scenario: 'a run that is called ended',
     file: 'src/run/resolve.ts',
     from: 'found = written.found',
-    to: 'const next = readableRow(written.found); const base = readableRow(found); found = request.endedRun != null && base !== null && next !== null ? { ...base, version: next.version, owner: next.owner } : written.found',
+    to: 'const next = readableRow(written.found); const base = readableRow(found); found = request.endedRun != null && base !== null && next !== null ? { ...base, version: next.version, ownerRunId: next.ownerRunId } : written.found',
   },
   {
     name: 'a run that was called ended keeps its slot, and finishes on top of the resolution',
     scenario: 'a run that is called ended',
     file: 'src/core/row/transition.ts',
     from: 'const row = takenOver(base, request, stamp)',
-    to: 'const row = { ...takenOver(base, request, stamp), owner: request.endedRun ?? request.runId }',
+    to: 'const row = { ...takenOver(base, request, stamp), ownerRunId: request.endedRun ?? request.runId }',
   },
   {
     name: 'a run that was called ended goes on',

@@ -4,8 +4,8 @@ export const SAID_MUTATIONS: readonly Mutation[] = [
   {
     name: 'a checkpoint of an earlier owner lands after a takeover',
     file: 'src/run/write.ts',
-    from: "if (found.owner !== (runId ?? row.owner)) return { kind: 'lost', found }",
-    to: "if (found.owner !== (runId ?? row.owner)) { if (row.checkpoint !== undefined && found.state === 'PENDING') await ask((call) => io.store.put({ ...found, checkpoint: row.checkpoint ?? '', version: found.version + 1 }, found, call)).catch(() => null); return { kind: 'lost', found } }",
+    from: "if (found.ownerRunId !== (runId ?? row.ownerRunId)) return { kind: 'lost', found }",
+    to: "if (found.ownerRunId !== (runId ?? row.ownerRunId)) { if (row.checkpoint !== undefined && found.state === 'PENDING') await ask((call) => io.store.put({ ...found, checkpoint: row.checkpoint ?? '', version: found.version + 1 }, found, call)).catch(() => null); return { kind: 'lost', found } }",
   },
   {
     name: 'the report of attempt 1 is shown at attempt 2',
