@@ -1,6 +1,6 @@
 import sdk from '@aws-sdk/client-dynamodb/package.json' with { type: 'json' }
 import cronledger from '../../package.json' with { type: 'json' }
-import { asError, LedgerError, usageError } from '../core/errors.ts'
+import { asError, LedgerError, usageError, withoutSecret } from '../core/errors.ts'
 import type { Environment } from '../core/types.ts'
 import { EXIT, exitCodeOfStop } from '../exit-code.ts'
 import { printable } from '../format/text.ts'
@@ -36,6 +36,8 @@ export async function main(args: readonly string[], env: Environment, stops: Sto
     const split = args.indexOf('--')
     const [name, ...argv] = split === -1 ? args : args.slice(0, split)
     const rest = split === -1 ? null : args.slice(split + 1)
+    // A password in an address must not stay in the process list.
+    if (argv.some((word) => withoutSecret(word) !== word)) process.title = 'cronledger'
     if (rest !== null) checkEnvironmentBytes(env)
     return await dispatch(name, { ...withNewNames(argv, env), rest, stops, sink })
   } catch (error) {

@@ -122,7 +122,7 @@ const CASES: Readonly<Record<SlotSituation | RemarkName, Situation>> = {
     covering: laterRow(rowWith({ ending: FAILED })),
     // The runs after it have no range any more.
     record: {
-      changes: [{ ...DECIDED, from: slot + 25 * HOUR_MS, before: { goesOnFrom: 'last-success' }, after: {} }],
+      changes: [{ ...DECIDED, from: slot + 25 * HOUR_MS, before: { sinceLastSuccess: 'on' }, after: {} }],
     },
     afterMs: 26 * HOUR_MS,
   },

@@ -167,10 +167,7 @@ function readOption(flag: string, spec: OptionSpec, given: Given, env: Environme
   if (text === null && spec.kind === 'switch') return true
   if (text === '' && spec.isClearable) return undefined
   if (!text && spec.kind !== 'switch') throw noValue(flag, spec)
-  const value = readValue(`--${flag}`, spec, text ?? '')
-  // Otherwise, a password that `readValue` has hidden would stay in the process list.
-  if (spec.kind === 'text' && value !== text) process.title = 'cronledger'
-  return value
+  return readValue(`--${flag}`, spec, text ?? '')
 }
 
 function noValue(flag: string, spec: OptionSpec): LedgerError {

@@ -106,7 +106,7 @@ export function rangesUntil({ expectations, changes = [] }: Pick<TaskRecord, 'ex
 
 /** Returns the newest change after which the runs of the task had no ranges. */
 export function endOfRanges(changes: readonly RecordChange[]): RecordChange | undefined {
-  return changes.findLast(({ before }) => before[GOES_ON_FROM] !== undefined)
+  return changes.findLast(({ before }) => before['sinceLastSuccess'] !== undefined)
 }
 
 /** Returns the rules that the runs of a task state for its completed slots. Null: none that this version can read. */
@@ -210,8 +210,6 @@ const NAMES: Member<readonly string[]> = {
   },
 }
 
-const GOES_ON_FROM = 'goesOnFrom'
-
 export const EXPECTATIONS = formOf<StatedExpectations>({
   since: INSTANT,
   graceMs: maybe(INTEGER),
@@ -224,7 +222,7 @@ export const EXPECTATIONS = formOf<StatedExpectations>({
   owner: maybe(TEXT),
   overlap: maybe(oneOf(OVERLAP_RULES)),
   skewMs: maybe(INTEGER),
-  sinceLastSuccess: flag(GOES_ON_FROM, 'last-success'),
+  sinceLastSuccess: flag('sinceLastSuccess', 'on'),
 })
 
 const DECIDED = { at: INSTANT, by: TEXT, reason: TEXT }
@@ -261,7 +259,7 @@ const RECORD = formOf<TaskRecord>({
     encode: (place) => placeJson(place),
     decode: (fields, name) => PLACE.decode(fields, name) ?? null,
   },
-  placeSince: { ...orNull(INSTANT), name: 'ecsSince' },
+  placeSince: orNull(INSTANT),
   changes: maybe(listOf(RECORD_CHANGE)),
 })
 

@@ -141,7 +141,7 @@ function ownEntry(event: OwnEvent, context: RunContext, now: Instant): LogEntry 
           : `It would match in ${matchesIn}. Check --timezone: the scheduler and cronledger must have the same time zone.`
       return warning(
         `the event time ${zonedTime(eventTime, zone)} does not match the schedule ${scheduleText(schedule)}. ${advice}`,
-        { schedule: schedule.expression, timezone: zone },
+        { schedule: schedule.expression, zone },
       )
     }
     case 'schedule-changed': {

@@ -179,7 +179,6 @@ export function taskJson(summary: TaskSummary, now: Instant) {
       expect: record.expectations?.expect ?? null,
       after: record.expectations?.after ?? [],
     },
-    ecs: null,
     ...placeJson(record.place),
   }
 }

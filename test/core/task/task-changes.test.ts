@@ -47,9 +47,9 @@ test('a new schedule is in force from its slot on', () => {
 })
 
 test('a change is told in words, with its durations', () => {
-  const before = { lateAfterMs: 600_000, goesOnFrom: 'last-success' }
+  const before = { lateAfterMs: 600_000, sinceLastSuccess: 'on' }
   const text = changeText({ ...ENDED, from: FIRST, before, after: { lateAfterMs: 3_600_000, owner: 'Payments' } })
-  expect(text).toBe('late after 10m to 1h, goes on from last-success to nothing, owner nothing to Payments')
+  expect(text).toBe('late after 10m to 1h, since last success on to nothing, owner nothing to Payments')
 })
 
 test('a run of an older slot, under another schedule, changes nothing', () => {

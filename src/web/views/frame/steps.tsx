@@ -2,6 +2,7 @@ import type { Place } from '../../../core/types.ts'
 import { blankText, shellParts } from '../../../format/command-line.ts'
 import { listed, OPERATING_GUIDE, printable } from '../../../format/text.ts'
 import { BLANKS, type Blank, type CommandWords } from '../../../verdict/command.ts'
+import { logAddress } from '../../../verdict/place/console.ts'
 import { neededSteps, type Step } from '../../../verdict/steps.ts'
 
 interface StepsProps {
@@ -113,16 +114,6 @@ function placeholdersOf(command: CommandWords): readonly string[] {
   return [...new Set(blanks)]
 }
 
-/** The hosts of the console, by the form of a Region. Other partitions have a host that is not public. */
-const CONSOLES = [
-  { regions: /^cn-[a-z]+-\d+$/, host: 'console.amazonaws.cn' },
-  { regions: /^us-gov-[a-z]+-\d+$/, host: 'console.amazonaws-us-gov.com' },
-  { regions: /^(?:af|ap|ca|eu|il|me|mx|sa|us)-[a-z]+-\d+$/, host: 'console.aws.amazon.com' },
-] as const
-
-/** It cannot be a part of an address. A record that was damaged can have one. */
-const HALF_CHARACTER = /\p{Cs}/u
-
 /** A link to the log of a container in the console of CloudWatch. There is none if its address is not known. */
 export function LogLink({ place, text }: Readonly<{ place: Place; text: string }>) {
   const address = logAddress(place)
@@ -132,20 +123,4 @@ export function LogLink({ place, text }: Readonly<{ place: Place; text: string }
       {text}
     </a>
   )
-}
-
-/** Returns null if it is not known. AWS does not document this address: `aws logs tail` does not depend on it. */
-export function logAddress(place: Place): string | null {
-  if (place.kind !== 'ecs') return null
-  const { region, logGroup, logStream } = place
-  const host = CONSOLES.find(({ regions }) => regions.test(region))?.host
-  if (host === undefined || logGroup === undefined || logStream === undefined) return null
-  if (HALF_CHARACTER.test(logGroup + logStream)) return null
-  const path = `log-groups/log-group/${consoleText(logGroup)}/log-events/${consoleText(logStream)}`
-  return `https://${host}/cloudwatch/home?region=${region}#logsV2:${path}`
-}
-
-/** Returns a text as the console writes it: escaped twice, with `$` in place of `%`. */
-function consoleText(text: string): string {
-  return encodeURIComponent(encodeURIComponent(text)).replaceAll('%', '$')
 }
