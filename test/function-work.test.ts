@@ -40,6 +40,7 @@ const thrownBy = (run: Promise<unknown>) =>
   )
 
 describe('a run whose work throws', () => {
+  // promise: function-throws
   test('throws the same error, after the failure is recorded; then the slot is refused, and may be forced', async () => {
     const ledger = newLedger()
     const error = new Error('no paper')
@@ -227,6 +228,7 @@ describe('once', () => {
   })
 })
 
+// promise: run-key
 test('the key of a slot is the same in every attempt, also after a retry and a force', async () => {
   const ledger = newLedger()
   const keys: (string | undefined)[] = []
@@ -275,6 +277,7 @@ describe('a run that is stopped', () => {
     expect(getEventListeners(signal, 'abort')).toEqual([])
   })
 
+  // promise: function-not-started
   test('a run that is stopped before it began throws the reason of the signal, and the slot is free', async () => {
     const ledger = newLedger()
     const reason = new Error('shutdown')
@@ -312,6 +315,7 @@ describe('a run that loses its lease', () => {
     expect(events.at(-1)).toMatchObject({ event: 'ended', ending: { outcome: 'leaseLost' }, finish: 'deleted' })
   })
 
+  // promise: function-not-started
   test('a run that loses its lease before the work starts throws that nothing was started', async () => {
     const [waits, begins, ends] = [gate(), gate(), gate()]
     const ledger = newLedger(({ event }) => event === 'waiting' && waits.open())

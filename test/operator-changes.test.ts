@@ -82,6 +82,7 @@ test('a pause is from now on by default: slots that are missed already stay miss
   expect(await check(ledger)).toEqual([])
 })
 
+// promise: restored
 test('a pause of a span that is over: its slots are not missed, and a late trigger starts nothing', async () => {
   const ledger = await ledgerWithMissed()
   const { suspensions, changed } = await ledger.pause({ ...PAUSE, from: day(-4), until: '1s' })
@@ -108,6 +109,7 @@ test.each([
   for await (const { pauses } of ledger.tasks()) expect(pauses).toEqual([])
 })
 
+// promise: operators-at-once
 test('20 pauses at once: none is lost', async () => {
   const ledger = newLedger()
   await run(ledger, day(-1))
@@ -125,6 +127,7 @@ describe('all tasks', () => {
   }
   const { task: _, ...ALL } = PAUSE
 
+  // promise: pause-all
   test('all tasks are paused and resumed, and a pause of one task and a retirement stay in force', async () => {
     const ledger = newLedger()
     for (const task of ['nightly', 'paused', 'retired']) await run(ledger, day(-1), { task })

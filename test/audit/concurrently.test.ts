@@ -42,6 +42,7 @@ test('16 are read at a time, and their results keep the order of the items', asy
   expect(await results).toEqual(numbers(40).flatMap((item) => [`${item}a`, `${item}b`]))
 })
 
+// promise: many-tasks
 test('a long item does not stop the others, and memory stays bounded', async () => {
   const { open, passed } = gates()
   const taken = new Map<number, number>()

@@ -76,6 +76,7 @@ test('all views of a ledger have the same findings and the same newest slots, in
   expect(total).toBeGreaterThan(LEDGERS)
 })
 
+// promise: range-start
 test('the row, show, the history, the page and the library say from which slot a run went on, in random ledgers', async () => {
   const counts = { known: 0, none: 0 }
   for (let seed = 1; seed <= LEDGERS / 4; seed++) {

@@ -42,6 +42,7 @@ test('task records come in the order of their names, from batches of 100', async
   expect(batches.map(({ length }) => length)).toEqual([100, 100, 50])
 })
 
+// promise: many-tasks
 test('the next batch is read while the caller works on this one, and no further one', async () => {
   const { records, batches } = await storeOf()
   await records.next()

@@ -46,6 +46,7 @@ async function found(rows: readonly Row[], expectations: Expectations & { since:
   return lines
 }
 
+// promise: expectation-missed
 test('a task that writes nothing on two days, and one that gets slower and slower, are found', async () => {
   const empty = Array.from({ length: 30 }, (_, day) => slotOf(day, 60, day === 12 || day === 29 ? 0 : 1_200))
   const rules = { since: FIRST, expect: 'rows>=1' }

@@ -29,6 +29,7 @@ const failedTasks = (stdout: string) => [...stdout.matchAll(/^ *(\w) +1 failed/g
 const DAMAGED_ROW = "UPDATE rows SET document = '{}' WHERE task = 'd'"
 const DAMAGED_RECORD = `UPDATE entries SET document = '{"schedules":1}' WHERE task = 'b'`
 
+// promise: many-tasks
 test('a row that cannot be read is a finding, in check, history, show and JSON', async () => {
   const store = await ledgerWith('row', DAMAGED_ROW)
   const { code, stdout, stderr } = await check(store)

@@ -78,6 +78,7 @@ const flip = (at: (length: number) => number) => (file: Buffer) => {
   return file
 }
 
+// promise: damaged-cache
 test.each([
   ['a bit of the checksum is flipped', flip(() => 3)],
   ['a bit of its head is flipped', flip(() => 16)],

@@ -80,6 +80,7 @@ describe.each(Object.entries(COMMANDS))('%s', (_, args) => {
   // The commands below the findings name the tasks again.
   const namesIn = (text: string) => [...new Set([...text.matchAll(/task-\d\d/g)].map(([name]) => name))]
 
+  // promise: many-tasks
   test('16 tasks are asked for at a time, and come in the order of their names', async () => {
     const { stdout } = await read(args)
     expect(namesIn(stdout)).toEqual(TASKS)
@@ -91,6 +92,7 @@ describe.each(Object.entries(COMMANDS))('%s', (_, args) => {
     expect(proxy.seen.slice(seen).filter(isOfTask)).toHaveLength(TASKS.length)
   })
 
+  // promise: many-tasks
   test('an error of one task: its exit code, one line, and before it what was found in the tasks before', async () => {
     proxy.treat((passing) => (passing.task === TASKS[20] ? DENIED : 'pass'))
     const { code, stdout, stderr } = await read(args)
@@ -100,6 +102,7 @@ describe.each(Object.entries(COMMANDS))('%s', (_, args) => {
     expect(() => JSON.parse(stdout)).toThrow()
   })
 
+  // promise: many-tasks
   test('Ctrl-C while 16 requests are in flight: 130, and no message', async () => {
     let left = AT_A_TIME
     const reached = new Promise<void>((resolve) => {
@@ -117,6 +120,7 @@ describe.each(Object.entries(COMMANDS))('%s', (_, args) => {
   })
 })
 
+// promise: overview-reads
 test('the overview does not read a listed task again: a query for its slots, one for its findings, and one for an older success', async () => {
   const served = await serve('dynamodb:ledger', { env: env() })
   const before = proxy.seen.length
@@ -142,6 +146,7 @@ test('the overview does not read a listed task again: a query for its slots, one
 describe('report', () => {
   const args = (out: string) => ['report', '--since', '3d', '--out', out]
 
+  // promise: many-tasks
   test('16 tasks are asked for at a time, and the task records are read once', async () => {
     const out = join(folder, 'report.html')
     // How long its rows are kept, its slots, and older ones for its usual duration.
@@ -157,6 +162,7 @@ describe('report', () => {
     expect([...html.matchAll(/<h2>(task-\d\d)<\/h2>/g)].map(([, name]) => name)).toEqual(TASKS)
   })
 
+  // promise: report-interrupted
   test('an error of one task: its exit code, and the report before it stays as it is', async () => {
     const out = join(folder, 'kept.html')
     writeFileSync(out, '<!doctype html>old')

@@ -103,6 +103,7 @@ describe.skipIf(!hasAws)('a night of five failed batches and a stale one', () =>
     )
   }
 
+  // promise: night-on-ecs
   test('a night of five failed batches and a stale one is repaired by what check prints, pasted into sh, in one go', async () => {
     await playNight()
     const range = ['--since', slotOf(0), '--until', slotOf(12)]

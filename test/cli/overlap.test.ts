@@ -115,6 +115,7 @@ test('a rerun without --overlap uses the overlap lock if the runs of the task do
   expect(ran().filter((slot) => slot.startsWith('2026-11-22'))).toHaveLength(3)
 })
 
+// promise: no-overlap
 test.concurrent('the holder is killed by kill -9: the other slot waits for its lease, and for the child that it left behind', async () => {
   const { run, rows, go, ran, has } = await task()
   const holder = run(0, 'wait', ...SHORT)
@@ -159,6 +160,7 @@ describe.concurrent('retries in the same process', () => {
     }
   }
 
+  // promise: retry-in-one-write
   test('what a failed attempt left behind is ended before the next one starts, also if it cleared its environment', async () => {
     const { run } = host()
     // The shell is killed as the OOM killer does it, and its worker would go on.
@@ -174,6 +176,7 @@ describe.concurrent('retries in the same process', () => {
     expect({ code, stdout }).toEqual({ code: 0, stdout: 'worker began\nsecond\n' })
   })
 
+  // promise: left-process-group
   test('a process of attempt n that left the process group: attempt n+1 does not start beside it', async () => {
     const { run, cwd } = host()
     const script = `if [ "$CRONLEDGER_RUN_ATTEMPT" = 1 ]; then
@@ -190,6 +193,7 @@ describe.concurrent('retries in the same process', () => {
     expect(readFileSync(join(cwd, 'said'), 'utf8')).toBe('told\n')
   })
 
+  // promise: left-behind-no-retry
   test('what the last attempt left behind is left alone, because no attempt follows', async () => {
     const { run, cwd } = host()
     const script = `[ "$CRONLEDGER_RUN_ATTEMPT" = 2 ] || exit 1

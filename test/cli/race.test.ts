@@ -4,6 +4,7 @@ import { cronledger, scratch } from '../support/cli.ts'
 import { eventsOf, expectOneRan } from '../support/processes/crowd.ts'
 
 const SCHEDULE = ['--schedule', '0 3 * * *']
+// promise: two-triggers
 test('50 processes at once on a fresh file: one child runs, 49 are recorded as duplicates', async () => {
   const store = `file:${join(scratch(), 'ledger.db')}`
   const slot = ['--task', 'nightly', ...SCHEDULE, '--event-time', '2026-11-23T03:00:05Z']
@@ -21,6 +22,7 @@ test('50 processes at once on a fresh file: one child runs, 49 are recorded as d
 const TASKS = process.env['EVERY'] ? 200 : 15
 
 // How long the lock is waited for depends on how busy the machine is, so the limit here is longer than the default.
+// promise: busy-file
 test('all tasks due at once on one file, a fresh and a used one: all run, none gives up', {
   timeout: 1_200_000,
 }, async () => {

@@ -115,6 +115,7 @@ test('without a trace of the caller, a new one begins, and a caller that does no
   expect(received).toHaveLength(1)
 })
 
+// promise: otel-collector-down
 test('a collector that refuses, is not there, or never answers is one warning, and does not change the exit code', async () => {
   const refusing = await collector(503)
   const silent = await collector(null)

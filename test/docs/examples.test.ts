@@ -163,6 +163,7 @@ describe('the script', () => {
     expect(await rowOf(store)).toMatchObject({ state: 'COMPLETED' })
   })
 
+  // promise: function-throws
   test('fails if its work throws, and the slot is recorded as failed', async () => {
     const { cwd, store } = newFolder(null)
     const ended = await program('script.js', [], ENV, cwd)

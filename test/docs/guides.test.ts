@@ -70,6 +70,7 @@ afterAll(async () => (await started)?.stop())
 /** It needs a server, which without-aws.test.ts starts. */
 const WITH_OWN_TEST = 'docs/guides/without-aws.md'
 
+// promise: restored
 test.for(PAGES.filter((page) => page !== WITH_OWN_TEST))(
   '%s: the commands print what the page shows',
   SLOW,

@@ -24,6 +24,7 @@ test('the page shows some of these keys', () => {
   expect(shown.length).toBeGreaterThan(1)
 })
 
+// promise: run-key
 test.each(VECTORS)('the code computes the key of %s %s', (task, slot, key) => {
   expect(runKey(task, Date.parse(slot))).toBe(key)
 })

@@ -1,6 +1,5 @@
-// Plays every schedule of each scenario in `scenarios.ts`, in one process for each core, and prints the figures of the
-// table in docs/development/promises.md. Fails if a schedule breaks a promise, or if a scenario was not played to its
-// end.
+// Plays every schedule of each scenario in `scenarios.ts`, in one process for each core, and prints how many there
+// were. Fails if a schedule breaks a promise, or if a scenario was not played to its end.
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -64,6 +64,7 @@ for (const [name, open] of Object.entries(LEDGERS)) {
       JSON.parse((await on(['history', task, ...options, '--json'])).stdout)
     const rowsOf = (task: string) => historyOf(task, '--status', 'recorded')
 
+    // promise: catch-up-at-once
     test.skipIf(name === 'file')('two triggers that catch up at once: each missed slot runs once', async () => {
       await run('crowd', slotBefore(MISSED + 1))
       const batch = ['sh', '-c', 'echo $CRONLEDGER_RUN_SLOT']
@@ -84,6 +85,7 @@ for (const [name, open] of Object.entries(LEDGERS)) {
       expect(rows.slice(1).every(({ rejections }) => rejections.count === 0)).toBe(true)
     })
 
+    // promise: since-last-success
     test('four triggers at once whose runs have ranges: together they do the work of each slot once', async () => {
       await run('ranges', slotBefore(6))
       const batch = ['sh', '-c', 'echo "$CRONLEDGER_RUN_SINCE $CRONLEDGER_RUN_SLOT"']
@@ -98,6 +100,7 @@ for (const [name, open] of Object.entries(LEDGERS)) {
 
     if (name !== 'dynalite') return
 
+    // promise: catch-up-unreadable
     test('a role that may not query: 77, nothing starts, and the message names the action and the option', async () => {
       await run('denied', slotBefore(2))
       const denied = awsError(400, 'com.amazon.coral.service#AccessDeniedException', 'not authorized', 'Message')

@@ -17,6 +17,7 @@ describe.concurrent('the connection during a long child', () => {
     await server.stop()
   })
 
+  // promise: connection-closed
   test.for<readonly [string, (proxy: FaultyProxy) => void]>([
     ['closed by the server', (proxy) => proxy.closeIdle()],
     ['gone dead without a word', (proxy) => proxy.deafen()],

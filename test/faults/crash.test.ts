@@ -46,6 +46,7 @@ async function untilOver(row: () => Promise<Loose>): Promise<Loose> {
   }
 }
 
+// promise: killed
 describe.concurrent('kill -9 in mid-run', () => {
   test('kill -9 in mid-run leaves a stale row: never silently COMPLETED, refused while the child lives, and then until a person forces it', async () => {
     const { path, run, row } = ledger(SHORT)
@@ -92,6 +93,7 @@ describe.concurrent('kill -9 in mid-run', () => {
   })
 })
 
+// promise: slow-log-reader
 describe('batch with much output and a slow reader, or a closed stderr', () => {
   const flood = `for (let i = 0; i < 40_000; i++) console.log(String(i).padStart(49, '.'))`
 

@@ -90,6 +90,7 @@ const use = (text: string, zoneName: string, anchor: number | undefined) =>
     return schedule
   })
 
+// promise: hostile-input
 test('a schedule of any text is read or refused in one line, and takes less than 50 ms', () => {
   let read = 0
   fc.assert(
@@ -202,6 +203,7 @@ describe('a row of the ledger', () => {
     ),
   )
 
+  // promise: hostile-input
   test('a row with anything missing, of a wrong type or unknown is read and shown, or refused in one line', async () => {
     const style = {
       withTask: true,

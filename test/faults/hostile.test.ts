@@ -23,6 +23,7 @@ const folder = scratch()
 /** Clears the screen, sets the title, moves the cursor (by C1), turns the writing, rings, ends the line. */
 const EVIL = '\u001b[2J\u001b]0;owned\u0007\u009b1A\u202eevil\u2066\u007f\r\n\u2028'
 
+// promise: escape-sequences
 describe('text from the ledger never reaches a terminal with its escape sequences', () => {
   const store = `file:${join(folder, 'evil.db')}`
   const DAY_MS = 86_400_000
@@ -85,6 +86,7 @@ describe('text from the ledger never reaches a terminal with its escape sequence
     if (args.includes('json')) for (const text of [stdout, ...stderr.split('\n')]) if (text !== '') JSON.parse(text)
   })
 
+  // promise: escape-sequences
   test('no cell of a CSV is a formula', async () => {
     const { stdout } = await cronledger(['history', '--format', 'csv'], { env: { CRONLEDGER_STORE: store } })
     expect(stdout).toContain('=HYPERLINK')
@@ -137,6 +139,7 @@ describe('a row that cronledger did not write', () => {
   const FORCED = [...RUN, ...FORCE, '--', 'echo', 'started']
   const SHOW = ['show', '--slot', '2026-11-24T03:00:00Z']
 
+  // promise: hostile-input
   test.each([
     ['a wrong type', { attempts: 'none' }, {}],
     ['something missing', { ownerRunId: null }, {}],
@@ -162,6 +165,7 @@ describe('a row that cronledger did not write', () => {
     },
   )
 
+  // promise: newer-row
   test('a row of a newer version: shown as such, refused by run, force and resolve, and untouched', async () => {
     const { env, read } = rowsOf({ schemaVersion: 3, state: { now: 'else' }, owner: null })
     await cronledger(['declare', '--schedule', '0 3 * * *', '--from', '2026-11-20'], { env })
@@ -194,6 +198,7 @@ describe('a row that cronledger did not write', () => {
   })
 })
 
+// promise: hostile-input
 describe('an environment of garbage: 64 and one line, for every variable', () => {
   const { signal: aborted } = new AbortController()
   // Free text that is harmless: the name of an operator without a force, the owner of the task, and a command that gets
@@ -219,6 +224,7 @@ describe('an environment of garbage: 64 and one line, for every variable', () =>
   )
 })
 
+// promise: secrets
 describe('secrets never reach the log or the ledger', () => {
   const KEY_ID = 'AKIAIOSFODNN7EXAMPLE'
   const SECRETS = ['wJalrXUtnFEMI', 'FwoGZXIvYXdzE', 'hunter2', KEY_ID]

@@ -82,6 +82,7 @@ const hostsOf = () => Promise.all([boot('host-a'), boot('host-b')])
 const STOPPED = /^began 1\n(told\n)?$/
 
 describe.skipIf(!hasHosts).concurrent('a slot whose owner is on another host', () => {
+  // promise: killed
   test('a host that is lost: another one takes over when the lease is over', async () => {
     const [a, b] = await hostsOf()
     const { run, row, go, tidy, leaseIsOver, wasBeside } = newTask()
@@ -104,6 +105,7 @@ describe.skipIf(!hasHosts).concurrent('a slot whose owner is on another host', (
     expect(wasBeside()).toBe(false)
   })
 
+  // promise: paused-past-lease
   test('a host that is frozen past its lease, then thawed: it stops its batch, and cannot overwrite the new owner', async () => {
     const [a, b] = await hostsOf()
     const { run, row, go, leaseIsOver } = newTask()
@@ -125,6 +127,7 @@ describe.skipIf(!hasHosts).concurrent('a slot whose owner is on another host', (
     expect(await row()).toMatchObject({ state: 'COMPLETED', attempts: [{ outcome: 'abandoned' }, { number: 2 }] })
   })
 
+  // promise: host-cut-off
   test('a host that is cut off from the ledger: its batch is gone before another begins, and its late writes change nothing', async () => {
     const [a, b] = await hostsOf()
     const { run, row, go, leaseIsOver, wasBeside } = newTask()

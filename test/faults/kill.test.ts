@@ -47,6 +47,7 @@ const STORES: Record<string, () => Readonly<Record<string, string>>> = {
   ...(hasPostgres && { postgres: () => ({ CRONLEDGER_STORE: postgres?.address() ?? '' }) }),
 }
 
+// promise: killed
 test.each(Object.entries(STORES))(
   '%s: kill -9 at a random moment of 40 runs loses and invents nothing',
   { timeout: 900_000 },

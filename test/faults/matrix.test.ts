@@ -90,6 +90,7 @@ describe.concurrent('each fault at each point', () => {
   const cells = (['claim', 'renewal', 'finish', 'note', 'query'] as const).flatMap((point) =>
     FAULTS.flatMap((fault) => (['once', 'for good'] as const).map((times) => ({ point, fault, times }))),
   )
+  // promise: claim-answer-lost, finish-answer-lost
   test.each(cells)('the $point, $fault.name, $times', async ({ point, fault, times }) => {
     const task = `task-${++slots}`
     const proxy = await startFaultyProxy(server.endpoint)

@@ -23,6 +23,7 @@ async function standbyOf(primary: PostgresServer): Promise<PostgresServer> {
 // In each round, all processes start at once, and share a slot of each task. One statement in ten is cut or gets no answer, and while
 // slots are claimed and finished, the server is stopped, killed, or lost and replaced by its standby. Its settings would let
 // a write be acknowledged early.
+// promise: postgres-interrupted, postgres-standby
 test.skipIf(!hasPostgres)(
   'chaos: each slot runs once, each run ends well, and nothing that was acknowledged is lost',
   { timeout: 3_600_000 },

@@ -75,6 +75,7 @@ describe.skipIf(!hasPostgres)('real processes before PostgreSQL', () => {
     proxy.treat((statement) => (which(statement) && left-- > 0 ? fault : 'pass'))
   }
 
+  // promise: postgres-interrupted
   test.each([
     ['the claim', isClaim, ['cutRequest', 'cutAnswer', 'stallAnswer']],
     ['the end', isFinish, ['cutRequest', 'cutAnswer', 'stall']],
@@ -93,12 +94,14 @@ describe.skipIf(!hasPostgres)('real processes before PostgreSQL', () => {
     },
   )
 
+  // promise: postgres-many-triggers
   test('many processes at once on a server with 15 connections: one runs the batch, the others wait and are duplicates', async () => {
     const slot = slotOf(server.address())
     const ended = await Promise.all(Array.from({ length: CROWD }, () => slot.run('--ledger-timeout', '5m')))
     expectOneRan(ended, await slot.row())
   })
 
+  // promise: postgres-many-triggers
   test.skipIf(!hasBouncer)(
     '20 processes before PgBouncer in transaction mode with 2 connections: one runs',
     async () => {
@@ -156,6 +159,7 @@ describe.skipIf(!hasPostgres)('a primary with a standby', () => {
     return { primary, standby, beSynchronous }
   }
 
+  // promise: postgres-standby
   test('a standby answers no run and no reader, and setup --check says what a failover can lose', async () => {
     const { primary, standby, beSynchronous } = await startPair()
     // As a user without rights of an administrator, who sees less of the replication.
@@ -185,6 +189,7 @@ describe.skipIf(!hasPostgres)('a primary with a standby', () => {
     for (const read of reads) await expect(read()).rejects.toThrow(/is a standby/)
   })
 
+  // promise: row-removed
   test('a failover that loses the claim of a running batch stops it, and the log says so', async () => {
     const { primary, standby } = await startPair()
     const proxy = await startPostgresProxy(primary)
@@ -205,6 +210,7 @@ describe.skipIf(!hasPostgres)('a primary with a standby', () => {
     ])
   })
 
+  // promise: postgres-standby
   test('while the synchronous standby is away, nothing is acknowledged, also after a restart or a crash of the primary: what is promoted then has all that followed', async () => {
     const { primary, standby, beSynchronous } = await startPair()
     await beSynchronous()

@@ -80,6 +80,7 @@ type Name = keyof typeof QUESTIONS
 const ask = (name: Name, on = table) => QUESTIONS[name](on.reading(120_000))
 
 describe.each(Object.keys(QUESTIONS) as Name[])('%s', (name) => {
+  // promise: incomplete-queries
   test('a request that is cut, throttled or answered with 500 is asked again, and the answer is whole', async () => {
     const clean = await ask(name)
     const faults: Treatment[] = ['cutRequest', 'cutInAnswer', THROTTLED, awsError(500, 'x#InternalServerError', '')]
@@ -112,6 +113,7 @@ describe.each(Object.keys(QUESTIONS) as Name[])('%s', (name) => {
   })
 })
 
+// promise: incomplete-queries
 test.each(['history of a task', 'history of all'] as const)('%s: pages that are empty, but go on', async (name) => {
   const clean = await ask(name)
   expect(clean).toHaveLength(name === 'history of all' ? 6 : 3)

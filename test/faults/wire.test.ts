@@ -125,6 +125,7 @@ for (const [name, startServer] of [
       expect(await again('ranged')).toEqual({ code: 0, actions: `Get Get Update ${locked} Update` })
     })
 
+    // promise: delivered-twice
     describe('a request that the network delivers twice: counted once', () => {
       /** A run, two duplicates of it, a force and an operator's decision. Each is a request or two. */
       async function all() {
@@ -164,6 +165,7 @@ for (const [name, startServer] of [
       })
     })
 
+    // promise: renewal-at-the-end
     test('a renewal whose answer is lost: the finish is written after it', async () => {
       let cut = 0
       const batch = async (attempt: Attempt) => {
@@ -189,6 +191,7 @@ for (const [name, startServer] of [
       expect((await row())['attempts']).toMatchObject([{ outcome: 'notStarted' }, { outcome: 'succeeded' }])
     }
 
+    // promise: claim-unanswered
     test('a claim that was given up (75) leaves the slot free, also if it arrives later', async () => {
       const time = standingClock()
       proxy.treat((passing) => {
@@ -202,6 +205,7 @@ for (const [name, startServer] of [
       await expectWithdrawn()
     })
 
+    // promise: claim-then-refused
     test('a claim that was applied, its answer lost, and then credentials expire (77): withdrawn, the slot is free', async () => {
       let claims = 0
       proxy.treat((passing) => (!isClaim(passing) ? 'pass' : claims++ === 0 ? 'cutAnswer' : EXPIRED))
@@ -230,6 +234,7 @@ for (const [name, startServer] of [
     const LATE = { leaseMs: 100_000, heartbeatMs: 10_000, skewMs: 0, killAfterMs: 50_000 }
     const NO_RENEWAL = awsError(400, 'com.amazon.coral.service#AccessDeniedException', 'no UpdateItem', 'Message')
 
+    // promise: claim-then-refused
     test.each(['denied', 'denied, and then not answered until the deadline'])(
       'a claim that took longer than a heartbeat, and whose renewal is %s: withdrawn, the slot is free',
       async (how) => {
@@ -246,6 +251,7 @@ for (const [name, startServer] of [
       },
     )
 
+    // promise: down-at-finish
     test('ledger down at the finish: 74, the outcome is unknown to the ledger, and the log says so', async () => {
       const time = standingClock()
       proxy.treat((passing) => {
@@ -270,6 +276,7 @@ for (const [name, startServer] of [
       })
     })
 
+    // promise: pause-answer-lost
     test('a pause that was recorded, its answer lost, and then credentials expire: 75, and it says so', async () => {
       const operator = (...command: string[]) => cronledger([...command, '--task', 'nightly'], { env: environment() })
       expect(await run(['true'])).toMatchObject({ code: 0 })
@@ -283,6 +290,7 @@ for (const [name, startServer] of [
       expect(await operator('resume')).toMatchObject({ code: 0 })
     })
 
+    // promise: signal-before-start
     test('signal between claim and start: no child; the slot is free for the next trigger', async () => {
       proxy.treat((passing) => (isClaim(passing) ? 'hold' : 'pass'))
       const running = launch(['echo', 'no'])
@@ -294,6 +302,7 @@ for (const [name, startServer] of [
       expect(await run(['echo', 'paid'])).toMatchObject({ code: 0, stdout: 'paid\n' })
     })
 
+    // promise: unrecorded-success
     test('an unrecorded success begins with "The batch SUCCEEDED", and its first command records it at once', async () => {
       proxy.treat((passing) => (isFinish(passing) ? 'cutRequest' : 'pass'))
       const ended = await run(['echo', 'paid'], [...SHORT_FINISH, '--log', 'text'])
@@ -315,6 +324,7 @@ for (const [name, startServer] of [
       expect(await run(['echo', 'no'])).toMatchObject({ code: 0, stdout: '' })
     })
 
+    // promise: two-triggers
     test('50 processes at once: one child runs, 49 are recorded as duplicates', async () => {
       const ended = await Promise.all(
         Array.from({ length: 50 }, () => run(['echo', 'paid'], ['--ledger-timeout', '5m'])),

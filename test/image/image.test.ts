@@ -145,6 +145,7 @@ CMD ["python3", "-c", ${JSON.stringify(BATCH)}]
     expect(await rowOf('orphans')).toMatchObject({ state: 'COMPLETED' })
   })
 
+  // promise: orphans
   test('the image has an init, which collects the zombies of orphans', async () => {
     const command = ['run', '--', 'python3', '-c', ORPHANS]
     const { code, stdout } = await images.podman(
@@ -198,6 +199,7 @@ CMD ["python3", "-c", ${JSON.stringify(BATCH)}]
     expect(row).toMatchObject({ state: 'FAILED', attempts: [{ outcome: 'interrupted', exitCode: 3 }] })
   })
 
+  // promise: orphans
   test('passes the stop on through its init, and ends with the same code', async () => {
     const { code, output, row } = await stopped('init-polite', '30', ['wait'], [], [images.runtime, 'run', '--'])
     expect(output).toContain('told')

@@ -67,6 +67,7 @@ const LEFT: [what: string, leave: (path: string) => void, report: string | null,
   ['a folder', replace((path) => mkdirSync(path)), null, /is not a regular file/],
 ]
 
+// promise: odd-report-files
 test.each(LEFT)('a batch that leaves %s as its report', (what, leave, expected, warning) => {
   const { folder, files, report, warnings } = openFiles()
   leave(report)
@@ -76,6 +77,7 @@ test.each(LEFT)('a batch that leaves %s as its report', (what, leave, expected, 
   expect(readdirSync(folder)).toHaveLength(what === 'a folder' ? 1 : 0)
 })
 
+// promise: odd-report-files
 test.runIf(process.getuid?.() === 0).each([
   ['written by another user', (path: string) => chownSync(path, 65_534, 65_534)],
   [
@@ -147,6 +149,7 @@ test('a folder that another process replaces by a link at any moment costs no ot
   for (const name of names) expect(readFileSync(`${victim}/${name}`, 'utf8')).toBe('of another program')
 })
 
+// promise: no-report-folder
 test('without a folder that can be written, there is no file, and one warning', () => {
   const warnings: string[] = []
   const warn = (message: string) => void warnings.push(message)
@@ -197,6 +200,7 @@ const SAVED: [what: string, leave: (path: string) => void, kept: string | null |
   ['a link to a file of root', replace((path) => symlinkSync('/etc/shadow', path)), undefined, /is a symbolic link$/],
 ]
 
+// promise: odd-report-files
 test.each(SAVED)('a batch that leaves %s as its checkpoint: one warning at most', (_, leave, kept, warning) => {
   const { files, saved, warnings } = openFiles('row 6\n')
   expect(statSync(saved).mode & 0o777).toBe(0o600)

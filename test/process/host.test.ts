@@ -115,6 +115,7 @@ test.each([
   expect(await found(container, task)).toEqual({ host: FARGATE.host, place: 'unknown' })
 })
 
+// promise: on-ecs
 test.each([
   ['has no ARN', {}],
   ['has an ARN that is too long', { ...TASK, TaskARN: `${TASK.TaskARN}${'0'.repeat(400)}` }],
@@ -143,6 +144,7 @@ describe('in a Pod', () => {
     return account
   }
 
+  // promise: on-kubernetes
   test('a Pod of a CronJob: its host name and the files of its service account say what it is', () => {
     const [one, other] = ['one', 'other'].map((authority) => readPod(KUBERNETES, pod, accountIn(authority)).place)
     expect(one).toEqual({ ...nightly, clusterId: '7692c3ad3540' })

@@ -105,6 +105,7 @@ test('the stdin of a notification is a pipe that has each byte of the notice, al
   expect(readFileSync(file, 'utf8')).toBe(input)
 })
 
+// promise: notification-order
 test('the notices about one slot are sent in their order, each after the end of the one before', async () => {
   const notifier = openNotifier('read n; echo "begin $n" >> "$FILE"; cat; echo "end $n" >> "$FILE"', patientClock)
   for (const n of [1, 2, 3, 4, 5]) notifier.send(notice(`${n}\n`, 'one slot'))

@@ -75,6 +75,7 @@ test.each([
   expect(await superviseHere(['sh', '-c', text])).toEqual({ ...end, starts: 1 })
 })
 
+// promise: killed-by-signal
 test('no signal from 1 to 31 that kills a child is taken for a success', async () => {
   const harmless = ['SIGCHLD', 'SIGCONT', 'SIGSTOP', 'SIGTSTP', 'SIGTTIN', 'SIGTTOU', 'SIGURG', 'SIGWINCH']
   const deadly = Object.entries(constants.signals).filter(([name]) => !harmless.includes(name))
@@ -123,6 +124,7 @@ describe.runIf(process.platform === 'linux')(
       while (readStat(pid)?.living) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1)
     }
 
+    // promise: ended-before-stop
     test.each([
       ['exit 0', { outcome: 'succeeded', exitCode: 0 }],
       ['exit 3', { outcome: 'failed', exitCode: 3 }],
@@ -135,6 +137,7 @@ describe.runIf(process.platform === 'linux')(
       },
     )
 
+    // promise: ended-before-stop
     test('a batch that Node has waited for, but not told of, is recorded as it ended', async () => {
       const other = spawn('true')
       const lost = new AbortController()
@@ -146,6 +149,7 @@ describe.runIf(process.platform === 'linux')(
       expect(end).toEqual({ outcome: 'failed', exitCode: 3, starts: 0 })
     })
 
+    // promise: ended-before-stop
     test('a stop and a lost lease that come late: what the batch left behind gets no signal', async () => {
       const stop = new AbortController()
       const lost = new AbortController()
@@ -181,6 +185,7 @@ describe.runIf(process.getuid?.() === 0)('a batch that may not be signalled', ()
   const other =
     'import os, time; os.setresuid(65534, 65534, 65534); print("ready", os.getpid(), flush=True); time.sleep(60)'
 
+  // promise: unsignalled-batch
   test.each([
     ['the batch itself', [PYTHON, '-c', other]],
     ['only its child', ['sh', '-c', '"$@" & wait', 'sh', PYTHON, '-c', other]],
@@ -195,6 +200,7 @@ describe.runIf(process.getuid?.() === 0)('a batch that may not be signalled', ()
     expect(isLiving(pid)).toBe(true)
   })
 
+  // promise: unsignalled-batch
   test('a batch that may not be signalled is alive after its parent failed, also if no retry follows', async () => {
     const leave = `import subprocess, sys
 child = subprocess.Popen([sys.executable, '-c', sys.argv[1]], stdout=subprocess.PIPE, text=True)
@@ -238,6 +244,7 @@ test('the PATH that counts is the one of the child', async () => {
   expect(end).toMatchObject({ outcome: 'notStarted', exitCode: 127 })
 })
 
+// promise: no-resources
 test.runIf(process.platform === 'linux' && process.getuid?.() === 0).each([
   // Root has no limit of processes. It counts those of a user, who has no other ones here.
   ['nproc:0', ['setpriv', '--reuid', '54321', '--clear-groups'], 'EAGAIN'],
@@ -384,6 +391,7 @@ describe.runIf(process.platform === 'linux')('Ctrl-Z on a terminal', () => {
     return { shell, printed, supervisor, leader: Number(childrenOf(supervisor)), result, ended }
   }
 
+  // promise: ctrl-z
   test('Ctrl-Z on a terminal stops the supervisor and the batch, and both go on with SIGCONT', async () => {
     const { shell, printed, supervisor, leader, result, ended } = await onShell()
     shell.stdin.write('\x1a')
@@ -398,6 +406,7 @@ describe.runIf(process.platform === 'linux')('Ctrl-Z on a terminal', () => {
     expect(JSON.parse(readFileSync(result, 'utf8'))).toMatchObject({ outcome: 'interrupted', exitCode: 7 })
   })
 
+  // promise: ctrl-z
   test('Ctrl-Z without a shell that could wake them, as PID 1 or under an orchestrator: cronledger and batch go on', async () => {
     const run = supervise({ argv: [process.execPath, batch('tell-signal.mjs')] }, ['setsid'])
     await run.printed(/ready/)

@@ -22,6 +22,7 @@ function commandLine(store: string, { task, schedule, eventTime }: RunOptions, .
   return ['run', ...options, '--', ...batch]
 }
 
+// promise: run-inside-run
 describe('a run that the function of a run of the same slot calls', () => {
   test.each([
     ['through the same ledger object', false],
@@ -82,6 +83,7 @@ test('a command gets at most the latest 16 run ids, so that its environment does
   expect(ids.slice(-2)).toEqual(['run19', 'own'])
 })
 
+// promise: run-beside-run
 describe('a run beside a run of the same slot', () => {
   test('duplicate: it was started outside of the function', async () => {
     const ledger = createLedger({ store: newStore() })
@@ -117,6 +119,7 @@ describe('a run beside a run of the same slot', () => {
   })
 })
 
+// promise: run-beside-run
 describe('a function that left work behind', () => {
   test('duplicate: it calls cronledger for the same slot after its run has ended', async () => {
     const ledger = createLedger({ store: newStore() })

@@ -72,6 +72,7 @@ test('the batch of a run of another task inside the attempt, and not the next ru
   expect(isLiving(next)).toBe(true)
 })
 
+// promise: unsignalled-batch
 test('an attempt that reported its end may have one in the background, unless its end says that it lives on', async () => {
   const runId = randomUUID()
   const child = await start({ CRONLEDGER_RUN_ID: runId })
@@ -107,6 +108,7 @@ test('the processes of the attempt are ended, and none of another attempt of the
   expect([isLiving(first), isLiving(second)]).toEqual([false, true])
 })
 
+// promise: left-process-group
 test('the batch of a run of another task inside the attempt is ended, and not the next run of the task', async () => {
   const [runId, inner] = [randomUUID(), randomUUID()]
   const env = { CRONLEDGER_RUN_ID: inner, CRONLEDGER_RUN_ANCESTORS: `first ${runId} ${inner}` }
@@ -142,6 +144,7 @@ test('before a retry, a process that starts another one before it ends: that one
   expect(readStat(Number((await printed)[0]))?.living ?? false).toBe(false)
 })
 
+// promise: left-process-group
 test('before a retry, a process that cannot be ended is named', async () => {
   const runId = randomUUID()
   const { pid } = await start({ CRONLEDGER_RUN_ID: runId })

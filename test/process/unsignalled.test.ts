@@ -23,6 +23,7 @@ const HIDE = `mount -t proc -o hidepid=2 proc /proc && exec ${WITHOUT_KILL} --re
 const HIDING = ['unshare', '--mount', 'sh', '-c', HIDE, 'sh']
 
 describe.runIf(process.platform === 'linux' && process.getuid?.() === 0)('a batch that may not be signalled', () => {
+  // promise: unsignalled-batch
   test.each([
     ['/proc shows it', ['sh', '-c', `exec ${WITHOUT_KILL} "$@"`, 'sh']],
     ['/proc hides it', HIDING],
@@ -60,6 +61,7 @@ describe.runIf(process.platform === 'linux' && process.getuid?.() === 0)('a batc
     },
   )
 
+  // promise: unsignalled-batch
   test('no retry follows a failed batch that left one which /proc hides, beside the zombie of another process', async () => {
     const store = `file:${join(folder, 'hidden.db')}`
     const retries = ['--max-attempts', '3', '--retry-delay', '0ms', '--kill-after', '100ms']
@@ -73,6 +75,7 @@ describe.runIf(process.platform === 'linux' && process.getuid?.() === 0)('a batc
   })
 
   // Root may read every environment.
+  // promise: left-process-group
   test('a process of attempt n in its session whose program may not be read: attempt n+1 does not start beside it', async () => {
     const [cwd, uid] = [mkdtempSync(join(folder, 'run-')), 54_324]
     for (const open of [folder, cwd]) chmodSync(open, 0o777)

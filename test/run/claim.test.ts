@@ -10,6 +10,7 @@ const HOUR_MS = 60 * MINUTE_MS
 const FORCE = { by: 'ada', reason: 'bad input file' }
 const FORCE_COMPLETED = { ...FORCE, only: ['completed'] } as const
 
+// promise: two-triggers
 test('two triggers at once, on two hosts: one starts; the other is recorded as a duplicate', async () => {
   const { time, trigger, row } = world()
   const [a, b] = [trigger('a', works(MINUTE_MS)), trigger('b', works(MINUTE_MS))]
@@ -54,6 +55,7 @@ test('a run inside of a run of another slot has no error if it has an event time
   }
 })
 
+// promise: late-duplicate
 describe('second trigger after the first completed, any time later, also after a failed force', () => {
   test('a second trigger after the first completed, any time later, also after a failed force: duplicate, recorded', async () => {
     const { time, trigger, row } = world()
@@ -87,6 +89,7 @@ describe('second trigger after the first completed, any time later, also after a
   })
 })
 
+// promise: claim-answer-lost
 test('a claim that is applied and whose answer is lost: the run happens, once', async () => {
   const { time, trigger, row } = world()
   const run = trigger('a', works(MINUTE_MS), { fateOf: fates(isClaim, { kind: 'answerLost' }) })
@@ -95,6 +98,7 @@ test('a claim that is applied and whose answer is lost: the run happens, once', 
   expect((await row()).attempts).toHaveLength(1)
 })
 
+// promise: claim-unanswered
 describe('claim sent, never answered', () => {
   for (const [what, planned] of [
     ['that never arrives', lostFor(60)],
@@ -144,6 +148,7 @@ describe('claim sent, never answered', () => {
     expect((await row()).attempts).toMatchObject([{ outcome: 'notStarted' }])
   })
 
+  // promise: claim-unanswered
   test.each([
     ['waits for a lock', 'busy', 'unreachable'],
     ['is denied', 'denied', 'denied'],
@@ -201,6 +206,7 @@ describe('claim sent, never answered', () => {
     expect(await find()).toBe(null)
   })
 
+  // promise: force-withdrawn
   describe('a force that is withdrawn while another attempt rides out an outage', () => {
     /** The attempt cannot reach the ledger for half an hour. An operator's force is given up in that time. */
     async function withForce(...claim: readonly Fate[]) {
@@ -246,6 +252,7 @@ describe('claim sent, never answered', () => {
   })
 })
 
+// promise: down-before-claim
 describe('ledger down before the claim', () => {
   for (const fate of [{ kind: 'dropped' }, { kind: 'stalled' }] as const) {
     test(`no child, an error within the timeout: ${fate.kind}`, async () => {
@@ -260,6 +267,7 @@ describe('ledger down before the claim', () => {
   }
 })
 
+// promise: signal-before-start
 describe('signal between claim and start', () => {
   test('no child; the slot is free for the next trigger', async () => {
     const { time, trigger, row } = world()
@@ -299,6 +307,7 @@ describe('signal between claim and start', () => {
   })
 })
 
+// promise: two-forces
 test('two forces at once: one starts', async () => {
   const { time, trigger, row } = world()
   await time.run(trigger('a', works(1)).result)

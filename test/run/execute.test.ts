@@ -7,6 +7,7 @@ const HOUR_MS = 60 * MINUTE_MS
 const FORCE = { by: 'ada', reason: 'bad input file' }
 const FORCE_COMPLETED = { ...FORCE, only: ['completed'] } as const
 
+// promise: run-inside-run
 describe('a run inside of a run of the same slot', () => {
   for (const force of [undefined, FORCE]) {
     test(`a run inside of a run of the same slot is a usage error, not recorded: ${force === undefined ? 'scheduled' : 'forced'}`, async () => {
@@ -117,6 +118,7 @@ test('a stale row is refused with one attempt, and taken over with more', async 
   expect((await row()).attempts.map(({ outcome }) => outcome)).toEqual(['abandoned', 'succeeded'])
 })
 
+// promise: row-removed
 test('a row that is deleted during the run is not made again: the work ends, because another run may start', async () => {
   const { time, trigger, ledger } = world()
   const { put } = ledger
@@ -136,6 +138,7 @@ test('a row that is deleted during the run is not made again: the work ends, bec
   expect(made).toHaveLength(1)
 })
 
+// promise: row-removed
 test('a row that is deleted right before the finish: unrecorded, and the log says why', async () => {
   const { time, trigger, ledger } = world()
   const { put } = ledger

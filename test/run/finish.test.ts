@@ -12,6 +12,7 @@ import { fates, isFinish, isRenewal, works, world } from '../support/simulated/w
 const MINUTE_MS = 60_000
 const FORCE_COMPLETED = { by: 'ada', reason: 'bad input file', only: ['completed'] } as const
 
+// promise: renewal-at-the-end
 test('a renewal that is still on its way when the child ends: the finish lands on top of it', async () => {
   const { time, trigger, row } = world()
   // The renewal is applied while the finish is on its way, and never answered.
@@ -21,6 +22,7 @@ test('a renewal that is still on its way when the child ends: the finish lands o
   expect(await row()).toMatchObject({ state: 'COMPLETED', leaseUntil: null, version: 3 })
 })
 
+// promise: late-function-success
 test('work that succeeds long after a stop, because a function cannot be killed, is recorded', async () => {
   const { time, trigger, row } = world()
   const run = trigger('a', works(10 * MINUTE_MS))
@@ -30,6 +32,7 @@ test('work that succeeds long after a stop, because a function cannot be killed,
   expect(await row()).toMatchObject({ state: 'COMPLETED', attempts: [{ outcome: 'succeeded' }] })
 })
 
+// promise: finish-answer-lost
 describe('finish applied, answer lost', () => {
   test("a finish whose answer is lost is recorded once, with the child's exit code", async () => {
     const { time, trigger, row } = world()
@@ -51,6 +54,7 @@ describe('finish applied, answer lost', () => {
   })
 })
 
+// promise: rejection-during-run
 describe('rejection noted between claim and finish', () => {
   test('a rejection that is noted between claim and finish is still on record after the finish', async () => {
     const { time, trigger, row } = world()
@@ -111,6 +115,7 @@ describe('rejection noted between claim and finish', () => {
   })
 })
 
+// promise: down-at-finish
 describe('ledger down at the finish', () => {
   test('a finish is retried until the ledger is back', async () => {
     const { time, trigger, row } = world()

@@ -83,6 +83,7 @@ test('the checkpoint of a run that retries goes from attempt to attempt', async 
   expect(await row()).toMatchObject({ checkpoint: '30' })
 })
 
+// promise: checkpoint-kept
 test('the checkpoint of a run that is killed at any moment is at most a heartbeat old', async () => {
   for (let crashMs = 30_000; crashMs <= 300_000; crashMs += 27_500) {
     const { time, trigger, row } = world()
@@ -99,6 +100,7 @@ test('the checkpoint of a run that is killed at any moment is at most a heartbea
   }
 })
 
+// promise: checkpoint-kept
 test('the checkpoint of the end is recorded also if a late renewal is applied before it', async () => {
   const { time, trigger, row } = world()
   const fateOf = fates(isRenewal, { kind: 'answerLost' }, { kind: 'stalled' })
@@ -106,6 +108,7 @@ test('the checkpoint of the end is recorded also if a late renewal is applied be
   expect(await row()).toMatchObject({ state: 'FAILED', version: 3, checkpoint: '65' })
 })
 
+// promise: checkpoint-kept
 test('the checkpoint of a run that lost its lease is never applied', async () => {
   const { time, trigger, row } = world()
   const backMs = time.now() + 20 * MINUTE_MS
@@ -148,6 +151,7 @@ test('a lease that was taken gives the work its kill-after, and no more', async 
   await time.run(forced.result)
 })
 
+// promise: down-during-run
 test('a renewal that fails at once does not delay the stop of the work until the next heartbeat', async () => {
   const { time, trigger, ledger } = world()
   const { put } = ledger
@@ -181,6 +185,7 @@ test('forced work is stopped in an outage before a scheduled trigger may start, 
   expect(forced.events).toContainEqual({ event: 'lease-lost', cause: 'expired' })
 })
 
+// promise: down-during-run
 describe('ledger down in mid-run', () => {
   const outage = (fromMs: number, toMs: number, now: () => number) => () =>
     now() >= fromMs && now() < toMs ? ({ kind: 'stalled' } as const) : ({ kind: 'answered', afterMs: 5 } as const)
@@ -221,6 +226,7 @@ describe('ledger down in mid-run', () => {
   })
 })
 
+// promise: paused-past-lease
 describe('paused past its lease, then woken', () => {
   test('paused past its lease, then woken: it renews, and goes on', async () => {
     const { time, trigger, row } = world()
@@ -260,6 +266,7 @@ describe('paused past its lease, then woken', () => {
   })
 })
 
+// promise: machine-suspended
 test('a machine that is suspended and wakes without a ledger: its lease ran out, and its work ends', async () => {
   const { time, trigger } = world()
   const suspend = { fromMs: time.now() + 90_000, toMs: time.now() + HOUR_MS }
@@ -285,6 +292,7 @@ test('a machine that is suspended and wakes without a ledger: its lease ran out,
   expect(heard).toMatchObject([{ cause: 'expired', killInMs: 0 }])
 })
 
+// promise: clock-skew
 test.each([30_000, -30_000])(
   'clocks of two hosts 30 s apart: still one at a time, the contender is %i ms ahead',
   async (offsetMs) => {

@@ -75,6 +75,7 @@ test('an attempt that fails after a stop is the last one: nothing waits behind i
   expect((await row()).attempts).toHaveLength(1)
 })
 
+// promise: retry-in-one-write
 test('no other trigger slips in between: the row is running all the time', async () => {
   const { time, trigger, row } = world()
   const run = trigger('a', worksAt(2), { settings: RETRIES })
@@ -148,6 +149,7 @@ test('a stop while it waits ends it: nothing more starts, and the slot says what
   expect(await time.run(later.result)).toMatchObject({ status: 'completed', attempt: 3 })
 })
 
+// promise: died-waiting
 test('a run that was killed while it waited for its retry had started nothing', async () => {
   const { time, trigger, row } = world()
   trigger('a', worksAt(2), { settings: RETRIES, time: { crashMs: time.now() + 5 * MINUTE_MS } })

@@ -26,6 +26,7 @@ function throwAtBegin({ ledger }: World, number: number): void {
   }
 }
 
+// promise: error-after-claim
 describe('an error after the claim, whatever its kind', () => {
   const throwing: KnownRecords = {
     get() {

@@ -58,6 +58,7 @@ test('a skip that cannot be written is not called recorded', async () => {
   await time.run(a.result)
 })
 
+// promise: skipped-stays
 test('permanently: later triggers of it are duplicates, also after a force that failed', async () => {
   const { time, trigger, row, a, b } = await neighbours({ settings: SKIP })
   await time.run(Promise.all([a.result, b.result]))
@@ -70,6 +71,7 @@ test('permanently: later triggers of it are duplicates, also after a force that 
   expect(await time.run(latest.result)).toMatchObject({ status: 'duplicate', cause: 'skipped' })
 })
 
+// promise: overlap-skip
 test('a slot in which an attempt failed is not skipped: it is refused, stays failed, and runs later', async () => {
   const { time, trigger, row } = world()
   const settings: RunSettings = { ...SKIP, maxAttempts: 2 }
@@ -171,6 +173,7 @@ test('a stop ends the wait for the overlap lock', async () => {
   expect(await row(1)).toMatchObject({ leaseUntil: null, attempts: [{ outcome: 'notStarted' }] })
 })
 
+// promise: died-waiting
 test('a run that is killed while it waits for the overlap lock had started nothing: the next trigger may start', async () => {
   const { time, trigger, row, a } = await neighbours({
     settings: WAIT,
@@ -182,6 +185,7 @@ test('a run that is killed while it waits for the overlap lock had started nothi
   expect((await row(1)).attempts.map(({ outcome }) => outcome)).toEqual(['notStarted', 'succeeded'])
 })
 
+// promise: no-overlap
 describe('at most one slot of the task runs at a time', () => {
   test('when the holder is killed, the next one waits until its lease is over', async () => {
     const crashMs = Date.parse('2026-11-24T04:30:00Z')
@@ -230,6 +234,7 @@ describe('at most one slot of the task runs at a time', () => {
     ['paused', { pause: absence }],
     ['suspended, its machine’s monotonic clock with it,', { suspend: absence }],
   ] as const) {
+    // promise: no-overlap
     test(`${what} past its lease, then woken: the holder stops its work, since another slot has the overlap lock`, async () => {
       const { time, trigger, a, b } = await neighbours({ settings: SKIP }, { time: hostTime })
       // The second slot takes the overlap lock while the first one's supervisor is paused, and completes.
@@ -426,6 +431,7 @@ const holding = async () => {
   return all
 }
 
+// promise: paused-at-overlap-lock
 test('a run that is paused after it read the row of the holder does not take the overlap lock by that old row', async () => {
   const { time, ledger, row } = await holding()
   const { slot } = await row()
@@ -447,6 +453,7 @@ test('a run that is paused after it read the row of the holder does not take the
   expect(taken).toEqual({ kind: 'busy', holder: { slot, runId: 'holder' }, isCatchUp: false })
 })
 
+// promise: overlap-lock-damaged
 test('a damaged row of the slot that holds the overlap lock: an error at once, because no retry can help', async () => {
   const { time, ledger, trigger, row } = await holding()
   const { task, slot } = await row()

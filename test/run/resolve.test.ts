@@ -20,6 +20,7 @@ test('a slot that was only resolved is listed with its task', async () => {
   expect(await ledger.listTasks(call)).toEqual(['nightly'])
 })
 
+// promise: resolve-answer-lost
 test('a resolution whose answer is lost does not replace what another operator decided since', async () => {
   const { time, resolve, row } = await staleSlot()
   let lost = 0
@@ -84,6 +85,7 @@ test('the slot of a run that the operator knows to have ended is resolved if onl
   expect(b.starts()).toBe(1)
 })
 
+// promise: resolve-wrong-run
 test('a slot is left to a run that takes it over before the resolution arrives', async () => {
   const { time, trigger, resolve, row } = await staleSlot()
   const word = resolve('word', 'COMPLETED', {
@@ -117,6 +119,7 @@ test('the slot of a run that the operator knows to have ended is resolved on top
   }
 })
 
+// promise: resolve-alive
 test('no attempt follows if the run waits for its retry', async () => {
   const { time, trigger, resolve, row } = world()
   const settings = { maxAttempts: 3, retryDelayMs: 30 * MINUTE_MS }
@@ -131,6 +134,7 @@ test('no attempt follows if the run waits for its retry', async () => {
   })
 })
 
+// promise: resolve-alive
 test('a run whose slot is resolved is stopped with its next heartbeat, and records nothing on top of the resolution', async () => {
   const { time, trigger, resolve, row } = world()
   const a = trigger('a', works(60 * MINUTE_MS))
@@ -144,6 +148,7 @@ test('a run whose slot is resolved is stopped with its next heartbeat, and recor
   expect(await row()).toMatchObject({ state: 'COMPLETED', attempts: [{ outcome: 'abandoned' }], version: 3 })
 })
 
+// promise: resolve-alive
 test('a run whose slot is resolved and that succeeds before its next heartbeat says that its result is not recorded', async () => {
   const { time, trigger, resolve, row } = world()
   const a = trigger('a', works(100_000))

@@ -22,6 +22,7 @@ test('the defaults of the design', () => {
   expect(readSettings({ overlap: 'wait' }).onLeaseLost).toBe('stop')
 })
 
+// promise: lease-lost-continue
 test('on-lease-lost continue cannot be given where another run may start then', () => {
   for (const settings of [{ maxAttempts: 3 }, { overlap: 'wait' }, { overlap: 'skip' }] as const) {
     const [[name, value] = []] = Object.entries(settings)

@@ -11,6 +11,7 @@ const { leaseMs, skewMs, killAfterMs, heartbeatMs } = readSettings({})
 /** At this age of the lease, running work gets a stop. */
 const STARTABLE_MS = leaseMs - skewMs - killAfterMs
 
+// promise: blocked-before-start
 test('the log says that an attempt has started after it has', async () => {
   const { time, trigger } = world()
   let startsAtLog = 0
@@ -23,6 +24,7 @@ test('the log says that an attempt has started after it has', async () => {
   expect(startsAtLog).toBe(1)
 })
 
+// promise: blocked-before-start
 describe.each([
   ['the first attempt', { maxAttempts: 2 }, 1],
   ['a retry', { maxAttempts: 2, retryDelayMs: 10_000 }, 3],
@@ -113,6 +115,7 @@ describe.each([
   })
 })
 
+// promise: renewal-before-start
 test('a claim that was answered late is started also where its renewal is not answered, and is then renewed at once', async () => {
   const { time, trigger, row } = world()
   const startMs = time.now()
@@ -140,6 +143,7 @@ test('a claim that was answered late is started also where its renewal is not an
   expect(await row()).toMatchObject({ state: 'COMPLETED' })
 })
 
+// promise: renewal-before-start
 test('work that starts under an old lease is stopped in time, counted from before that lease was asked for', async () => {
   const { time, trigger } = world()
   const startMs = time.now()

@@ -1,7 +1,7 @@
 // Plants each bug of `mutations.ts` in a bundle of the simulation, and plays days until one breaks a promise; and in a bundle
 // of the explorer, and plays schedules of one scenario until one does. A bug that goes unseen means that they prove nothing
-// about it. With a smaller bound, the explorer must not find the bug that proves that bound. Prints the tables of
-// docs/development/promises.md.
+// about it. With a smaller bound, the explorer must not find the bug that proves that bound. Prints on which
+// day, and after how many schedules, each bug was found.
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -250,6 +250,7 @@ export function contract(subject: () => Subject, { crowds = true } = {}): void {
       expect(await store().get(row, call())).toBeNull()
     })
 
+    // promise: rejection-during-run
     it('a note survives the finish, a takeover and a force', async () => {
       const one = await putOk(claimOf(newTask()), 'absent')
       await note(one, rejectionOf('dup-1'))
@@ -273,6 +274,7 @@ export function contract(subject: () => Subject, { crowds = true } = {}): void {
       expect(result).toMatchObject({ kind: 'conflict', found: { ownerRunId: 'run-1', rejections: { count: 1 } } })
     })
 
+    // promise: delivered-twice
     itOfCrowd('of many rejections all are counted, and the first ones and the latest are kept', async () => {
       const row = await putOk(claimOf(newTask()), 'absent')
       const ids = Array.from({ length: 210 }, (_, index) => `dup-${index}`)
@@ -410,6 +412,7 @@ export function contract(subject: () => Subject, { crowds = true } = {}): void {
     })
   })
 
+  // promise: later-fields
   it('the store leaves fields alone that a later minor version wrote', async () => {
     const first = claimOf(newTask())
     const { task, slot } = storedKey(first)
@@ -463,6 +466,7 @@ export function contract(subject: () => Subject, { crowds = true } = {}): void {
       })
     })
 
+    // promise: newer-row
     it('a row of a newer cronledger is never overwritten, nor noted in', async () => {
       const { key, row } = await foreign()
       const mine = claimOf(key.task)
@@ -515,6 +519,7 @@ export function contract(subject: () => Subject, { crowds = true } = {}): void {
       expect(await all({ ...query, task: newTask(), limit: 2 })).toEqual([])
     })
 
+    // promise: range-start
     it('a run finds the last success 31 days and some pages before its slot, and no further, and the log says so', async () => {
       const task = newTask()
       const clock = { ...systemClock, now: () => SLOT + 200 * DAY_MS }

@@ -70,6 +70,7 @@ it('the rows of a day are fetched 100 at a time, and keep the order of the index
   expect(taken).toEqual(['Query', 'BatchGetItem', 'BatchGetItem', 'BatchGetItem'])
 })
 
+// promise: incomplete-queries
 it('rows of a day are asked for again where the table did not give all of them', async () => {
   const rows = rowsOf(100)
   const { list, taken } = await tableOf(rows, rows, { perBatch: 40 })
@@ -83,6 +84,7 @@ it('the rows of a day are given up where the table never gives them', async () =
   expect(taken).toHaveLength(7)
 })
 
+// promise: incomplete-queries
 it('rows that the index names and that are gone are left out, and a page of such is passed over', async () => {
   const rows = rowsOf(5)
   const there = rows.slice(3)

@@ -21,6 +21,7 @@ async function writers(path: string, name: string, threads: number, calls: numbe
   }
 }
 
+// promise: file-threads
 test('worker threads that open one file ledger for each call, beside another process, leave it whole', async () => {
   const path = join(folder, 'ledger.db')
   const calls = 80

@@ -79,6 +79,7 @@ test.each<[what: string, event: RunEvent, answers: string, caution: RegExp | nul
   else expect(verdict.caution).toMatch(caution)
 })
 
+// promise: unrecorded-success
 test('a trigger that finds the slot stale is told that its batch may still be running or may have succeeded', () => {
   const { work, nextTrigger, caution } = verdictOn(refused('stale', STALE))
   expect([work, nextTrigger]).toEqual(['unknown', 'refused'])

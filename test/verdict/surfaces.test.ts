@@ -199,6 +199,7 @@ async function surfaces(
   }
 }
 
+// promise: covered-slot
 test.each(
   keysOf(CASES).flatMap((name) => [
     [name, 'a host', null],

@@ -22,6 +22,7 @@ function night(name: string) {
   return { call, run, rerun, ran: () => (existsSync(ran) ? readFileSync(ran, 'utf8').trim().split('\n') : []) }
 }
 
+// promise: after
 test('a night of three tasks in a chain: the first one fails and is repaired in the morning', async () => {
   const { call, run, rerun, ran } = night('night')
   const extract = ['--after', 'self']

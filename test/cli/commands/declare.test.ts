@@ -20,6 +20,7 @@ async function container(more: Readonly<Record<string, string>> = {}, command = 
   return call
 }
 
+// promise: declared
 test('a first trigger that never came is missed, and the slot can be run', async () => {
   const call = await container()
   const declared = await call('declare', '--from', '2d')
@@ -39,6 +40,7 @@ test('a first trigger that never came is missed, and the slot can be run', async
   expect(ran).toMatchObject({ code: 0, stdout: 'ran\n' })
 })
 
+// promise: declared
 test('a change that is declared ahead: the runs before it go on, and its first run confirms it', async () => {
   const call = await container()
   const eventTime = ['--event-time', '2026-11-24T18:00:00Z']

@@ -106,6 +106,7 @@ const OF_ONE_TASK = (task: string): readonly (readonly [code: number, ...args: s
   ]
 }
 
+// promise: one-task-role
 test('a role that is limited to one task runs that task with every option, and is denied everything of another', async () => {
   for (const [code, ...args] of OF_ONE_TASK('nightly')) {
     const ended = await asRole(args)

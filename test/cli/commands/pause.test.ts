@@ -64,6 +64,7 @@ test('resume: the next slot runs again, and the slots of the pause are not repor
   expect(await check('--until', day(-1))).toMatchObject({ code: 0 })
 })
 
+// promise: paused-is-not-missed
 test('retire: check is silent at once, and a scheduled trigger revives the task', async () => {
   const { call, run, check, task } = ledger()
   await run(day(-4))
@@ -113,6 +114,7 @@ test('the output of pause --all and resume --all names each task, and what could
   expect(JSON.parse(over.stdout)).toMatchObject([{ changes: [{ scope: 'all' }] }, { task: 'weekly', changed: true }])
 })
 
+// promise: pause-all
 test('pause --all with a task whose record is full: the others are paused, and the exit code is not 0', async () => {
   const { call, run, env } = ledger()
   await run(day(-1))
@@ -228,6 +230,7 @@ test('show names who paused or retired the task, for a slot with a row and witho
   expect(after.stdout).toMatch(/^ {2}not expected +because of the retirement from .* on, by eve: removed$/m)
 })
 
+// promise: pause-and-triggers
 test('a pause set while 24 triggers arrive: each either ran before it was visible or is on record as skipped, and check is silent', async () => {
   const { env, call } = ledger()
   const date = (index: number) => day(index - 60)

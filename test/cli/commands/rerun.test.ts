@@ -66,6 +66,7 @@ async function week(store: Environment): Promise<Task> {
   return nightly
 }
 
+// promise: two-forces
 test.each([
   ['a slot that had completed', 'true', ['--only', 'completed']],
   ['a slot that had failed', 'false', []],
@@ -84,6 +85,7 @@ test.each([
   })
 })
 
+// promise: force-completed
 test('a force on a completed slot: refused unless it says so', async () => {
   const done = task(newFile(), 'done')
   await done.run(day(10), ['true'])
@@ -281,6 +283,7 @@ describe('a range', () => {
     })
   })
 
+  // promise: range-slot-completed
   test('a slot that another run has completed since the list was made does not run again', async () => {
     const { env, states } = await week(newFile())
     // The command of the 11th completes the 12th and lets the 13th fail, behind the range's back.

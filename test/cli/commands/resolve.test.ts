@@ -119,6 +119,7 @@ test('the resolution of a slot is refused while the slot runs, and after it has 
   expect(third.stderr).not.toContain('rerun')
 })
 
+// promise: resolve-wrong-run
 test('a slot with a lease that holds is resolved only if --run names its run, and never while its process lives here', async () => {
   const { run, start: begin, resolve, row } = ledger()
   const pidFile = join(folder, 'pid')

@@ -76,6 +76,7 @@ test.each([
   expect(ended.stderr).not.toContain('in the background')
 })
 
+// promise: file-relative-path
 test('a run that makes the ledger file says where, so that a relative path in another folder is noticed', async () => {
   const args = ['run', '--store', 'file:./ledger.db', ...NIGHTLY, '--event-time', '2026-11-23T03:00:05Z', '--', 'true']
   const places = ['one', 'other'].map((name) => join(folder, name))
@@ -202,6 +203,7 @@ test('a batch has a file for its report, which is kept with its attempt, however
   expect(readdirSync(TMPDIR)).toEqual([])
 })
 
+// promise: no-report-folder
 test('a batch has no file for its report if none can be made, and not that of a run around it', async () => {
   const { run } = ledger()
   const env = { TMPDIR: '/proc/none', CRONLEDGER_RUN_REPORT: join(folder, 'outer') }
@@ -235,6 +237,7 @@ const rerunIn = (store: string, command: readonly string[], only: string, option
     options,
   )
 
+// promise: run-inside-run
 test.each([
   ['run', (args: string[]) => ['run', ...args]],
   ['rerun', (args: string[]) => ['rerun', ...args.slice(0, 4), '--slot', '2026-11-23', '--reason', 'again']],
@@ -253,6 +256,7 @@ test.each([
   },
 )
 
+// promise: run-inside-run
 test('cronledger inside of a run without an event time: 64, since the slot of the outer run would look completed', async () => {
   const { run, store, rows } = ledger()
   // The operator starts a script for yesterday that calls cronledger as the crontab does.
@@ -544,6 +548,7 @@ describe('under ECS', () => {
   const { awsvpc: _, kind: __, ...texts } = FARGATE.place
   const ecs = { ...texts, networkMode: 'awsvpc' }
 
+  // promise: on-ecs
   test('the container of a run on ECS is recorded: with the attempt, with the task, and in the log where the batch starts', async () => {
     const { asked, env } = await serveMetadata({})
     const { run, rows, store } = ledger()

@@ -253,6 +253,7 @@ test('notifications as CloudEvents 1.0: those of a run, and a finding that each 
 
 const on = (kinds: string) => ['--notify-on', kinds]
 
+// promise: notification-order
 test('the notifications of a run are sent in order, the success when it is on record', async () => {
   const { run, told, store, events } = ledger()
   const copy = `cp ${store.replace('file:', '')} ${told}.$CRONLEDGER_RUN_KIND`
@@ -279,6 +280,7 @@ test('a start is followed by its failure, for each attempt', async () => {
   ])
 })
 
+// promise: notification-fails
 test('a start that hangs delays neither the batch nor its record', async () => {
   const { start: begin, told } = ledger()
   const command = `until [ -e ${told}.recorded ]; do :; done; echo seen > ${told}`
@@ -291,6 +293,7 @@ test('a start that hangs delays neither the batch nor its record', async () => {
   expect(readFileSync(told, 'utf8')).toBe('seen\n')
 })
 
+// promise: notification-fails
 describe('a notification that goes wrong is one line of the log, and the exit code stays', () => {
   test('a notification that fails is one line of the log, and the exit code stays', async () => {
     const { run } = ledger()

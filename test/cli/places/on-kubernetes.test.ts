@@ -83,6 +83,7 @@ function stepOf(text: string, what: string): string {
 const filledIn = (command: string, reason: string) => command.replace('YOUR REASON', () => reason)
 
 describe('pasted from a batch in a Pod of a CronJob', () => {
+  // promise: on-kubernetes
   test('the line of a failure: the log of its Pod, and a Job that runs the slot again', async () => {
     const { fire, paste, failIn, ran, ask } = await clusterWith()
     const slot = slotOf(2)

@@ -200,6 +200,7 @@ test.each<[string, Row | null, number, Rerunnable | null, string]>([
   expect(answer(row, { now, trigger: FORCED, forceOnly: RERUNNABLE })).toBe(is === null ? others : 'start')
 })
 
+// promise: force-completed
 test('property: a force that does not name completed starts nothing in a slot that completed', () => {
   const named = fc.subarray(RERUNNABLE.filter((status) => status !== 'completed'))
   const ranges = fc.constantFrom({}, { forceOfRange: true as const })
@@ -214,6 +215,7 @@ test('property: a force that does not name completed starts nothing in a slot th
   )
 })
 
+// promise: range-slot-completed
 test('in a range, a slot that another run completed or an operator skipped is done, and not refused', () => {
   const range = { trigger: FORCED, forceOnly: DEFAULT_RERUNNABLE, forceOfRange: true } as const
   expect(answer(rowWith({ ending: SUCCEEDED }), range)).toBe('duplicate: completed')
@@ -263,6 +265,7 @@ describe('settling', () => {
     expect(objection({ task: 'nightly', slot: SLOT, schemaVersion: 3, newerSchema: true })).toBe('newerRow')
   })
 
+  // promise: resolve-ahead
   test('a slot that is not due can be skipped, and is neither completed nor failed before anything started in it', () => {
     const skipped = resolvedAs(rowWith({ ending: NOT_STARTED }), 'SKIPPED')
     expect(RESOLVED_STATES.map((state) => resolved(null, SLOT - 1, state))).toEqual(
@@ -337,6 +340,7 @@ test('a run that was killed while its next attempt waited has failed, and is not
   expect(answer(waiting, { now: EXPIRED, maxAttempts: 2 })).toBe('start')
 })
 
+// promise: stale-not-started
 test('an attempt that never started says nothing about one that never reported its end: it is stale', () => {
   const stillStale = rowWith({}, { trigger: FORCED, ending: NOT_STARTED })
   expect(answer(stillStale)).toBe('refused: stale')
@@ -366,6 +370,7 @@ test('a row holds at most 100, forced ones included', () => {
   expect(answer(full, { maxAttempts: MAX_ATTEMPTS })).toBe('refused: tooManyAttempts')
 })
 
+// promise: attempts-never-started
 test('any number of attempts that never started leaves room for one that does, and for a force', () => {
   const given = rowWith({ ending: FAILED }, ...Array.from({ length: 150 }, () => ({ ending: NOT_STARTED })))
   expect(answer(given, { trigger: FORCED })).toBe('start')

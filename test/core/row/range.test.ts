@@ -146,6 +146,7 @@ const CASES: readonly Case[] = [
 ]
 
 for (const [what, own, later, said, now = NOW] of CASES) {
+  // promise: covered-slot
   test(what, () => {
     expect(coveringOf(own, later, { ...settings, now })?.kind ?? null).toBe(said)
   })

@@ -91,6 +91,7 @@ test('a report is that of one attempt, and a row keeps only the newest ones', ()
   expect(silent.attempts.map((attempt) => batchReport(attempt))).toEqual([...kept, undefined])
 })
 
+// promise: checkpoint-removed
 test('the next attempt of a slot gets what the latest one left, until the slot has completed', () => {
   const left = withCheckpoint(rowWith({}), 'row 7')
   const resolved = (state: 'COMPLETED' | 'SKIPPED') =>
@@ -247,6 +248,7 @@ test('the withdrawal of a claim that was not applied excludes it: same expectati
   })
 })
 
+// promise: force-withdrawn
 test('a withdrawal leaves the row of another run as it was', () => {
   for (const found of [rowWith({ ending: FAILED }), rowWith({ ending: FAILED }, {}), rowWith({ ending: SUCCEEDED })]) {
     const { version, writeId: _, ...rest } = found
@@ -261,6 +263,7 @@ test('a withdrawal of a claim that was applied ends its attempt', () => {
   expect(row.version).toBe(landed.version + 1)
 })
 
+// promise: attempts-never-started
 test('property: each attempt has a number of its own, all that started are listed, and only the last one may be open', () => {
   const ending = fc.option(fc.constantFrom(SUCCEEDED, FAILED, NOT_STARTED, NOT_STARTED), { nil: undefined })
   fc.assert(

@@ -49,6 +49,7 @@ test.each([
   expect(unmet(completed(400, report), rules, older)).toEqual(texts)
 })
 
+// promise: expectation-missed
 test('only a slot that an attempt completed since the rules were stated is measured, and failed ones are not usual', () => {
   const rules = 'rows>=1, duration<=3x'
   for (const row of [

@@ -127,6 +127,7 @@ describe('what a run states', () => {
     expect(withRun(record, stated(FIRST + DAY_MS, { graceMs: 5_000 }), ENDED)).toBe(null)
   })
 
+  // promise: expectation-missed
   test('rules that stay as they are go on when another expectation changes, so that no unusual slot is hidden', () => {
     const record = recordWith(KNOWN, { expectations: { since: FIRST, expect: 'rows>=1', owner: 'ada' } })
     const [later, last] = [FIRST + DAY_MS, FIRST + 2 * DAY_MS]
@@ -209,6 +210,7 @@ describe('the decisions of an operator', () => {
     expect(withPause(withPause(record, PAUSE), second).pauses).toEqual([PAUSE, second])
   })
 
+  // promise: many-pauses
   test('a pause that is over is never dropped: catch-up would run its slots', () => {
     const nightly = (day: number) => ({
       ...PAUSE,
@@ -237,6 +239,7 @@ describe('the decisions of an operator', () => {
     const over = Array.from({ length: COUNT }, (_, hour) => hourly(hour))
     const full = { ...record, pauses: over }
 
+    // promise: many-pauses
     test('a record without room refuses one more pause and one more retirement, and says how to make room', () => {
       const text = /^the record of the task is full: it has 218 pauses and 0 retirements\. .* To make room/
       expect(() => withPause(full, hourly(500))).toThrow(text)

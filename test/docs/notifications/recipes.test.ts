@@ -170,6 +170,7 @@ describe.skipIf(!hasPrograms)('Slack', () => {
     ])
   })
 
+  // promise: notification-hostile
   test('a hostile text is shown as it is, and notifies nobody', async () => {
     const { url, accepted } = await opened(startSlack())
     const { run, runHostile, resolveHostile } = withScript('notify-slack.sh', { WEBHOOK_URL: url })
@@ -349,6 +350,7 @@ describe.skipIf(!hasPrograms)('healthchecks.io', () => {
     expect(accepted[2]?.body).toMatch(/^nightly {2}1 missed, 1 failed /)
   })
 
+  // promise: notification-hostile
   test('a hostile text is the body, as it is', async () => {
     const { url, accepted } = await opened(startHealthchecks())
     const { run, runHostile, resolveHostile } = withScript('notify-healthchecks.sh', { HEALTHCHECK_URL: url })
@@ -402,6 +404,7 @@ describe.skipIf(!hasPrograms)('Sentry', () => {
   })
 })
 
+// promise: notification-fails
 describe.skipIf(!hasPrograms)(
   'a service that cannot be reached changes neither the result of the batch nor its record',
   () => {

@@ -24,6 +24,7 @@ function runWith(limit: number, store: string) {
   return { code, stdout, lines: messageLines(stderr) }
 }
 
+// promise: file-descriptors
 test('too few file descriptors for a ledger: 77, one line that says what to raise, and nothing starts', () => {
   const file = `file:${join(folder, 'ledger.db')}`
   // Node 20 itself needs 20 descriptors to start, and later versions need a few more.
@@ -74,6 +75,7 @@ test('the limit of the whole machine is another one, which the error names', () 
   expect(noDescriptors(new Error('ENFILE: file table overflow'))?.message).toContain('Raise fs.file-max')
 })
 
+// promise: notification-fails
 test('too few file descriptors for a notification: it fails, and the process that sent it goes on', () => {
   const printed = printedBy(`
     const { openNotifier } = await load('notifier')
@@ -85,6 +87,7 @@ test('too few file descriptors for a notification: it fails, and the process tha
   expect(printed).toMatch(/^1 of 1 notifications failed\. .*the command could not be started: spawn \/bin\/sh EMFILE$/)
 })
 
+// promise: file-descriptors
 test('too few file descriptors for a program that opens a file ledger late: one error, and the program goes on', () => {
   const program = `
     import { closeSync, openSync } from 'node:fs'

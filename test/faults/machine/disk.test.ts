@@ -50,6 +50,7 @@ afterEach(() => {
   database.close()
 })
 
+// promise: disk-full
 test.skipIf(!mounted).each(['a new file', 'a file with rows'])(
   'a claim on a full disk (%s): 75, one line that says so, no child; and the slot is free when there is room',
   async (what) => {
@@ -76,6 +77,7 @@ test.skipIf(!mounted).each(['a new file', 'a file with rows'])(
   },
 )
 
+// promise: disk-full
 test.skipIf(!mounted)(
   'a disk that is full at the finish: 74 after the finish timeout, and PENDING, not COMPLETED',
   async () => {
@@ -90,6 +92,7 @@ test.skipIf(!mounted)(
   },
 )
 
+// promise: file-mounted
 test.skipIf(!mounted)(
   'a ledger file that is mounted into a folder on another disk: 78, because its journal would be there',
   async () => {
@@ -110,6 +113,7 @@ test.skipIf(!mounted)(
   },
 )
 
+// promise: disk-full
 test.skipIf(!mounted)('a disk that has room again within the finish timeout: recorded', async () => {
   const free = `(sleep 1; rm "$0") >/dev/null 2>&1 & ${fill}`
   const ended = await run('freed', [], 'sh', '-c', free, filler)
@@ -131,6 +135,7 @@ test.skipIf(!mounted)(
   },
 )
 
+// promise: file-no-journal-room
 test.skipIf(!mounted)('a disk with no room for one more file: 75, and one line that says so', async () => {
   const made = join(folder, 'made.db')
   expect(await cronledger(['setup', '--store', `file:${made}`])).toMatchObject({ code: 0 })

@@ -134,6 +134,7 @@ const DAYS = ['20', '21', '22', '23'].map((day) => `2026-11-${day}`)
 const RERUN = ['rerun', '--from', '2026-11-20', '--to', '2026-11-23', '--reason', 'x']
 
 describe.each(KINDS)('stderr that is full and not read: $name', (kind) => {
+  // promise: stalled-log
   test('heartbeats, signals and the finish go on; nothing starts under a lapsed lease', async () => {
     const { ready, ended, row } = await start(kind, RUN)
     const pid = await ready
@@ -148,6 +149,7 @@ describe.each(KINDS)('stderr that is full and not read: $name', (kind) => {
     expect(await row()).toMatchObject({ state: 'FAILED', attempts: [{ outcome: 'failed', exitCode: 5 }] })
   })
 
+  // promise: stalled-log
   test('SIGTERM is answered within the stop timeout, with the outcome on record', async () => {
     const { ready, ended, row } = await start(kind, RUN)
     const pid = await ready
@@ -158,6 +160,7 @@ describe.each(KINDS)('stderr that is full and not read: $name', (kind) => {
     expect(await row()).toMatchObject({ state: 'FAILED', attempts: [{ outcome: 'interrupted', exitCode: 0 }] })
   })
 
+  // promise: stalled-log
   test('a reader that comes back gets all lines, in order', async () => {
     const { ready, ended, read } = await start(kind, RERUN)
     const pid = await ready
@@ -181,6 +184,7 @@ describe.each(KINDS)('stderr that is full and not read: $name', (kind) => {
   })
 })
 
+// promise: stopped-terminal
 test('the progress of a rerun on a terminal that is not read does not hold it up, and is shown in order later', async () => {
   const kind: Kind = { name: 'a terminal', stderr: 'terminal', log: 'text' }
   const { ready, ended, row, read } = await start(kind, RERUN)

@@ -103,6 +103,7 @@ describe.skipIf(whyNot !== null)('each system call on a ledger file and its jour
     expect(counts.get('unlink')).toBe(2)
   })
 
+  // promise: file-power-loss
   test('a commit: the folder is synced after the journal is removed, so that a power loss does not bring it back', async () => {
     const { own, calls } = (await play([])).first
     const steps = calls.split('\n').flatMap((line) => {
@@ -113,6 +114,7 @@ describe.skipIf(whyNot !== null)('each system call on a ledger file and its jour
     expect(steps).toEqual([...commit, ...commit])
   })
 
+  // promise: file-crash
   test('a kill at it: the file is whole, the row says what was committed, and nothing starts twice', async () => {
     const most = { openat: 2, fcntl: 1, pread64: 1, pwrite64: 3, fsync: 4, unlink: 2 }
     const kills = CALLS.flatMap((call) => points(call, most[call]).map((at) => `${call}:signal=KILL:when=${at}`))
@@ -146,6 +148,7 @@ describe.skipIf(whyNot !== null)('each system call on a ledger file and its jour
     if (second.state === 'COMPLETED') expect(second.starts).toBe(1)
   }
 
+  // promise: file-crash
   test('an error of it that passes: the run is recorded, or one line says why nothing started', async () => {
     const most = { openat: 2, fcntl: 1, pread64: 1, pwrite64: 2, fsync: 2, unlink: 2 }
     const errors = CALLS.flatMap((call) => points(call, most[call]).map((at) => `${call}:error=EIO:when=${at}`))
@@ -159,12 +162,14 @@ describe.skipIf(whyNot !== null)('each system call on a ledger file and its jour
     expect(first).toMatchObject({ code: 0, starts: 1, state: 'COMPLETED' })
   })
 
+  // promise: file-crash
   test('an error of it that stays: the run is recorded, or one line says why nothing started', async () => {
     const lasting = ['EIO', 'EACCES', 'EMFILE'].map((error) => `openat:error=${error}:when=3+`)
     const writes = (['pwrite64', 'fsync', 'unlink'] as const).flatMap((call) => [`${call}:error=EIO:when=1+`])
     await playAll([...lasting, ...writes, 'pwrite64:error=ENOSPC:when=15+'], isSound, SHORT)
   })
 
+  // promise: file-threads
   test('only SQLite opens the file: closing another descriptor of it would drop the locks of this process', () => {
     const [ledger, log] = [join(folder, 'opened.db'), join(folder, 'opened.log')]
     const traced = ['-f', '-qq', '-o', log, '-P', ledger, '-e', 'trace=open,openat', process.execPath, MAIN]
@@ -176,6 +181,7 @@ describe.skipIf(whyNot !== null)('each system call on a ledger file and its jour
     expect(opened.filter((one) => !one.includes('O_NOFOLLOW'))).toEqual([])
   })
 
+  // promise: disk-full
   test('a disk quota that is used up: the line says so, although SQLite speaks of an I/O error', () => {
     const inject = ['-f', '-qq', '-o', '/dev/null', '-e', 'inject=pwrite64:error=EDQUOT']
     const check = ['setup', '--store', `file:${template}`, '--check']

@@ -46,6 +46,7 @@ test('a run asks three times: claim, read, finish; four times if it states somet
   expect(verbs).toEqual(['put', 'readEntry', 'list', 'writeEntry', 'put'])
 })
 
+// promise: on-ecs
 test('a run on ECS asks as often: its container is part of what it states', async () => {
   const { time, play, record, row } = ledgerOf()
   const known = unlessStarting(knownRecords(time.clock()))
@@ -235,6 +236,7 @@ describe('a retry that falls due', () => {
   })
 })
 
+// promise: pause-and-retry
 test('a pause that is set while a run waits for its retry: the next attempt does not start, and the slot stays failed', async () => {
   const { time, changeLater, row, trigger } = ledgerOf()
   const settings = { maxAttempts: 2, retryDelayMs: 3_600_000 }
@@ -343,6 +345,7 @@ test('a stop while the record is read starts nothing', async () => {
   expect(await row()).toMatchObject({ attempts: [{ outcome: 'notStarted' }] })
 })
 
+// promise: newer-task-record
 test('a record of a newer cronledger is refused, and stays as it is', async () => {
   const { play, ledger, row } = ledgerOf()
   const entry = { version: 7, document: { schemaVersion: 3, pauses: 'in another form' } }
@@ -373,6 +376,7 @@ function changeBeforeWrite({ ledger, change }: ReturnType<typeof ledgerOf>, what
   }
 }
 
+// promise: pause-and-triggers
 test('a pause that is set between the read and the write is kept, and seen', async () => {
   const at = ledgerOf()
   changeBeforeWrite(at, pausing(NOW_PAUSED))
@@ -382,6 +386,7 @@ test('a pause that is set between the read and the write is kept, and seen', asy
   expect((await at.record()).pauses).toEqual([NOW_PAUSED])
 })
 
+// promise: late-run-keeps-record
 test('the container of a later run is not written over by an older one', async () => {
   const at = ledgerOf(1)
   const { logStream: _, ...place } = FARGATE.place
@@ -442,6 +447,7 @@ async function ledgerOnDay2() {
   return at
 }
 
+// promise: late-run-keeps-record
 test('a slot that runs late states nothing if a later slot has run and stated nothing new', async () => {
   const { play, record } = await ledgerOnDay2()
   const before = await record()
@@ -465,6 +471,7 @@ test('a slot that runs late states what is new if no scheduled run of a later sl
   expect((await at.record()).expectations).toEqual({ since: SLOT + DAY_MS, doneByMs: 1_000 })
 })
 
+// promise: late-run-keeps-record
 test.each(['stalled', 'denied'] as const)(
   'a slot that runs late states nothing if the later slots cannot be read, and starts: %s',
   async (kind) => {

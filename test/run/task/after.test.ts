@@ -167,6 +167,7 @@ describe.each([
   })
 })
 
+// promise: after
 test('the run waits in the phase waiting until the other task has completed, and says for what', async () => {
   const { time, extract, nightly, rowOf, wait } = await chain()
   const before = extract(0, {}, works(30 * MINUTE_MS))
@@ -200,6 +201,7 @@ test('nothing is asked for again where all has completed, and one row is read ev
   expect(slow.verbs.filter((verb) => verb === 'list').length).toBeLessThan(75)
 })
 
+// promise: after-timeout
 test.each([0, 20 * MINUTE_MS])(
   '--after-timeout %i: nothing starts, the claim says why, and the slot stays open',
   async (afterTimeoutMs) => {
@@ -226,6 +228,7 @@ test.each([0, 20 * MINUTE_MS])(
   },
 )
 
+// promise: after
 test('an upstream that is forced again while the run waits for another one: it waits for its end', async () => {
   const { time, ledger, trigger, extract, nightly, rowOf, wait } = await chain()
   await writeRecord('load', declaration('load', '30 2 * * *', extractOf(-3)), 'absent', ledger, CALL)
@@ -266,6 +269,7 @@ test('a slot that an operator skipped, one in a pause and one after a retirement
 
 const SINCE = { sinceLastSuccess: true } as const
 
+// promise: after
 test('a run that does the work since the last success waits for what all of that work needs', async () => {
   const { time, extract, nightly, rowOf } = await chain()
   await time.run(extract(-3).result)
@@ -293,6 +297,7 @@ test('a slot of another task in the range of a failed run of it is not done', as
   expect(blocked.events.at(-1)?.event).toMatchObject({ event: 'refused', missing: { slot: extractOf(-2), covering } })
 })
 
+// promise: covered-slot
 test('a slot of another task is done by a later run with a range, also 200 slots later, and if its runs have none any more', async () => {
   const { time, nightly, trigger } = await chain()
   const feed = (day: number, options = {}) =>
@@ -360,6 +365,7 @@ test('with --after self, a run that does the work since the last success waits f
   expect(await time.run(self(0).result)).toMatchObject({ status: 'completed' })
 })
 
+// promise: after-unknown
 describe('what cannot be waited for is a usage error, and nothing is written', () => {
   test.each([
     ['the task itself', ['nightly'], 'Use --after self'],
@@ -546,6 +552,7 @@ test('permissions that fail for a moment while it waits do not end the run', asy
   expect(left).toBeLessThan(0)
 })
 
+// promise: after-timeout
 test('each caught-up slot has needs of its own: a blocked one does not stop the rest, and stays to be caught up', async () => {
   const { time, extract, nightly, rowOf } = await chain()
   await time.run(nightly(-4, { after: undefined }).result)
@@ -596,6 +603,7 @@ test('a forced run waits as long as the latest run of the task, unless it says h
   expect(await waitedMs({ ...forced, afterTimeoutMs: 0 })).toBe(0)
 })
 
+// promise: newer-task-record
 test('a forced run whose task record cannot be read starts only if it ignores what it comes after', async () => {
   const { time, nightly, ledger } = await chain()
   const entry = { version: 7, document: { schemaVersion: 3 } }

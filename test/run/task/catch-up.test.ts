@@ -126,6 +126,7 @@ test('a slot that becomes too late while the slots before it run is left out, an
   expect(await rowOf(-1)).toBe(null)
 })
 
+// promise: catch-up-at-once
 test('a run never catches up a slot that failed, is stale, is running or was skipped', async () => {
   const { time, ledger, play, start, rowOf } = ledgerOf()
   await play(-6)
@@ -259,6 +260,7 @@ test('a schedule of the record that cannot be read is only a warning', async () 
   })
 })
 
+// promise: catch-up-at-once
 test('a slot in a pause or a retirement is not caught up', async () => {
   const { play, change } = ledgerOf()
   await play(-9)
@@ -278,6 +280,7 @@ test('a paused run catches nothing up, and asks for one record more', async () =
   expect(verbs).toEqual(['readEntry', 'put', 'readEntry', 'put'])
 })
 
+// promise: catch-up-interrupted
 test('a pause that is set in the middle ends the catch-up, and the slots that are left have no row', async () => {
   const { time, start, play, change, rowOf } = ledgerOf()
   await play(-4)
@@ -318,6 +321,7 @@ test('a slot of a catch-up states nothing about the task', async () => {
   expect(await record()).toMatchObject({ expectations: { since: slotOf(0), doneByMs: HOUR_MS } })
 })
 
+// promise: catch-up-at-once
 test('two triggers that catch up at once: each missed slot runs once, and no scheduler is told about the others', async () => {
   const { time, play, start, rowOf } = ledgerOf()
   await play(-6)
@@ -332,6 +336,7 @@ test('two triggers that catch up at once: each missed slot runs once, and no sch
   expect(runs.flatMap(({ events }) => events).filter(({ event }) => event.event === 'duplicate')).toHaveLength(1)
 })
 
+// promise: catch-up-interrupted
 test('a stop ends a catch-up in order, and what is left is caught up next time', async () => {
   const { time, play, start, rowOf } = ledgerOf()
   await play(-4)
@@ -389,6 +394,7 @@ test('with --overlap skip, two runs at once skip no slot: they wait for missed s
   for (const day of [-4, -3, -2, -1, 0]) expect(await rowOf(day)).toMatchObject({ state: 'COMPLETED' })
 })
 
+// promise: catch-up-unreadable
 test.each([
   ['unreachable', { kind: 'stalled' }],
   ['denied', { kind: 'denied' }],

@@ -74,6 +74,7 @@ test('a task without a record gets one', async () => {
   expect(await stored()).toEqual({ ...EMPTY_TASK_RECORD, pauses: [PAUSE] })
 })
 
+// promise: operators-at-once
 test('a change is made again on top of the change of another operator, so that none is lost', async () => {
   const { change, stored, ledger } = await ledgerWith()
   let isFirst = true
@@ -99,6 +100,7 @@ test('a record that needs no change is written as it is: what a read finds may b
 
 const lostOnce = (afterMs = 0) => fates(isWrite, { kind: 'answerLost', afterMs })
 
+// promise: pause-answer-lost
 test('a change whose answer is lost is recorded once', async () => {
   const { change, stored } = await ledgerWith()
   expect(await change(pausing(PAUSE), lostOnce())).toMatchObject({ changed: true, record: { pauses: [PAUSE] } })
@@ -123,6 +125,7 @@ test('a change of a task record whose answer is lost is found below the change o
   expect((await stored()).pauses).toEqual([{ ...PAUSE, until: NOW, ended }])
 })
 
+// promise: pause-answer-lost
 test.each([
   ['never comes', { kind: 'stalled' }, { kind: 'answered' }],
   ['is lost, and the credentials then expire', { kind: 'answerLost' }, { kind: 'denied' }],
@@ -175,6 +178,7 @@ test('a write that only waited for a lock has changed nothing, and the error doe
   expect(await stored()).toEqual(KNOWN)
 })
 
+// promise: newer-task-record
 test('a record by a newer cronledger is refused, untouched', async () => {
   const { change, ledger } = await ledgerWith(null)
   const document = { schemaVersion: 99, pauses: 'in a form of its own' }
@@ -186,6 +190,7 @@ test('a record by a newer cronledger is refused, untouched', async () => {
   expect(await ledger.readEntry({ task: TASK, kind: '#task' }, CALL)).toEqual({ version: 1, document })
 })
 
+// promise: newer-task-record
 test('a record that a newer cronledger wrote in the meantime is refused, untouched', async () => {
   const { change, ledger } = await ledgerWith()
   const document = { schemaVersion: 99 }

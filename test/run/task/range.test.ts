@@ -88,6 +88,7 @@ function coveringRun(slot: Instant, since: Instant, now: Instant) {
 }
 
 describe('runs with a range', () => {
+  // promise: since-last-success
   test('the plain overrun: the next slot waits, and goes on from the one that ran', async () => {
     const { start, run, rangesOf, wait, time, done } = rangeWorld()
     await run(1)
@@ -98,6 +99,7 @@ describe('runs with a range', () => {
     expect(done.get(3)).toBe(1)
   })
 
+  // promise: since-last-success
   test.each([[[4, 3, 2]], [[3, 4, 2]]])(
     'three that wait at once, in the order %j: each hour is done once',
     async (order) => {
@@ -114,6 +116,7 @@ describe('runs with a range', () => {
     },
   )
 
+  // promise: since-last-success
   test('a late trigger is a duplicate while the later run runs and after it, and its row says of which slot', async () => {
     const { start, run, row, wait, time, slotOfDay } = rangeWorld()
     await run(1)
@@ -143,6 +146,7 @@ describe('runs with a range', () => {
     expect(await rangesOf(3)).toEqual([null, 1])
   })
 
+  // promise: since-last-success
   test('a late trigger in the range of a failed run is refused, and a force starts from the newest success before it', async () => {
     const { run, force, rangesOf, resolve, time } = rangeWorld()
     await run(1)
@@ -190,6 +194,7 @@ describe('runs with a range', () => {
     expect((await run(2)).result).toMatchObject({ status: 'duplicate', cause: 'completed' })
   })
 
+  // promise: range-repeated
   test('the range is on record before the batch starts, so a killed run still says it', async () => {
     const { run, start, rangesOf, row, wait } = rangeWorld()
     await run(1)
@@ -204,6 +209,7 @@ describe('runs with a range', () => {
     expect(await rangesOf(3)).toEqual([1])
   })
 
+  // promise: range-repeated
   test('a retry goes on from what was done during its delay, without the checkpoint of another range', async () => {
     const { run, start, rangesOf, wait, time, resolve, seen } = rangeWorld()
     await run(1)
@@ -302,6 +308,7 @@ describe('runs with a range', () => {
     expect(await row(3)).toMatchObject({ state: 'FAILED', attempts: [{ outcome: 'notStarted' }] })
   })
 
+  // promise: range-start
   test('a forced run gets its range by the record, also after a first run that found no success, and is refused if a run did its work', async () => {
     const now = Date.parse('2026-11-26T04:00:00Z')
     const { run } = inProcess(memoryStore(), { ...systemClock, now: () => now })

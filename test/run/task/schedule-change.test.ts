@@ -22,6 +22,7 @@ async function changedAfterDay0() {
   return { ...at, change: at.changeRecord }
 }
 
+// promise: strict-schedule
 test.each([
   ['another expression', NEW],
   ['another zone', { ...OLD, zone: 'Etc/UTC' }],
@@ -40,6 +41,7 @@ test.each([
   })
 })
 
+// promise: strict-schedule
 test('the slot of a refused run stays free for the old schedule, and for a run that accepts the new one', async () => {
   const { play, record } = await changedAfterDay0()
   await play('changed-1', { ...CHANGED, day: 1 })
@@ -90,6 +92,7 @@ test('a run asks for the record each time, and no more often than without the op
   expect((await play('changed', { ...CHANGED, known, day: 3 })).verbs).toEqual(['put', 'readEntry', 'put', 'note'])
 })
 
+// promise: strict-schedule
 test('a change that another run makes between the read and the write is seen', async () => {
   const { time, trigger, ledger } = world()
   const { writeEntry } = ledger

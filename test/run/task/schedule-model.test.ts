@@ -75,6 +75,7 @@ async function play(seed: number) {
   return { due, delivered, caughtUp, certain, doubted, now, first: record.schedules[0]?.since }
 }
 
+// promise: undeclared-change
 test('over random changes of the schedule and lost triggers, only slots that were due are caught up or certainly missed', async () => {
   const found = { caughtUp: 0, certain: 0, doubted: 0 }
   for (let seed = 1; seed <= runs(8, 400); seed++) {

@@ -46,6 +46,7 @@ describe.each([
 ])('a clock that was %s ahead', (_, ahead) => {
   const hourly = { schedule: '0 * * * *' }
 
+  // promise: clock-ahead
   test('for the first run: check does not say that nothing is missing, and the next run corrects the record', async () => {
     const { play, record, check, sleep } = ledgerOf()
     await play(hourly, ahead)
@@ -68,6 +69,7 @@ describe.each([
     if (ahead > 3 * HOUR_MS) await expect(check()).rejects.toMatchObject({ kind: 'shape' })
   })
 
+  // promise: clock-ahead
   test('for one run: a later change of the schedule is recorded, and nothing starts that was not due', async () => {
     const { play, record, sleep } = ledgerOf()
     await play(hourly)
@@ -108,6 +110,7 @@ test('a declared schedule may begin in the future, and a run of the future does 
   expect(withoutFuture(confirmed, now)).toEqual(record)
 })
 
+// promise: clock-ahead
 test('a run of the future is reported until an operator has resolved its slot', () => {
   const row = rowWith({ ending: SUCCEEDED })
   const resolution = { state: 'COMPLETED', at: 0, by: 'ada', reason: 'a wrong clock', afterAttempt: 1 } as const

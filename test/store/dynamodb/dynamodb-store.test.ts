@@ -43,6 +43,7 @@ for (const { name, start, isThere, isMoto } of SERVERS) {
       await server.stop()
     })
 
+    // promise: on-ecs
     it('keeps the row of a usual run on ECS under 1 KB, also with a duplicate', async () => {
       const call = { signal: AbortSignal.timeout(120_000) }
       const [claimed, renewed, ended] = usualRows()
@@ -94,6 +95,7 @@ for (const { name, start, isThere, isMoto } of SERVERS) {
     contract(subject, { crowds: !isMoto })
     if (isMoto) return
 
+    // promise: row-size
     it('holds the largest row that there can be, with 18 KB to spare', async () => {
       const call = { signal: AbortSignal.timeout(280_000) }
       const task = 't'.repeat(128)

@@ -50,6 +50,7 @@ const answering = async (status: number, type: string, message: string, more = {
   return keep(await startAnswering({ status, body })).endpoint
 }
 
+// promise: no-connection
 it.each([false, true])('DynamoDB does not listen: nothing was sent; the call ends early: %s', async (ends) => {
   const call = new AbortController()
   const watch = (message: unknown) =>
@@ -63,6 +64,7 @@ it.each([false, true])('DynamoDB does not listen: nothing was sent; the call end
   expect(call.signal.aborted).toBe(ends)
 })
 
+// promise: no-connection
 it('a lost answer, and then nobody listens: the write may have been applied', async () => {
   const server = await startAnswering(() => {
     void server.stop()
@@ -86,6 +88,7 @@ it('DynamoDB accepts and says nothing: unreachable in the time of the call', asy
   expect(message).toMatch(/ in time$/)
 })
 
+// promise: down-before-claim
 it('DynamoDB says nothing, and the call has all the time', async () => {
   const { endpoint } = keep(await startAnswering(null))
   const { kind, message } = await failure({ endpoint })
@@ -154,6 +157,7 @@ it('DynamoDB denies access: the error names the action and the table', async () 
   expect(error.message).toContain(message)
 })
 
+// promise: new-role
 it('a new role that is denied for some seconds: the first request is sent again, and later ones are not', async () => {
   let asked = 0
   const denied = { __type: 'com.amazon.coral.service#AccessDeniedException', message: 'not authorized' }

@@ -37,12 +37,14 @@ describe('a write of a global table that another Region is in the way of', () =>
     await server.stop()
   })
 
+  // promise: global-table-conflict
   it('a write that another Region is in the way of is sent again, and succeeds when that Region has written', async () => {
     proxy.treat(({ action, index }) => (action === 'PutItem' && index === 0 ? { answer: CONFLICT } : 'pass'))
     expect(await store.put(claimOf('nightly'), 'absent', call())).toEqual({ kind: 'ok' })
     expect(proxy.seen.filter(({ action }) => action === 'PutItem')).toHaveLength(2)
   })
 
+  // promise: global-table-conflict
   it('a write is like one without an answer while another Region is still writing: the caller tries again later', async () => {
     proxy.treat(({ action }) => (action === 'PutItem' ? { answer: CONFLICT } : 'pass'))
     await expect(store.put(claimOf('hourly'), 'absent', call())).rejects.toMatchObject({ kind: 'unreachable' })

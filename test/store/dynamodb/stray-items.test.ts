@@ -125,6 +125,7 @@ beforeAll(async () => {
   for (const [name, lines] of Object.entries(usual)) expect(lines.length, name).toBeGreaterThan(0)
 })
 
+// promise: stray-items
 test.each(Object.entries(STRAYS))(
   '%s in the partition of one task: no command says anything else of another task',
   async (_, items) => {

@@ -79,6 +79,7 @@ it('a ledger file is made by the first claim, for its owner only', async () => {
   expect(await get(path)).toEqual(claim)
 })
 
+// promise: file-hard-links
 it('a file with two names (hard links) is refused by each of them, until one is left', async () => {
   const path = newPath()
   await put(path)
@@ -93,6 +94,7 @@ it('a file with two names (hard links) is refused by each of them, until one is 
   expect(await get(path)).toEqual(claim)
 })
 
+// promise: file-mode
 it('a new file is for its owner only with any umask, and so is its journal', () => {
   const path = newPath()
   const before = process.umask(0)
@@ -195,6 +197,7 @@ it('a ledger file throws an error that is a bug as it is, and writes nothing', (
   database.close()
 })
 
+// promise: file-power-loss
 it('a ledger file switches WAL off also where the first try finds the file locked', async () => {
   const path = newPath()
   await put(path)
@@ -233,6 +236,7 @@ it('a ledger file holds no file open per call', async () => {
   expect(openFiles()).toBeLessThan(before + 5)
 })
 
+// promise: busy-file
 it('a try that finds the file locked holds no file open', async () => {
   const path = newPath()
   await put(path)
@@ -248,6 +252,7 @@ it('a try that finds the file locked holds no file open', async () => {
   database.close()
 })
 
+// promise: file-replaced
 it('a path is followed where another file takes its place', async () => {
   const path = newPath()
   const store = openFileStore(path)
@@ -259,6 +264,7 @@ it('a path is followed where another file takes its place', async () => {
   expect(await store.put(claim, 'absent', call())).toEqual({ kind: 'ok' })
 })
 
+// promise: busy-file
 it('a request is given up in time while another process holds the lock of the file, and works after that', async () => {
   const path = newPath()
   await put(path)
@@ -292,6 +298,7 @@ async function inFolder<T>(work: (cwd: string) => T | Promise<T>): Promise<T> {
   }
 }
 
+// promise: file-special-path
 it.each([':memory:', 'file:x?mode=memory', '100%23 a?b#c'])('any text is the name of a file, also %j', async (name) => {
   await inFolder(async (cwd) => {
     expect(await put(name)).toEqual({ kind: 'ok' })
@@ -323,12 +330,14 @@ const refused = async (path: string) => {
   expect(filesOf(path)).toEqual([path])
 }
 
+// promise: file-foreign
 it('a text file is not a ledger, and is left as it is', async () => {
   const path = newPath()
   writeFileSync(path, 'not a database\n')
   await refused(path)
 })
 
+// promise: file-foreign
 it.each(['', 'PRAGMA application_id = 77;', 'PRAGMA journal_mode = WAL;'])(
   "another program's database is left as it is: %j",
   async (sql) => {
@@ -340,6 +349,7 @@ it.each(['', 'PRAGMA application_id = 77;', 'PRAGMA journal_mode = WAL;'])(
   },
 )
 
+// promise: file-foreign
 it('an empty file that another program has filled since it was opened is left as it is', async () => {
   const path = newPath()
   writeFileSync(path, '')
@@ -361,6 +371,7 @@ it('a folder and a device are not files', async () => {
   for (const path of [folder, '/dev/null']) await expect(put(path)).rejects.toMatchObject({ kind: 'shape' })
 })
 
+// promise: file-foreign
 it('a newer layout is refused with a hint', async () => {
   const path = newPath()
   await put(path)
@@ -413,6 +424,7 @@ it('a record whose version is not a number is not written, and no conflict is tr
   })
 })
 
+// promise: file-power-loss
 it('a commit is on the disk when it is answered, and never in a WAL', () => {
   const database = openFileDatabase(join(folder, 'pragmas.db'))
   const pragma = (name: string) => database.transact('create', ({ all }) => all(`PRAGMA ${name}`))

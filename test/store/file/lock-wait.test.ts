@@ -3,6 +3,7 @@ import { PATIENT, untilUnlocked } from '../../../src/store/file/lock-wait.ts'
 
 const busy = () => Object.assign(new Error('database is locked'), { rawCode: 5 })
 
+// promise: busy-file
 test('a process that waits for the lock tries a few times a second, so hundreds of them leave the CPU to its holder', async () => {
   let tries = 0
   const work = () => {

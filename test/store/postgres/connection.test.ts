@@ -46,11 +46,13 @@ function stopTimers(): void {
   onTestFinished(() => void vi.useRealTimers())
 }
 
+// promise: postgres-interrupted
 test('a server that shuts down in the moment of the connection is an error of the request, and no crash', async () => {
   const ask = await connectTo((socket) => socket.once('data', () => socket.write(Buffer.concat([READY, DOWN]))))
   await expect(ask()).rejects.toMatchObject({ kind: 'unreachable' })
 })
 
+// promise: postgres-interrupted
 test.each([
   ['that asks for Kerberos', message('R', '\0\0\0\x07')],
   ['whose length is damaged', Buffer.from('R\0\0\0\0')],

@@ -33,6 +33,7 @@ test.each(['40001', '42501', '53100', '55P03', '22P05'])('%s is about the statem
   expect(answer(code, true).changedNothing).toBe(true)
 })
 
+// promise: postgres-many-triggers
 test.each([
   ['08P01', 'PgBouncer, whose connection to the server broke'],
   ['40003', 'it is unknown whether the transaction was committed'],

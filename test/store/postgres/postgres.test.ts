@@ -67,6 +67,7 @@ describe.skipIf(!hasPostgres)('a ledger in PostgreSQL', () => {
     })
   })
 
+  // promise: one-task-role
   test('with the roles of the template: a batch reaches its own task only, and to it no other looks unknown; an auditor writes nothing', async () => {
     const address = await newLedger('cronledger')
     server.sql(
@@ -408,6 +409,7 @@ test.skipIf(!hasPostgres)(
   },
 )
 
+// promise: postgres-standby
 test.skipIf(!hasPostgres)(
   'a write that an administrator lets through without its standby is not acknowledged, nor when it is found again',
   async () => {

@@ -318,6 +318,7 @@ describe('the file', () => {
     expect(stdout).toMatch(/^<!doctype html>\n<html lang="en">.*<th scope="row">nightly<.*<\/html>$/s)
   })
 
+  // promise: report-interrupted
   test('is replaced as a whole, and a report that breaks off leaves the old one', async () => {
     const host = join(folder, 'replaced')
     mkdirSync(host)

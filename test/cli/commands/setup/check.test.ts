@@ -169,6 +169,7 @@ describe('a table', () => {
   })
 
   // Only moto restores a table, and has its protection.
+  // promise: restored
   test.runIf(hasAws)('a table that was restored, or is not protected: 64, with what to do', async () => {
     const restore = { SourceTableName: 'good', TargetTableName: 'restored', UseLatestRestorableTime: true }
     await client.send(new RestoreTableToPointInTimeCommand(restore))

@@ -156,6 +156,7 @@ test('no guide names a variable for the file that the stack sets', () => {
   expect(wrong).toEqual([])
 })
 
+// promise: stack-first-failure
 test('a later stack of the same batch makes another log group, because a part of the id of the stack is in its name', () => {
   for (const properties of [propertiesOf('batch', 'LogGroup'), propertiesOf('ledger', 'CheckLogGroup')]) {
     expect(properties['LogGroupName'].Sub[0]).toMatch(/\/\$\{Id\}$/)
@@ -163,6 +164,7 @@ test('a later stack of the same batch makes another log group, because a part of
   }
 })
 
+// promise: stack-first-failure
 test('a first deployment that fails leaves no table behind, because the table is made last', () => {
   const { DependsOn, Condition } = templates.ledger['Resources'].LedgerTable
   const needed = new Set<string>()

@@ -270,6 +270,7 @@ describe.skipIf(!hasAws)('the stack on a server', () => {
     expect(logGroups.map(({ logGroupName }: Loose) => logGroupName)).toEqual([before['LogGroup']])
   })
 
+  // promise: stack-redeployed
   test('a second deployment with another schedule and image changes both', async () => {
     const batch = { schedule: '0 4 * * 1-5', parameters: PLACE.replace('batch:1', 'batch:2') }
     await deployBatch({ endpoint: server.endpoint, folder, batch })

@@ -250,6 +250,7 @@ async function withSuspended(name: string) {
   return { path, own }
 }
 
+// promise: paused-is-not-missed
 test('slots in a pause or after a retirement are not shown as missed', async () => {
   const { own } = await withSuspended('suspended.db')
   const { lines } = await overview({ span: '24h' }, own)
