@@ -215,7 +215,7 @@ function rowName(ledger, version, name) {
     .join(', ')
 }
 
-/** docs/development/decisions/0017 has the reasons of these limits. */
+/** docs/development/performance.md has the reasons of these limits. */
 function targetsOf(medians, versions, ledgers) {
   const of = (ledger, version, name) => medians.get(rowName(ledger, version, name))
   const dynamo = ledgers.filter((ledger) => ledger in TO_FLOOR)
