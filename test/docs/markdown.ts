@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs'
+import { basename } from 'node:path'
 import { parse } from 'yaml'
 
 /** A fenced block of a Markdown file, or commands that are run before one and not shown. Line numbers begin at 0. */
@@ -6,7 +7,7 @@ export interface Block {
   /** The language of a fence, or what an instruction does: `clock`, `run` or `needs`. */
   readonly kind: string
   readonly isHidden: boolean
-  /** What the file beside the page says of the block, for example `{ exit: '1' }`. */
+  /** What the instructions say of the block, for example `{ exit: '1' }`. */
   readonly attributes: Readonly<Record<string, string>>
   readonly text: string
   /** The line after the opening fence, and the line of the closing fence. */
@@ -39,8 +40,8 @@ export function blocksOf(markdown: string): readonly Block[] {
 }
 
 /**
- * What a test does with the blocks of a page: the file `NAME.run.yaml` beside it, which translations share. `blocks` names a block by how it begins,
- * in the order of the page.
+ * What a test does with the blocks of a page: the file `pages/NAME.run.yaml`, which translations share. `blocks` names a
+ * block by how it begins, in the order of the page.
  */
 interface Instructions {
   readonly needs?: string
@@ -49,14 +50,12 @@ interface Instructions {
   readonly blocks?: readonly { readonly at: string; readonly before?: string }[]
 }
 
-/** Returns the blocks of a page of the repository, with the instructions of the file beside it. */
+/** Returns the blocks of a page of the repository, with its instructions. */
 export function blocksIn(page: URL): readonly Block[] {
   const blocks = blocksOf(readFileSync(page, 'utf8'))
-  // Those of the README are in docs/, which keeps the top folder small.
-  const beside = new URL(
-    page.href.replace(/README(\.\w\w)?\.md$/, 'docs/README.md').replace(/(\.\w\w)?\.md$/, '.run.yaml'),
-  )
-  return existsSync(beside) ? instructed(blocks, parse(readFileSync(beside, 'utf8'))) : blocks
+  const name = basename(page.pathname).replace(/(\.\w\w)?\.md$/, '.run.yaml')
+  const instructions = new URL(`pages/${name}`, import.meta.url)
+  return existsSync(instructions) ? instructed(blocks, parse(readFileSync(instructions, 'utf8'))) : blocks
 }
 
 function instructed(blocks: readonly Block[], { needs, clock, after, blocks: told = [] }: Instructions) {

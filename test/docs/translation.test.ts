@@ -1,4 +1,4 @@
-// A translation falls behind without a word. So a file beside it has a sum of each English section at the time of its
+// A translation falls behind without a word. So a file in pages/ has a sum of each English section at the time of its
 // translation. `TRANSLATED=1` writes the sums of today: run it after the Japanese page was made the same again.
 import { createHash } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -6,7 +6,10 @@ import { expect, test } from 'vitest'
 import { parse, stringify } from 'yaml'
 
 const root = new URL('../../', import.meta.url)
-const PAGES = { 'README.md': 'docs/README.ja.yaml', 'docs/guides/operating.md': 'docs/guides/operating.ja.yaml' }
+const PAGES = {
+  'README.md': 'test/docs/pages/README.ja.yaml',
+  'docs/guides/operating.md': 'test/docs/pages/operating.ja.yaml',
+}
 
 /** Returns a sum of the prose of each section, by its heading. Outputs and links have tests of their own. */
 function sumsOf(page: string): Readonly<Record<string, string>> {
