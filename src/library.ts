@@ -151,7 +151,8 @@ const CALLS: { readonly [Call in keyof Calls]: KindsOf<Calls[Call]> } = {
   findSlot: { ...OF_TASK, slot: required(TIME) },
   rerunnable: {
     ...READ,
-    ...{ task: required(TASK), from: required(TIME), to: TIME, only: TEXTS, retentionMs: COUNT, emitDoubt: FUNCTION },
+    ...{ task: required(TASK), from: required(TIME), to: TIME, only: TEXTS, retentionMs: COUNT },
+    ...{ ranges: A_TEXT, emitDoubt: FUNCTION },
   },
   tasks: { ...READ, task: A_TEXT, emitProblem: FUNCTION },
   resolve: { ...OF_TASK, ...REASON, slot: required(TIME), state: required(A_TEXT), runId: A_TEXT, by: A_TEXT },

@@ -27,8 +27,10 @@ export async function helpOf(command: CommandHelp, columns: number | null, all =
     .wrap(Math.min(columns ?? HELP_COLUMNS, HELP_COLUMNS))
   // yargs lays out each group by itself. Titles of the same length make one column of all groups.
   const width = Math.max(0, ...options.map(({ title }) => title.length))
+  // The short help fits on a screen, so it has two groups.
+  const shownGroup = (spec: OptionSpec) => (isShort && !spec.required ? 'Options' : groupOf(spec))
   for (const group of OPTION_GROUPS) {
-    for (const { title, spec } of options.filter((option) => groupOf(option.spec) === group)) {
+    for (const { title, spec } of options.filter((option) => shownGroup(option.spec) === group)) {
       parser.option(title.padEnd(width), { group: `${group}:`, describe: describe(spec) })
     }
   }
@@ -39,19 +41,14 @@ export async function helpOf(command: CommandHelp, columns: number | null, all =
   const task = command.takesTask ? 'NAME is the task, as with --task.' : ''
   const more = isShort ? `All ${Object.keys(command.options).length} options: cronledger help ${name} --all` : ''
   const text = (await parser.epilogue([task, variable, notes, more].filter(Boolean).join('\n')).getHelp()).trimEnd()
-  // We add the examples ourselves, since yargs breaks lines and a copied command must work.
+  // yargs breaks the lines of an example, and a copied command must work.
   const lines = examples.map(([example, what]) => `  # ${what}\n  ${example}`)
-  const shown = ['Examples:', ...lines].join('\n')
-  const at = text.search(FIRST_GROUP)
-  return at === -1 ? `${text}\n\n${shown}` : `${text.slice(0, at)}\n\n${shown}${withoutGaps(text.slice(at))}`
+  return [text, '', 'Examples:', ...lines].join('\n')
 }
 
 export function topicText(name: string): string | null {
   return (Object.hasOwn(TOPICS, name) && TOPICS[name]) || null
 }
-
-/** The title of the first group of options, with the empty line before it. */
-const FIRST_GROUP = new RegExp(`\n\n(?:${OPTION_GROUPS.join('|')}):\n`)
 
 function argumentsOf({ takesTask, takes, options, runsBatch }: CommandHelp): string[] {
   return [
@@ -60,12 +57,6 @@ function argumentsOf({ takesTask, takes, options, runsBatch }: CommandHelp): str
     ...(Object.keys(options).length > 0 ? ['[options]'] : []),
     ...(runsBatch ? ['-- COMMAND [ARG…]'] : []),
   ]
-}
-
-/** Removes the empty lines between the groups of options, so that the help of `run` fits on a screen. */
-function withoutGaps(text: string): string {
-  const [, ...others] = OPTION_GROUPS.map((group) => `\n\n${group}:\n`).filter((title) => text.includes(title))
-  return others.reduce((shorter, title) => shorter.replace(title, title.slice(1)), text)
 }
 
 function describe(spec: OptionSpec): string {

@@ -52,7 +52,7 @@ test.each(NAMES)(
       const text = await helpOf((await COMMANDS[name]?.())?.help ?? run.help, columns)
       const lines = text.split('\n')
       expect(lines.filter((line) => line.length > columns && !/^ {2}\S/.test(line))).toEqual([])
-      expect(text).toContain(texts[name]?.match(/\nExamples:\n(?: {2}.*\n)+/)?.[0])
+      expect(text).toContain(texts[name]?.match(/\nExamples:\n(?: {2}.*\n?)+/)?.[0])
       // On 100 columns, there is no line without an option after one that has none.
       if (columns === 80) continue
       expect(lines.filter((line, at) => [line, lines[at - 1]].every((one) => /^ {20,}\S/.test(one ?? '')))).toEqual([])

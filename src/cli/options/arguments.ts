@@ -1,3 +1,4 @@
+import parse from 'yargs-parser'
 import { LedgerError, quote, usageError } from '../../core/errors.ts'
 import { nearest } from '../../core/near.ts'
 import { type OptionSpec, type OptionTable, optionName, type ValueOf } from '../../core/option.ts'
@@ -95,44 +96,73 @@ export function isEmptied(name: string, argv: readonly string[], env: Environmen
   return argv.some((word, index) => word === `${flag}=` || (word === flag && argv[index + 1] === ''))
 }
 
-/** The options by the names of their flags. The value of one that is given without a value is null. */
-type Given = Map<string, string | null>
+/** The values of the options by the names of their flags. */
+type Given = Map<string, string>
+
+/** yargs-parser must not guess a number, a list, a negation or another way to write a name. */
+const AS_WRITTEN = {
+  'boolean-negation': false,
+  'camel-case-expansion': false,
+  'dot-notation': false,
+  'parse-numbers': false,
+  'parse-positional-numbers': false,
+}
+
+/** No argument of a process can have it. */
+const MARK = '\0'
 
 /** Splits the words into options and others. A value may begin with one dash: `--event-time -`, `--reason '-5 rows'`. */
 function readWords(line: Line, argv: readonly string[]) {
   const { flags } = line
+  const names = [...flags.keys()]
+  const words = argv.map((word, at) => {
+    const [, flag = ''] = /^--([^=]+)/.exec(word) ?? []
+    // With the mark, yargs-parser takes a word for a value or an argument, and not for an option that is written in another way.
+    if (!flags.has(flag)) return word === '-' || !DASHES.test(word) ? word : MARK + word
+    // A switch takes only true or false from the next word.
+    const isAlone = flags.get(flag)?.kind === 'switch' && word === `--${flag}`
+    return isAlone && !/^(true|false)$/.test(argv[at + 1] ?? '') ? `${word}=true` : word
+  })
+  const { argv: parsed } = parse.detailed(words, {
+    string: names,
+    narg: Object.fromEntries(names.map((name) => [name, 1])),
+    configuration: AS_WRITTEN,
+  })
   const given: Given = new Map()
+  for (const [name, spec] of flags) {
+    const times = words.filter((word) => word === `--${name}` || word.startsWith(`--${name}=`)).length
+    if (times === 0) continue
+    if (times > 1 && !('repeats' in spec))
+      throw usageError(`--${name} is given more than once. Give it once.${name === 'schedule' ? ONE_SCHEDULE : ''}`)
+    const values: string[] = [parsed[name] ?? []].flat()
+    // An option is never the value of another one.
+    if (values.length < times || values.some((value) => value.startsWith(`${MARK}--`))) throw noValue(name, spec)
+    given.set(name, values.join(',').replaceAll(MARK, ''))
+  }
   const strays: Stray[] = []
-  let open: string | null = null
-  let before: Stray['before'] = null
-  for (const word of argv) {
-    const isSwitch = open !== null && flags.get(open)?.kind === 'switch'
-    if (open !== null && (isSwitch ? /^(true|false)$/.test(word) : !word.startsWith('--'))) {
-      given.set(open, (given.get(open) ?? '') + word)
-      before = { flag: open, value: word }
-      open = null
-    } else if (word !== '-' && DASHES.test(word)) {
-      const [, flag = '', value = null] = /^--([^=]+)(?:=(.*))?$/s.exec(word) ?? []
-      const needy = open === null || isSwitch ? undefined : flags.get(open)
-      if (!flags.has(flag)) {
-        if (open !== null && needy !== undefined) throw noValue(open, needy)
-        // If known options come after the first word, it is the task, and not the batch.
-        const isTask = given.size > 0 && strays[0]?.word === argv[0] && isTaskName(argv[0])
-        throw unknownWord(line, { word, before }, isTask ? strays.slice(1) : strays)
-      }
-      const spec = flags.get(flag)
-      const mayRepeat = spec !== undefined && 'repeats' in spec
-      if (given.has(flag) && !mayRepeat)
-        throw usageError(`--${flag} is given more than once. Give it once.${flag === 'schedule' ? ONE_SCHEDULE : ''}`)
-      given.set(flag, given.has(flag) ? `${given.get(flag)},${value ?? ''}` : value)
-      open = value === null ? flag : null
-      before = value === null ? null : { flag, value }
-    } else {
-      strays.push({ word, before })
-      open = before = null
+  for (const other of parsed._.map(String)) {
+    const word = other.replace(MARK, '')
+    const stray = { word, before: optionBefore(word, given, argv) }
+    if (word !== other) {
+      // If known options come after the first word, it is the task, and not the batch.
+      const isBehind = words.slice(1, words.indexOf(other)).some((one) => DASHES.test(one))
+      const isTask = isBehind && strays[0]?.word === argv[0] && isTaskName(argv[0])
+      throw unknownWord(line, stray, isTask ? strays.slice(1) : strays)
     }
+    strays.push(stray)
   }
   return { given, strays }
+}
+
+/** Returns the option whose value comes right before the word. */
+function optionBefore(word: string, given: Given, argv: readonly string[]): Stray['before'] {
+  for (const [flag, value] of given) {
+    const at = argv.findIndex(
+      (one, index) => one === `--${flag}=${value}` || (one === value && argv[index - 1] === `--${flag}`),
+    )
+    if (at !== -1 && argv[at + 1] === word) return { flag, value }
+  }
+  return null
 }
 
 /** The unknown word may be an option of the batch after an unexpected argument, or a part of a value without quotes. */
@@ -164,10 +194,9 @@ function readOption(flag: string, spec: OptionSpec, given: Given, env: Environme
     const variable = variableOf(flag)
     return env[variable] && spec.isFlagOnly !== true ? readValue(variable, spec, env[variable]) : undefined
   }
-  if (text === null && spec.kind === 'switch') return true
   if (text === '' && spec.isClearable) return undefined
   if (!text && spec.kind !== 'switch') throw noValue(flag, spec)
-  return readValue(`--${flag}`, spec, text ?? '')
+  return readValue(`--${flag}`, spec, text)
 }
 
 function noValue(flag: string, spec: OptionSpec): LedgerError {

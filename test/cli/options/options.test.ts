@@ -145,7 +145,14 @@ test('each option of a command that starts no batch is known to the warning abou
   const commands = await Promise.all(Object.values(COMMANDS).map((load) => load()))
   const specs = commands.flatMap(({ help }) => Object.entries<OptionSpec>(help.options))
   const others = specs.flatMap(([name, spec]) => (name in RUN_OPTIONS || spec.isFlagOnly ? [] : optionName(name)))
-  expect([...KNOWN_ELSEWHERE]).toEqual([...new Set(others), 'ecs-network', 'pod', 'delivery-attempt', 'secrets'])
+  expect([...KNOWN_ELSEWHERE]).toEqual([
+    ...new Set(others),
+    'ecs-network',
+    'pod',
+    'password-command',
+    'delivery-attempt',
+    'secrets',
+  ])
 })
 
 /** What only a command line needs, and what the library takes elsewhere: by `createLedger`, or with the command. */
