@@ -1,4 +1,6 @@
 import { DateTime, IANAZone } from 'luxon'
+import { setWithin } from '../core/objects.ts'
+import { isZone, openZone } from '../core/schedule/zone.ts'
 import type { Instant } from '../core/types.ts'
 
 /** Returns the local time in a zone as luxon has it. It is invalid when this Node does not know the zone. */
@@ -20,6 +22,11 @@ export function localTimeIn(instant: Instant, zone: string): string {
 export function zonedTime(instant: Instant, zone: string): string {
   const { date, time, name } = readClock(instant, zone)
   return `${date} ${time.replace(/:00$/, '')} ${name()}`
+}
+
+/** Returns `JST`, or the offset `+08:00` where no abbreviation is in use, or UTC if this Node does not know the zone. */
+export function offsetName(instant: Instant, zone: string): string {
+  return readClock(instant, zone).name()
 }
 
 /** Returns `12:00:05`, after the date if that is not the date of `near`, which stands before it in the same line. */
@@ -53,12 +60,10 @@ interface ClockReading {
 
 function readClock(instant: Instant, name: string): ClockReading {
   // The default zone does not need ICU. The first use of ICU in a process takes 9 ms and 8 MB.
-  const zone = name === 'UTC' ? null : IANAZone.create(name)
-  if (zone === null || !zone.isValid) return { ...dateAndTime(instant), name: () => 'UTC' }
-  return {
-    ...dateAndTime(instant + Math.round(zone.offset(instant) * 60_000)),
-    name: () => abbreviation(instant, zone) ?? zone.formatOffset(instant, 'short'),
-  }
+  if (name === 'UTC' || !isZone(name)) return { ...dateAndTime(instant), name: () => 'UTC' }
+  const { offset } = openZone(name).pieceAt(instant / 1000)
+  const local = dateAndTime(instant + offset * 1000)
+  return { ...local, name: () => zoneName(instant, name, `${name} ${offset} ${local.date.slice(0, 7)}`) }
 }
 
 function dateAndTime(local: number): Pick<ClockReading, 'date' | 'time'> {
@@ -69,7 +74,17 @@ function dateAndTime(local: number): Pick<ClockReading, 'date' | 'time'> {
 /** ICU gives an abbreviation only in a locale in which people use it: JST in Japanese, EST in American English. */
 const LOCALES = ['en-US', 'en-GB', 'en-AU', 'en-IN', 'ja-JP']
 
-function abbreviation(instant: Instant, zone: IANAZone): string | undefined {
+/** To ask luxon for a name costs more than all else that makes a line. A table of a thousand lines has a few of them. */
+const NAMES = new Map<string, string>()
+const MAX_NAMES = 2000
+
+/** Returns the abbreviation, or the offset. `key` has the month: 07:00 behind UTC is PDT in Fort Nelson until 2015, and MST since. */
+function zoneName(instant: Instant, name: string, key: string): string {
+  const known = NAMES.get(key)
+  if (known !== undefined) return known
+  const zone = IANAZone.create(name)
   const names = LOCALES.map((locale) => zone.offsetName(instant, { format: 'short', locale }) ?? '')
-  return names.find((name) => /^[A-Z]{3,5}$/.test(name))
+  const found = names.find((text) => /^[A-Z]{3,5}$/.test(text)) ?? zone.formatOffset(instant, 'short')
+  setWithin(NAMES, MAX_NAMES, key, found)
+  return found
 }

@@ -7,7 +7,7 @@ import { dirname, relative } from 'node:path'
 import { parseArgs } from 'node:util'
 import { here, TAKEN } from './lab.mjs'
 
-const PARTS = ['process', 'slots', 'audit', 'serve', 'scale']
+const PARTS = ['process', 'slots', 'audit', 'serve', 'scale', 'zones']
 
 const screen = new Console(process.stdout)
 const { values, positionals } = parseArgs({

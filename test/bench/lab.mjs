@@ -69,6 +69,11 @@ export async function serve(env, ...options) {
   return {
     url: line.trim(),
     peakMb: () => Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.[1]) / 1024,
+    /** In ticks of 10 ms, from the fields after the name of the program. */
+    cpuMs() {
+      const [utime, stime] = readFileSync(`/proc/${child.pid}/stat`, 'utf8').split(') ')[1].split(' ').slice(11, 13)
+      return (Number(utime) + Number(stime)) * 10
+    },
     async stop() {
       child.kill('SIGINT')
       await once(child, 'exit')
@@ -82,6 +87,22 @@ export async function load(url) {
   const body = await page.text()
   if (!page.ok) throw new Error(`${url} is answered with ${page.status}`)
   return body
+}
+
+/**
+ * Loads the overview, and then what needs attention until all tasks are read. `wallMs` is the time of both, `firstPageMs` that
+ * of the overview alone, and `cpuMs` that of the server.
+ */
+export async function loadOverview(env) {
+  const server = await serve(env, '--ledger-timeout', '30m')
+  const started = performance.now()
+  let text = await load(server.url)
+  const firstPageMs = performance.now() - started
+  while (text.includes('checked so far.')) text = await load(new URL('needs', server.url))
+  const wallMs = performance.now() - started
+  const figures = { wallMs, firstPageMs, cpuMs: server.cpuMs(), peakMb: server.peakMb() }
+  await server.stop()
+  return figures
 }
 
 /** Returns the wall time and the CPU time of this process that `work` takes. */

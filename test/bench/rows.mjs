@@ -29,8 +29,8 @@ export function recordOf(schedule, since) {
  * Makes a ledger file with a row for each of the newest `count` slots of each task, in one transaction: through the store,
  * each row would wait for the disk.
  */
-export function seedFile(path, tasks, { count, newest, stepMs, expression }) {
-  const schedule = { expression, zone: 'UTC' }
+export function seedFile(path, tasks, { count, newest, stepMs, expression, zone = 'UTC' }) {
+  const schedule = { expression, zone }
   const first = newest - (count - 1) * stepMs
   const database = openFileDatabase(path)
   database.transact('create', ({ run }) => {

@@ -6,15 +6,13 @@ import { Agent, request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
-import { atMost, interleave, load, measure, ours, serve, startServer } from './lab.mjs'
+import { atMost, interleave, loadOverview, measure, ours, startServer } from './lab.mjs'
 
 /** The slots of each task: a month of a nightly batch. */
 const SLOTS = 30
 const FLOOR_REQUESTS = 50
 /** A sample takes seconds. */
 const MOST_ROUNDS = 3
-/** The time of a view as a whole, which is far above what any takes. */
-const LONG = '30m'
 
 export async function run({ rounds, tasks }) {
   const folder = mkdtempSync(join(tmpdir(), 'cronledger-bench-'))
@@ -75,19 +73,4 @@ async function bareRequest(url) {
   const tookMs = performance.now() - started
   agent.destroy()
   return tookMs / FLOOR_REQUESTS
-}
-
-/**
- * Loads the overview, and then what needs attention until all tasks are read. `wallMs` is the time of both, and
- * `firstPageMs` that of the overview alone.
- */
-async function loadOverview(env) {
-  const server = await serve(env, '--ledger-timeout', LONG)
-  const started = performance.now()
-  let text = await load(server.url)
-  const firstPageMs = performance.now() - started
-  while (text.includes('checked so far.')) text = await load(new URL('needs', server.url))
-  const figures = { wallMs: performance.now() - started, firstPageMs, peakMb: server.peakMb() }
-  await server.stop()
-  return figures
 }

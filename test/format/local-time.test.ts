@@ -1,4 +1,5 @@
-import { expect, test } from 'vitest'
+import { IANAZone } from 'luxon'
+import { expect, test, vi } from 'vitest'
 import { timeNear, zonedTime } from '../../src/format/local-time.ts'
 
 const at = (text: string) => Date.parse(text)
@@ -30,4 +31,15 @@ test('a time near a slot has a date only on another day', () => {
   expect(timeNear(at('2026-11-24T18:06:48Z'), slot, 'Asia/Tokyo')).toBe('03:06:48')
   expect(timeNear(at('2026-11-25T15:00:00Z'), slot, 'Asia/Tokyo')).toBe('2026-11-26 00:00:00')
   expect(timeNear(at('2026-11-25T00:00:00Z'), slot, 'UTC')).toBe('2026-11-25 00:00:00')
+})
+
+test('the name of an offset is asked for once a month, since ICU takes 30 kB for each answer', () => {
+  const asked = vi.spyOn(IANAZone.prototype, 'offsetName')
+  for (let minute = 0; minute < 1000; minute += 1) zonedTime(at('2031-11-24T18:00:00Z') + minute * 60_000, 'Asia/Tokyo')
+  expect(asked.mock.calls.length).toBeLessThanOrEqual(5)
+})
+
+test('a zone that keeps its offset and loses the name of it has none from then on', () => {
+  expect(zonedTime(at('2016-08-01T00:00:00Z'), 'America/Fort_Nelson')).toBe('2016-07-31 17:00 MST')
+  expect(zonedTime(at('2014-08-01T00:00:00Z'), 'America/Fort_Nelson')).toBe('2014-07-31 17:00 PDT')
 })

@@ -4,6 +4,7 @@
 import { IANAZone } from 'luxon'
 import { quote, usageError } from '../errors.ts'
 import { suggestion } from '../near.ts'
+import { setWithin } from '../objects.ts'
 import type { Instant } from '../types.ts'
 
 /** A stretch of time `[from, to)` in which a zone's clocks do not change, in seconds since 1970 UTC. */
@@ -49,9 +50,19 @@ const ALWAYS: Piece = { from: -8.64e12, to: 8.64e12, offset: 0 }
 /** The default zone, which does not need ICU. The first use of ICU in a process takes 9 ms and 8 MB. */
 const UTC_ZONE: Zone = { pieceAt: () => ALWAYS }
 
+/** Each schedule and each time that is shown asks for the zone again. A reader may spell a zone in many ways, so there is a limit. */
+const OPENED = new Map<string, Zone>()
+const MAX_OPENED = 500
+
 /** Throws a usage error unless `name` is an IANA name. It is used as written: ICU's own spelling differs between versions. */
 export function openZone(name: string): Zone {
   if (name === 'UTC') return UTC_ZONE
+  const opened = OPENED.get(name) ?? readZone(name)
+  if (!OPENED.has(name)) setWithin(OPENED, MAX_OPENED, name, opened)
+  return opened
+}
+
+function readZone(name: string): Zone {
   if (!isZone(name)) {
     // A short name, such as that of an offset, is near to another one by chance.
     const near = name.includes('/') ? suggestion(name, Intl.supportedValuesOf('timeZone')) : ''

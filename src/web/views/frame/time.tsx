@@ -3,7 +3,7 @@ import { formatInstant } from '../../../core/instant.ts'
 import { setWithin } from '../../../core/objects.ts'
 import { isZone, openZone } from '../../../core/schedule/zone.ts'
 import type { Instant } from '../../../core/types.ts'
-import { zonedTime } from '../../../format/local-time.ts'
+import { offsetName } from '../../../format/local-time.ts'
 import { printable } from '../../../format/text.ts'
 import type { Sentence } from '../../../verdict/sentence.ts'
 import { links } from './links.ts'
@@ -107,15 +107,7 @@ export function wallClock(name: string, isChosen = false): WallClock {
 /** Uses offsets, because the formats of luxon take ten times as long. */
 function openClock(zone: string, isChosen: boolean): WallClock {
   const { pieceAt } = openZone(zone)
-  const secondsAt = (instant: Instant) => pieceAt(instant / 1000).offset
-  const localMs = (instant: Instant) => instant + secondsAt(instant) * 1000
-  const names = new Map<number, string>()
-  const offset = (instant: Instant) => {
-    const seconds = secondsAt(instant)
-    const name = names.get(seconds) ?? zonedTime(instant, zone).split(' ').at(-1) ?? ''
-    names.set(seconds, name)
-    return name
-  }
+  const localMs = (instant: Instant) => instant + pieceAt(instant / 1000).offset * 1000
   const local = (instant: Instant) => formatInstant(localMs(instant))
   const time = (instant: Instant) =>
     local(instant)
@@ -127,7 +119,7 @@ function openClock(zone: string, isChosen: boolean): WallClock {
     zone,
     localMs,
     time,
-    offset,
+    offset: (instant) => offsetName(instant, zone),
     both: (instant) => (zone === 'UTC' ? second(instant) : `${time(instant)} ${zone} (${second(instant)})`),
     day: (instant) => local(instant).slice(0, 10),
     ofSlot: (other) => (isChosen ? own : wallClock(other)),
