@@ -70,7 +70,7 @@ export function commandWork(
         timeoutMs,
         killAfterMs,
         stopTimeoutMs,
-        endsWhole: attempt.mayRetry,
+        endsWhole: attempt.mayRetry('timedOut'),
       },
       {
         stops,
@@ -96,8 +96,8 @@ export function commandWork(
       const background = await backgroundOf(attempt, batchPid, stops)
       return { ...end, ...reported, ...background, outcome, value: null }
     }
-    const mayFollow = attempt.mayRetry && (outcome === 'failed' || outcome === 'timedOut')
-    const left = mayFollow && end.left === undefined ? await endAllOf(attempt, batchPid, killAfterMs, stops) : {}
+    const left =
+      attempt.mayRetry(outcome) && end.left === undefined ? await endAllOf(attempt, batchPid, killAfterMs, stops) : {}
     return { ...end, ...reported, outcome, ...left }
   }
 }

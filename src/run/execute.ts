@@ -46,8 +46,8 @@ export interface LiveAttempt {
   readonly insideOf: readonly string[]
   /** Aborts when the work must end because its lease is lost. */
   readonly lost: AbortSignalWith<LeaseLoss>
-  /** Whether another attempt of this run follows if this one fails or runs out of time. */
-  readonly mayRetry: boolean
+  /** Returns whether another attempt of this run follows one with this outcome. */
+  mayRetry(outcome: Outcome): boolean
   /** Returns whether the lease is young enough to start the work at this moment. A start that takes time asks again. */
   mayStart(): boolean
   record(process: ProcessMark): void
@@ -306,7 +306,7 @@ function liveAttempt(row: PendingRow, { request, lease, settings, io }: ClaimedS
     trigger: request.trigger,
     insideOf: request.insideOf ?? [],
     lost: lease.lost,
-    mayRetry: mayRetry(row, 'failed', settings),
+    mayRetry: (outcome) => mayRetry(row, outcome, settings),
     mayStart: () => lease.ageMs() < startableMs(settings),
     record: (process) => lease.record(process),
     checkpoint: row.checkpoint ?? null,

@@ -53,9 +53,11 @@ export function readSettings(settings: RunSettings): Settings {
 }
 
 export function expectationsOf(settings: Pick<Settings, keyof Expectations>): Expectations {
-  const { graceMs, lateAfterMs, doneByMs, after, afterTimeoutMs, expect, owner, overlap, skewMs } = settings
+  const { after, afterTimeoutMs, overlap, skewMs } = settings
+  // An expectation that the record does not have is an error of the compiler here.
+  const stated: { readonly [Name in Expectation]: Expectations[Name] | null } = settings
   return {
-    ...defined({ graceMs, lateAfterMs, doneByMs, after, expect, owner }),
+    ...defined(Object.fromEntries(EXPECTED.map((name) => [name, stated[name]]))),
     ...(after !== null && afterTimeoutMs !== SETTINGS.afterTimeoutMs.default && { afterTimeoutMs }),
     ...(overlap !== 'allow' && { overlap }),
     ...(skewMs !== SETTINGS.skewMs.default && { skewMs }),
@@ -66,11 +68,13 @@ export function expectationsOf(settings: Pick<Settings, keyof Expectations>): Ex
 /** A setting that `declare` records before a run states it. */
 export type Expectation = keyof typeof SETTING_GROUPS.expectations
 
+const EXPECTED = keysOf(SETTING_GROUPS.expectations)
+
 /** Reads the expectations without the other settings of a run. Null counts as left out. Throws as `readSettings` does. */
 export function readExpectations(
   given: { readonly [Name in Expectation]?: RunSettings[Name] | null | undefined },
 ): Expectations {
-  const stated = keysOf(SETTING_GROUPS.expectations).map((name) => [name, given[name]])
+  const stated = EXPECTED.map((name) => [name, given[name]])
   const filled = withDefaults(defined(Object.fromEntries(stated)))
   checkTexts(filled)
   return expectationsOf(filled)
