@@ -1,4 +1,5 @@
 import type { Note } from './audit/check.ts'
+import type { RangeRule } from './audit/rerunnable.ts'
 import type { KnownTask } from './audit/tasks.ts'
 import type { LedgerError } from './core/errors.ts'
 import type { RunContext, RunEvent } from './core/event.ts'
@@ -117,8 +118,13 @@ export interface RerunnableOptions extends ReadOptions {
   /** How long rows are kept, in milliseconds. A range must not begin before that: a slot whose row was removed looks missed. */
   readonly retentionMs?: number | undefined
   /**
+   * If the runs of the task do all work since the last success (`sinceLastSuccess`): `newest` of the slots between two that are
+   * done, whose run does the work of the others, too; `each` of them; or `none` of these rules. Default: `newest`.
+   */
+  readonly ranges?: RangeRule | undefined
+  /**
    * Called with each slot that is left out, and why: it may not have been due, because the schedule changed around it, a later
-   * run may have done it, or a stale slot is in the range of its run.
+   * run may have done it, or its run would do the work of a stale or a skipped slot, too.
    */
   readonly emitDoubt?: ((slot: Date, why: LeftOut) => void) | undefined
 }
@@ -136,6 +142,8 @@ export interface RerunnableSlot extends FoundSlot {
   /** Its row, or null if the slot was missed. */
   readonly row: StoredRow | null
   readonly judged: JudgedSlot
+  /** The older slots whose work its run does, too, the newest first. */
+  readonly others: readonly JudgedSlot[]
 }
 
 export interface ResolveOptions extends FindSlotOptions {

@@ -115,21 +115,21 @@ export function readMethods(reading: OpenForReading, records?: KnownRecords): Re
       if (known !== null) records?.add(known.task, known)
       return { slot: new Date(window.slot), schedule: scheduleOptions(spec), skewMs }
     },
-    async *rerunnable({ task, from, to, only = DEFAULT_RERUNNABLE, retentionMs, emitDoubt, ...options }) {
+    async *rerunnable({ task, from, to, only = DEFAULT_RERUNNABLE, retentionMs, ranges, emitDoubt, ...options }) {
       const deps = await reading(options)
       const known = typeof task === 'string' ? await knownTask(task, deps) : task
       const { skewMs } = expectedTimes(known)
       const settings = {
-        ...{ from, to, only, retentionMs },
+        ...{ from, to, only, retentionMs, ranges },
         emitDoubt: emitDoubt && ((slot: Instant, why: LeftOut) => emitDoubt(new Date(slot), why)),
       }
       // A caller that keeps a list of many slots keeps each schedule once.
       const schedules = new Map<ScheduleSpec, ScheduleOptions>()
-      for await (const { why, judged } of rerunnableSlots(known, settings, deps)) {
+      for await (const { why, judged, others } of rerunnableSlots(known, settings, deps)) {
         const { slot, row, schedule: spec } = judged
         const schedule = schedules.get(spec) ?? scheduleOptions(spec)
         schedules.set(spec, schedule)
-        yield { slot: new Date(slot), why, row, judged, schedule, skewMs }
+        yield { slot: new Date(slot), why, row, judged, others, schedule, skewMs }
       }
     },
     async *tasks({ task, emitProblem, ...options } = {}) {

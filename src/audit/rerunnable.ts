@@ -1,50 +1,139 @@
 import { formatDuration } from '../core/duration.ts'
 import { option, usageError } from '../core/errors.ts'
+import { hasCompleted, isOverlapSkip } from '../core/row/attempts.ts'
 import { readSelectable, type Selectable } from '../core/row/policy.ts'
+import { MOST_ROWS } from '../core/row/range.ts'
 import { timeText } from '../core/schedule/schedule-options.ts'
 import { parseTimeRange, type TimeRange, withDates } from '../core/schedule/time-range.ts'
 import { inForceAt } from '../core/task/task-record.ts'
 import type { Instant } from '../core/types.ts'
 import type { LeftOut } from '../verdict/cautions.ts'
 import { factsOf } from '../verdict/found.ts'
-import { hasStaleInRange, type JudgedSlot } from '../verdict/judge.ts'
+import type { JudgedSlot } from '../verdict/judge.ts'
 import { REMARKS, type RemarkName } from '../verdict/remarks.ts'
 import type { HistoryDeps } from './history.ts'
 import type { KnownTask } from './tasks.ts'
 import { judgedSlots } from './walk.ts'
 
+/**
+ * In a task whose runs do all work since the last success: `newest` of the slots between two that are done, whose run does the
+ * others, too; `each` of them; or `none` of this, for what starts nothing.
+ */
+export type RangeRule = 'newest' | 'each' | 'none'
+
 export interface RerunnableSettings {
   readonly from: string | Date
   readonly to?: string | Date | undefined
   readonly only: readonly Selectable[]
+  readonly ranges?: RangeRule | undefined
   readonly retentionMs?: number | undefined
   readonly emitDoubt?: ((slot: Instant, why: LeftOut) => void) | undefined
 }
 
+/** What the rerun of a range does with a slot that it selects. */
+export type RerunStep =
+  /** `others`: the older slots whose work its run does, too, the newest first. */
+  | { readonly kind: 'run'; readonly judged: JudgedSlot; readonly why: Selectable; readonly others: JudgedSlot[] }
+  /** `because`: the slot whose work its run would do, too, or whose batch may do its work. Null: the reason is its own. */
+  | { readonly kind: 'leftOut'; readonly judged: JudgedSlot; readonly why: LeftOut; readonly because: Instant | null }
+
 /** Yields the newest first. Leaves out a row that no schedule has, if nothing started in it. */
 export async function* rerunnableSlots(known: KnownTask, settings: RerunnableSettings, deps: HistoryDeps) {
-  const now = deps.clock.now()
-  const { since, until } = askedRange(known, settings, now)
-  const only = readSelectable(settings.only)
-  // A slot that is not due yet can also have a row, because an operator may resolve it in advance.
-  const due = { task: known.task, since, until: Math.min(until, now + 1) }
-  for await (const judged of judgedSlots([factsOf(known.task, known, now)], due, now, deps)) {
-    const { slot, range, kind } = judged
-    // A batch must not start where its work may be done or never was due, unless the operator names that slot.
-    const left = leftOut(judged)
-    if (left !== null && only.some((one) => one === kind)) settings.emitDoubt?.(slot, left)
-    if (left !== null) continue
-    // The kind of another finding is no reason to run: a slot that completed and whose repetition failed is not selected by it,
-    // nor one that still runs.
-    const why = only.find((one) => one === range || (one === kind && isRemark(one) && range !== null))
-    if (why !== undefined) yield { why, judged }
+  for await (const step of rerunSteps(known, settings, deps)) {
+    if (step.kind === 'leftOut') settings.emitDoubt?.(step.judged.slot, step.why)
+    else yield step
   }
 }
 
-function leftOut(judged: JudgedSlot): LeftOut | null {
-  if (judged.situation === 'doubtful') return 'doubtful'
-  if (judged.covering?.kind === 'unknown') return 'rangeUnknown'
-  return hasStaleInRange(judged) ? 'staleInRange' : null
+/** Yields each slot that the range selects, the newest first, unless the run of a newer one does its work. */
+export async function* rerunSteps(known: KnownTask, settings: RerunnableSettings, deps: HistoryDeps) {
+  const now = deps.clock.now()
+  const { since, until } = askedRange(known, settings, now)
+  const of = factsOf(known.task, known, now)
+  const { ranges = 'newest' } = settings
+  const selection = { only: readSelectable(settings.only), since, ranges } as const
+  // What the run of a slot would do, too, is known when the slots are read down to the one that is done.
+  const hasRanges = ranges !== 'none' && of.rangesUntil === Number.POSITIVE_INFINITY
+  // A slot that is not due yet can also have a row, because an operator may resolve it in advance.
+  const due = { task: known.task, since: hasRanges ? 0 : since, until: Math.min(until, now + 1) }
+  let between: JudgedSlot[] = []
+  for await (const one of judgedSlots([of], due, now, deps)) {
+    if (isDone(one) || !hasRanges) {
+      yield* stepsBetween(between, selection)
+      yield* stepsBetween([one], selection)
+      between = []
+      if (one.slot < since) return
+    } else {
+      between.push(one)
+      if (one.slot < since && between.length > MOST_ROWS) break
+    }
+  }
+  yield* stepsBetween(between, selection)
+}
+
+interface Selection {
+  readonly only: readonly Selectable[]
+  /** The beginning of the range. Slots before it are not selected. */
+  readonly since: Instant
+  readonly ranges: RangeRule
+}
+
+/** Returns what is done with the slots between two that are done, the newest first. */
+function stepsBetween(slots: readonly JudgedSlot[], { only, since, ranges }: Selection): readonly RerunStep[] {
+  const steps: RerunStep[] = []
+  let others: JudgedSlot[] | null = null
+  const inTheWay = ranges === 'none' ? [] : slots.filter((one) => isInTheWay(one, only))
+  for (const judged of slots) {
+    if (others !== null) {
+      others.push(judged)
+      continue
+    }
+    if (judged.slot < since) continue
+    const leave = (why: LeftOut, because: Instant | null) => steps.push({ kind: 'leftOut', judged, why, because })
+    // A batch must not start where its work may be done or never was due, unless the operator names that slot.
+    const doubt = doubtOf(judged)
+    if (doubt !== null) {
+      if (only.some((one) => one === judged.kind)) leave(doubt, null)
+      continue
+    }
+    const why = whySelected(judged, only)
+    if (why === undefined) continue
+    const { lost } = judged.later
+    while (inTheWay[0] !== undefined && inTheWay[0].slot >= judged.slot) inTheWay.shift()
+    const [older] = inTheWay
+    if (ranges !== 'none' && lost?.isStale && !only.includes('stale')) leave('stale', lost.by.slot)
+    else if (older !== undefined) leave(older.range === 'stale' ? 'stale' : 'skipped', older.slot)
+    else {
+      const newest: JudgedSlot[] = []
+      steps.push({ kind: 'run', judged, why, others: newest })
+      // Where each one runs, those before it are done by then.
+      if (ranges === 'newest') others = newest
+    }
+  }
+  return steps
+}
+
+/**
+ * Returns as what a slot is selected. The kind of another finding is no reason to run: a slot that completed and whose repetition
+ * failed is not selected by it, nor one that still runs.
+ */
+function whySelected({ range, kind }: JudgedSlot, only: readonly Selectable[]): Selectable | undefined {
+  return only.find((one) => one === range || (one === kind && isRemark(one) && range !== null))
+}
+
+/** Returns whether a run of a later slot does not go back before this one. */
+function isDone({ own, later }: JudgedSlot): boolean {
+  return later.covering?.kind === 'done' || (own !== null && hasCompleted(own))
+}
+
+/** Returns whether a run must not do the work of an older slot: its batch may still run, or a person has decided against it. */
+function isInTheWay({ range, status, own }: JudgedSlot, only: readonly Selectable[]): boolean {
+  if (range === 'stale') return !only.includes('stale')
+  return status === 'skipped' && own !== null && !isOverlapSkip(own) && !only.includes('skipped')
+}
+
+function doubtOf({ situation, later }: JudgedSlot): LeftOut | null {
+  return situation === 'doubtful' ? 'doubtful' : later.covering?.kind === 'unknown' ? 'rangeUnknown' : null
 }
 
 /** The compiler asks here for the word of a new remark in `SELECTABLE`. */

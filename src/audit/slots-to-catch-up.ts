@@ -1,5 +1,5 @@
 import { setImmediate as yieldToEventLoop } from 'node:timers/promises'
-import { isLeftOpen } from '../core/row/attempts.ts'
+import { isLeftOpen, isOverlapSkip } from '../core/row/attempts.ts'
 import { missedUntil, readableRow } from '../core/row/status.ts'
 import type { TimeRange } from '../core/schedule/time-range.ts'
 import { dueKeys, type MissedSlot, missedSlot, withMissed } from '../core/task/expected-slots.ts'
@@ -29,14 +29,14 @@ export async function* slotsToCatchUp(
   const due = dueKeys([{ task: known.task, schedules, gaps: gapsOf(known) }], since, Math.min(until, end))
   // The whole rows are needed to see what a later run did.
   const of = factsOf(known.task, known, now)
-  const ranges = since < of.rangesUntil ? await laterRanges(of, until, (query) => readHistory(query, deps)) : null
+  const ranges = since < of.rangesUntil ? await laterRanges(of, until - 1, (query) => readHistory(query, deps)) : null
   const range = { since, until }
   const listed = ranges === null ? listedSlots(known.task, range, deps, pause) : listedRows(known.task, range, deps)
   for await (const { row, missed } of withMissed(yieldingOften(due, pause), listed, true)) {
     const stored = row?.stored ?? null
-    const covering = ranges?.covering((row ?? missed).slot, stored) ?? null
+    const later = ranges?.of((row ?? missed).slot, stored)
     if (stored !== null) ranges?.add(stored)
-    if (covering !== null) continue
+    if (later?.covering) continue
     if (missed !== null) {
       // It is unknown whether a slot in doubt was due, so an operator decides.
       if (missed.doubt === undefined) yield missedSlot(missed, schedules)
@@ -46,7 +46,7 @@ export async function* slotsToCatchUp(
     // The run that left it may have had a shorter grace, or an earlier schedule.
     if (row.slot >= end || scheduleWith(schedules, row.slot) === null) continue
     const own = readableRow(row.stored ?? (await ask(deps, (call) => deps.store.get(row, call))))
-    if (own !== null && isLeftOpen(own)) yield missedSlot(own, schedules)
+    if (own !== null && (isLeftOpen(own) || (later?.isPassed && isOverlapSkip(own)))) yield missedSlot(own, schedules)
   }
 }
 

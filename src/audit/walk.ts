@@ -9,7 +9,7 @@ import { factsOf, namedSlot, type TaskFacts } from '../verdict/found.ts'
 import { type JudgedSlot, judge } from '../verdict/judge.ts'
 import { yieldingOften } from './expected.ts'
 import { type HistoryDeps, type HistoryQuery, rangeOf, readHistory } from './history.ts'
-import { failedSince, laterRanges, MAX_LATER_ROWS, type ReadDated, readCovering, withInRange } from './ranges.ts'
+import { laterRanges, type ReadDated, readLaterOf } from './ranges.ts'
 import type { KnownTask } from './tasks.ts'
 
 /** The usual values of a slot come from the completed rows among up to this many before it. */
@@ -49,9 +49,8 @@ export async function* judgedSlots(
   const later = new Map<string, Ranges>()
   // The other tasks have no ranges, and 10,000 of them would take more memory.
   for (const of of tasks.filter(({ rangesUntil }) => rangesUntil !== NO_RANGES))
-    later.set(of.task, await laterRanges(of, range.until, (asked) => readHistory(asked, deps)))
-  const judged = judgedRows(rows.taken(), tasks, range, now, { olderThan, fromFirstRow, later })
-  for await (const one of withInRange(judged)) {
+    later.set(of.task, await laterRanges(of, range.until - 1, (asked) => readHistory(asked, deps)))
+  for await (const one of judgedRows(rows.taken(), tasks, range, now, { olderThan, fromFirstRow, later })) {
     if (left <= 0) return
     yield one
     left -= 1
@@ -81,10 +80,10 @@ export async function* judgedRows(
     const of = byName.get(task) ?? factsOf(task, undefined, now)
     const ranges = later.get(task) ?? collectRanges({ now, skewMs: of.times.skewMs, rangesUntil: of.rangesUntil })
     later.set(task, ranges)
-    const covering = ranges.covering(slot, row)
+    const said = ranges.of(slot, row)
     if (row !== null) ranges.add(row)
-    if (row === null) yield judge({ slot, row, covering, doubt: missed.doubt }, of)
-    else yield judge({ slot, row, covering, ...(isMeasured(row, of) && { older: await olderThan(row) }) }, of)
+    if (row === null) yield judge({ slot, row, later: said, doubt: missed.doubt }, of)
+    else yield judge({ slot, row, later: said, ...(isMeasured(row, of) && { older: await olderThan(row) }) }, of)
   }
 }
 
@@ -99,16 +98,8 @@ export async function judgeNamed(
   history: ReadDated,
   older?: readonly Row[],
 ): Promise<JudgedSlot> {
-  const covering = await readCovering(slot, row, of, history)
-  const one = judge(namedSlot(slot, row, of, { covering, ...(older && { older }) }), of)
-  const since = failedSince(one)
-  if (since === null) return one
-  const range = { since: since + 1, until: slot + 1 }
-  const asked = { task: of.task, since: new Date(range.since), until: new Date(range.until), limit: MAX_LATER_ROWS }
-  const rows = history(asked)
-  for await (const { inRange } of withInRange(judgedRows(rows, [of], range, of.now)))
-    return { ...one, ...(inRange && { inRange }) }
-  return one
+  const later = await readLaterOf(slot, row, of, history)
+  return judge(namedSlot(slot, row, of, { later, ...(older && { older }) }), of)
 }
 
 function isMeasured(row: StoredRow, { rules }: TaskFacts): boolean {

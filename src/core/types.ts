@@ -96,11 +96,10 @@ export interface Ending {
   readonly background?: BackgroundProcess
   /** The report of the batch. Left out: it reported nothing, or its report is not among the newest that are kept. */
   readonly report?: string
-  /**
-   * The slot that kept it from starting: it waited for that one until it was given up, or that is a later slot of its
-   * task whose run has this one in its range. Left out: there is none.
-   */
+  /** The slot that kept it from starting: it waited for that one (`--after`) until it was given up. Left out: there is none. */
   readonly blockedBy?: Key
+  /** The slot of its task to which it gave way: that ran (`--overlap skip`), or has this one in its range. Left out: there is none. */
+  readonly gaveWayTo?: Instant
 }
 
 interface AttemptFacts extends Host {

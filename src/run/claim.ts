@@ -4,7 +4,7 @@ import { formatInstant } from '../core/instant.ts'
 import type { KnownPlace, PlaceParts } from '../core/place.ts'
 import { type Decision, decide } from '../core/row/decide.ts'
 import { otherPlace } from '../core/row/other-place.ts'
-import type { Facts } from '../core/row/policy.ts'
+import type { Facts, Policy } from '../core/row/policy.ts'
 import { isRunning, isUnreadable, readableRow } from '../core/row/status.ts'
 import { type Claim, claimRow, finishRow, renewLease, type Stamp, withdrawClaim } from '../core/row/transition.ts'
 import type { UnknownUpstream } from '../core/task/upstream.ts'
@@ -12,6 +12,7 @@ import type { Instant, PendingRow, Rejection, Row, StoredRow } from '../core/typ
 import { type Ask, afterWrite, askWithin, Halted, Unanswered, within } from './ask.ts'
 import { ensureFreshLease } from './lease.ts'
 import type { Settings } from './settings.ts'
+import { readAround } from './task/range.ts'
 import { finishBy, type RunIo, type WriteResult, writeAsOwner } from './write.ts'
 
 /** The slot of a run. */
@@ -28,6 +29,8 @@ export interface ClaimRequest extends Claim {
   readonly unknownUpstream?: UnknownUpstream | undefined
   /** The monotonic time at which it stops to wait for other tasks. Left out: that of `afterTimeoutMs`. */
   readonly waitUntilMs?: number
+  /** The task had ranges at the slot, as its record says. Left out: unknown, so the option of this run counts. */
+  readonly hasRanges?: boolean
   /** The place that the run states about its task. Left out: it has none. */
   readonly knownPlace?: KnownPlace
 }
@@ -90,20 +93,24 @@ async function tryToClaim(
   signal: AbortSignal,
 ): Promise<ClaimResult> {
   const slot = { task: request.task, slot: request.window.slot }
-  const decideOn = (found: StoredRow | null) => {
+  const hasRanges = request.hasRanges === true || settings.sinceLastSuccess
+  const decideOn = (found: StoredRow | null, isCovered: boolean) => {
     const now = io.clock.now()
     const row = readableRow(found)
     const survivor = row === null || isRunning(row, now, settings.skewMs) ? null : io.findSurvivor(row)
     const isOtherAccount = settings.strict && row !== null && otherPlace(row, request.host)?.what === 'account'
-    const facts: Facts = { now, survivor, objection: request.objection, isOtherAccount }
+    const facts: Facts = { now, survivor, objection: request.objection, isOtherAccount, hasRanges, isCovered }
     return decide(found, { ...request.trigger, slot: slot.slot }, settings, facts)
   }
   const read = async () => ({ found: await ask((call) => io.store.get(slot, call)) })
   // A forced slot usually has a row. If the ledger has no file yet, the write makes it.
   const first = request.trigger.kind === 'forced' ? await read().catch(nullIfShape) : null
   let found = first?.found ?? null
+  const { forceOnly = [] }: Policy = settings
+  const mayBeCovered = first !== null && hasRanges && forceOnly.includes('completed')
+  const isCovered = mayBeCovered && (await isDoneByLater({ request, settings, io }, readableRow(found), ask))
   for (let isRead = first !== null; ; isRead = true) {
-    const decision = decideOn(found)
+    const decision = decideOn(found, isCovered)
     checkNotInside(decision, request)
     if (decision.kind === 'start') {
       const written = await claim.write(decision.base, ask, signal)
@@ -115,6 +122,11 @@ async function tryToClaim(
       found = (await read()).found
     }
   }
+}
+
+async function isDoneByLater(asked: AskedSlot, row: Row | null, ask: Ask): Promise<boolean> {
+  const { later } = await readAround(asked, row, ask)
+  return later.covering?.kind === 'done'
 }
 
 /** As a duplicate, the caller would exit successfully although the batch never ran. Nor may it start beside its own run. */

@@ -3,7 +3,7 @@ import { defined } from '../core/objects.ts'
 import { openAttempt } from '../core/row/attempts.ts'
 import type { RangeStart } from '../core/row/range.ts'
 import { beginAttempt, type Stamp, withRange } from '../core/row/transition.ts'
-import type { TaskRecord } from '../core/task/task-record.ts'
+import { rangesUntil, type TaskRecord } from '../core/task/task-record.ts'
 import type { Ending, PendingRow, Row } from '../core/types.ts'
 import { Halted } from './ask.ts'
 import type { AskedSlot } from './claim.ts'
@@ -18,6 +18,11 @@ export interface ClaimedSlot extends AskedSlot {
   record: TaskRecord | null
   /** The lapses of the lease when the range of the attempt was found. Null: it has none. */
   rangeLapses: number | null
+}
+
+/** Returns whether the slot has a range, or may lie in one: by the option of this run, or by what the runs of the task stated. */
+export function hasRanges({ settings, record, request }: ClaimedSlot): boolean {
+  return settings.sinceLastSuccess || (record !== null && request.window.slot < rangesUntil(record))
 }
 
 /** Renews a lease that is a heartbeat old. Throws `Halted`, and `LedgerError` if one that is too old is not renewed. */

@@ -2,16 +2,16 @@ import type { Finish, NoteResult } from '../core/event.ts'
 import { formatInstant } from '../core/instant.ts'
 import { attemptCount, endedAttempts, hasStarted, isCatchUpTrigger, openAttempt } from '../core/row/attempts.ts'
 import type { OverlapLock } from '../core/row/overlap-lock.ts'
-import { keyOf, skipRow } from '../core/row/transition.ts'
+import { skipRow } from '../core/row/transition.ts'
 import type { Suspension } from '../core/task/task-record.ts'
 import type { UnknownUpstream, UpstreamSlot } from '../core/task/upstream.ts'
-import type { DuplicateCause, PendingRow, RefusalCause, Rejection, Resolution, Row } from '../core/types.ts'
+import type { DuplicateCause, Ending, PendingRow, RefusalCause, Rejection, Resolution, Row } from '../core/types.ts'
 import { within } from './ask.ts'
 import { noteRejection } from './claim.ts'
-import { beginWaiting, type ClaimedSlot, endClaim } from './claimed-slot.ts'
+import { beginWaiting, type ClaimedSlot, endClaim, hasRanges } from './claimed-slot.ts'
 import { acquireOverlapLock } from './overlap.ts'
 import { admit, type Obstacle, stateRange } from './task/admission.ts'
-import { hasRanges, type RangeAnswer } from './task/range.ts'
+import type { RangeAnswer } from './task/range.ts'
 import { waitForUpstream } from './task/upstream.ts'
 import { finishBy, type RunIo, writeAsOwner } from './write.ts'
 
@@ -94,7 +94,7 @@ export async function beginInTurn(
 }
 
 const NOT_FOUND =
-  'no completed slot was found in the 31 days before this slot (at most 1,000 rows), so CRONLEDGER_RUN_SINCE is not set.'
+  'no completed slot was found before this slot (in at most 1,000 records), so CRONLEDGER_RUN_SINCE is not set.'
 
 /** Returns null if the run may start, otherwise how it gave its slot up. */
 async function unlessAdmitted(row: PendingRow, claimedSlot: ClaimedSlot, asksAgain?: boolean): Promise<GaveWay | null> {
@@ -112,7 +112,7 @@ async function giveWayToHolder(row: PendingRow, holder: OverlapLock, claimedSlot
   const maySkip = settings.overlap === 'skip' && request.trigger.kind === 'scheduled' && !hasRun
   if (!maySkip) return refuseClaimed({ cause: 'overlap', holder }, claimedSlot)
   const reason = `slot ${formatInstant(holder.slot)} was still running (run ${holder.runId})`
-  const { held, finish } = await skipClaim({ by: 'cronledger', reason }, claimedSlot)
+  const { held, finish } = await skipClaim({ by: 'cronledger', reason, gaveWayTo: holder.slot }, claimedSlot)
   io.emit({ event: 'skipped', holder, ...finish, row: finish.row ?? held })
   return { status: 'skipped', attempt: attemptCount(held), holder, recorded: finish.finish === 'recorded' }
 }
@@ -130,7 +130,8 @@ async function giveWayToPause(row: PendingRow, pause: Suspension, claimedSlot: C
 /** A later run has this slot in its range. The row says which, and stays open in case that the record of the other is deleted. */
 async function giveWayToLater(answer: RangeAnswer, claimedSlot: ClaimedSlot): Promise<GaveWay> {
   const { kind, cause, by } = answer
-  const ending = { outcome: 'notStarted', ...(by && { blockedBy: keyOf(by) }) } as const
+  const gaveWay = cause === 'completed' || cause === 'running'
+  const ending = { outcome: 'notStarted', ...(gaveWay && { gaveWayTo: by.slot }) } as const
   const { held, finish } = await endClaim(ending, claimedSlot)
   // No scheduler asked for it, so nothing is recorded.
   if (isCatchUpTrigger(claimedSlot.request.trigger)) return { status: 'taken' }
@@ -176,7 +177,7 @@ async function noteEnded(
 }
 
 async function skipClaim(
-  resolution: Pick<Resolution, 'by' | 'reason'>,
+  resolution: Pick<Resolution, 'by' | 'reason'> & Pick<Ending, 'gaveWayTo'>,
   { lease, settings: { finishTimeoutMs, stopTimeoutMs }, io }: ClaimedSlot,
 ): Promise<{ readonly held: PendingRow; readonly finish: Finish }> {
   const held = await lease.release()

@@ -149,7 +149,7 @@ async function answerOfLaterRun(
   if (!settings.sinceLastSuccess && row.attempts.every((one) => rangeStartOf(one) === undefined)) return null
   const limit = { ms: settings.ledgerTimeoutMs, halt: io.stop }
   const around = await within(limit, io, (ask) => readAround(asked, row, ask)).catch(() => null)
-  const answer = answerOf(around?.covering ?? null, request.trigger, settings, false)
+  const answer = around && answerOf(around, request.trigger, settings, false)
   if (answer === null) return null
   const noted = await noteRejection({ kind: answer.kind, cause: answer.cause }, asked)
   return reportAnswer(answer, row, noted, io)
@@ -162,7 +162,13 @@ async function runClaimed<T>(
 ): Promise<RunResult<T> | Taken> {
   const { request, settings, io } = asked
   let holdsLock = false
-  const hasLostLock = async (ask: Ask) => holdsLock && (await takeOverlapLock(row, settings, io, ask)).kind !== 'held'
+  const progress: ClaimProgress<T> = { ending: { outcome: 'notStarted' }, started: 0, before: null, isWorking: false }
+  const hasLostLock = async (ask: Ask) => {
+    if (!holdsLock) return false
+    // Another run that had the lock since may have done the work of this one, also if it has ended.
+    const keepsOnly = claimedSlot.rangeLapses !== null && progress.isWorking
+    return (await takeOverlapLock(row, settings, io, ask, undefined, keepsOnly)).kind !== 'held'
+  }
   // A forced attempt does not count against the attempts of scheduled triggers, so one of those may take the slot over when
   // the lease has run out. So a forced attempt must not outlive its lease, even if the caller allows that.
   const onLeaseLost = request.trigger.kind === 'forced' ? 'stop' : settings.onLeaseLost
@@ -173,7 +179,6 @@ async function runClaimed<T>(
   const halt = new AbortController()
   const unlink = link([io.stop, lease.lost], halt)
   const claimedSlot: ClaimedSlot = { ...asked, lease, halt: halt.signal, record: null, rangeLapses: null }
-  const progress: ClaimProgress<T> = { ending: { outcome: 'notStarted' }, started: 0, before: null }
   try {
     const entered = await enter(row, claimedSlot, () => {
       holdsLock = true
@@ -191,6 +196,8 @@ interface ClaimProgress<T> {
   /** How the attempt in progress ended: `notStarted` until its work has ended. */
   ending: Ending
   started: number
+  /** The work of an attempt has started, and has not ended. */
+  isWorking: boolean
   /** The result of the attempt before, while the next one of the run has not started. */
   before: RunResult<T> | null
 }
@@ -279,10 +286,12 @@ async function runWork<T>(
   const startedMs = clock.monotonicMs()
   const working = startWork(work, liveAttempt(row, claimedSlot))
   progress.started += 1
+  progress.isWorking = true
   progress.before = null
   // We must log after the start, otherwise a slow log reader could delay the start until the lease has run out.
   emit({ event: 'claimed', attempt })
   const end = await working
+  progress.isWorking = false
   progress.ending = endingOf(end)
   const durationMs = clock.monotonicMs() - startedMs
   const detail = 'detail' in end && end.detail !== undefined && { detail: end.detail }

@@ -4,10 +4,9 @@ import { delayBeforeRetryMs } from '../core/row/policy.ts'
 import { retryAttempt } from '../core/row/transition.ts'
 import type { PendingRow } from '../core/types.ts'
 import { Halted } from './ask.ts'
-import { beginWaiting, type ClaimedSlot, endUnstarted } from './claimed-slot.ts'
+import { beginWaiting, type ClaimedSlot, endUnstarted, hasRanges } from './claimed-slot.ts'
 import { beginInTurn } from './enter.ts'
 import { admit, type Obstacle } from './task/admission.ts'
-import { hasRanges } from './task/range.ts'
 import { finishBy } from './write.ts'
 
 /** The end of an attempt, before it is known whether it could be recorded. */

@@ -7,9 +7,9 @@ import { isRunning, isUnreadable, readableRow } from '../core/row/status.ts'
 import type { Instant, PendingRow, Row, StoredRow, Trigger } from '../core/types.ts'
 import type { CallOptions, EntryKey } from '../store/store.ts'
 import { type Ask, askWithin, within } from './ask.ts'
-import type { ClaimedSlot } from './claimed-slot.ts'
+import { type ClaimedSlot, hasRanges } from './claimed-slot.ts'
 import type { Settings } from './settings.ts'
-import { type Around, answerOf, hasRanges, type RangeAnswer, readAround } from './task/range.ts'
+import { type Around, answerOf, type RangeAnswer, readAround } from './task/range.ts'
 import type { RunIo } from './write.ts'
 
 /** The longest time between two tries. Each try costs two reads, and a batch that runs daily can wait this long. */
@@ -81,7 +81,7 @@ function lookOf(row: PendingRow, claimedSlot: ClaimedSlot): LookAround | undefin
   return async (ask) => {
     const around = await readAround(claimedSlot, row, ask)
     const before = (isHeld: boolean) =>
-      answerOf(around.covering, trigger, settings, isHeld) ?? (isHeld ? null : busyWith(around.running))
+      answerOf(around, trigger, settings, isHeld) ?? (isHeld ? null : busyWith(around.running))
     return { ...around, around, before }
   }
 }
@@ -153,7 +153,8 @@ type OverlapLockIo = Pick<RunIo, 'store' | 'clock' | 'random' | 'findSurvivor'>
 
 /**
  * Takes the overlap lock for the slot of `row`, or keeps it. It always writes, because a read would not fence a write of
- * another slot that is on its way. A run that takes the lock later reads this row after that write. Null: this slot has it.
+ * another slot that is on its way. A run that takes the lock later reads this row after that write. `keepsOnly`: only if no other
+ * slot has taken it since, also if that has ended.
  */
 export async function takeOverlapLock(
   { task, slot, ownerRunId }: Row,
@@ -161,6 +162,7 @@ export async function takeOverlapLock(
   io: OverlapLockIo,
   ask: Ask,
   look?: LookAround,
+  keepsOnly = false,
 ): Promise<Held | Busy | RangeAnswer> {
   const key: EntryKey = { task, kind: '#lock' }
   const document = encodeOverlapLock({ slot, runId: ownerRunId })
@@ -176,7 +178,8 @@ export async function takeOverlapLock(
       // The entry has the version that this call wrote. The answer to that write was lost, or the network delivered it
       // twice.
       if (isOwn && entry.version === written) return held
-      busy = isOwn ? null : await checkHolder(task, holder, settings, io, ask, seen)
+      const other = { kind: 'busy', holder, isCatchUp: false } as const
+      busy = isOwn ? null : keepsOnly ? other : await checkHolder(task, holder, settings, io, ask, seen)
     }
     const answer = seen?.before(busy !== null) ?? busy
     if (answer !== null) return answer

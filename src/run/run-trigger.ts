@@ -138,8 +138,17 @@ export async function runTrigger<T>(
   await checkNotInsideOtherSlot({ ...context, insideOf }, surroundingSlot(parts.env), settings, io)
     .catch(ifHalted(undefined))
     .catch(report)
-  const { mayOverlap, upstreams, unknown, ...needs } = await readNeeds(context, options.force, settings, io)
-    .catch(ifHalted({ after: null, upstreams: [], unknown: undefined, sinceLastSuccess: false, mayOverlap: true }))
+  const { mayOverlap, hasRanges, upstreams, unknown, ...needs } = await readNeeds(context, options.force, settings, io)
+    .catch(
+      ifHalted({
+        after: null,
+        upstreams: [],
+        unknown: undefined,
+        sinceLastSuccess: false,
+        hasRanges: false,
+        mayOverlap: true,
+      }),
+    )
     .catch(report)
   // The operator may not know that slots of the task must not overlap. If the record does not say so, the ledger is asked
   // whether the task has a lock.
@@ -152,7 +161,7 @@ export async function runTrigger<T>(
     ...needs,
     ...defined({ afterTimeoutMs: options.afterTimeoutMs }),
   }
-  const shared = { insideOf, knownPlace, upstreams, unknownUpstream: unknown }
+  const shared = { insideOf, knownPlace, upstreams, hasRanges, unknownUpstream: unknown }
   const own = { ...context, ...shared, guards: guardsOf(effective) }
   const runSlot = slotRunner(work, effective, io, opened, parts)
   // The slots that are caught up share one wait for other tasks, so that they do not hold up the own slot for days.
@@ -180,7 +189,7 @@ function slotRunner<T>(
   parts: TriggerParts,
 ) {
   return async (
-    context: RunContext & Pick<ClaimRequest, 'insideOf' | 'knownPlace' | 'upstreams' | 'unknownUpstream'>,
+    context: RunContext & Pick<ClaimRequest, 'insideOf' | 'knownPlace' | 'upstreams' | 'hasRanges' | 'unknownUpstream'>,
     objection: ClaimRequest['objection'],
     waitUntilMs?: number,
   ): Promise<SlotResult<T>> => {

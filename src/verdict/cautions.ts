@@ -1,5 +1,7 @@
-import { hasStarted, processLeftBy } from '../core/row/attempts.ts'
+import { formatInstant } from '../core/instant.ts'
+import { hasStarted, processLeftBy, successOf } from '../core/row/attempts.ts'
 import type { AttemptRecord, Row } from '../core/types.ts'
+import type { SlotInTask } from './found.ts'
 
 export const STALE_CAUTION =
   'It may still be running, or its work may be done. Before you run it again, look at its log (a line "The batch SUCCEEDED") and at the data.'
@@ -9,8 +11,6 @@ export const STALE_SLOTS_CAUTION =
 export const REPEATED_CAUTION = 'The slot completed once. To run it again does its work a second time.'
 /** An own attempt of a slot that a later run has in its range. */
 export const COVERED_STALE_CAUTION = 'Its own attempt never reported its end, and may have done its work as well.'
-export const STALE_IN_RANGE_CAUTION =
-  'A stale slot is in its range. The batch of that slot may still be running, or have done its work: look at it first.'
 export const UNKNOWN_RANGE_CAUTION =
   'Not all later records of the task can be read, so a later run may have done its work. Look at the data before you run it.'
 
@@ -18,9 +18,39 @@ export const UNKNOWN_RANGE_CAUTION =
 export const LEFT_OUT = {
   doubtful: 'may not have been due',
   rangeUnknown: 'may have been done by a later run',
-  staleInRange: 'failed with a stale slot in range',
+  stale: 'would do the work of a stale slot, too',
+  skipped: 'would do the work of a skipped slot, too',
 } as const
 export type LeftOut = keyof typeof LEFT_OUT
+
+interface LookedAt extends Pick<SlotInTask, 'own' | 'later'> {
+  readonly work: string
+}
+
+/** Returns what must be known of the later runs that had the slot in their range, before it is run. Null: nothing. */
+export function laterCaution({ own, work, later }: LookedAt): string | null {
+  const { covering, done, failed, lost } = later
+  if (covering?.by != null || work === 'running') return null
+  if (done !== null) {
+    const success = own === null ? undefined : successOf(own)
+    const by = nameOf({ by: done, attempt: successOf(done) })
+    if (own?.state === 'COMPLETED' && success === undefined) return null
+    return success === undefined
+      ? `${by} did the work of this slot. To run it again does its work a second time.`
+      : `Attempt ${success.number} and ${by} both did its work, so it may be done twice.`
+  }
+  if (work === 'done') return null
+  const may = 'was to do the work of this slot, too,'
+  const texts = [
+    lost && `${nameOf(lost)} ${may} and never reported its end: it may have done that, or still do it.`,
+    failed && `${nameOf(failed)} ${may} and did not succeed: it may have done a part of that.`,
+  ]
+  return texts.filter((text) => text !== null).join(' ') || null
+}
+
+function nameOf({ by, attempt }: { readonly by: Row; readonly attempt: AttemptRecord | undefined }): string {
+  return `Attempt ${attempt?.number} of slot ${formatInstant(by.slot)}`
+}
 
 /** Returns the caution if one of the attempts left a process that it could not end. Null: none did. */
 export function leftCaution(attempts: readonly AttemptRecord[] = []): string | null {

@@ -1,11 +1,11 @@
-import { measuredAttempt } from '../core/row/attempts.ts'
-import type { Covering } from '../core/row/range.ts'
+import { hasOnlyGivenWay, isOverlapSkip, measuredAttempt } from '../core/row/attempts.ts'
+import { type Later, NOTHING_LATER } from '../core/row/range.ts'
 import { readableRow, statusOfRow } from '../core/row/status.ts'
 import { slotAfter } from '../core/schedule/slot.ts'
 import { type Doubt, dueKeys } from '../core/task/expected-slots.ts'
 import type { CountSlots, Rules } from '../core/task/rules.ts'
 import { type InForce, parseSchedules, scheduleWith } from '../core/task/schedules-in-force.ts'
-import { type Gap, gapsOf } from '../core/task/suspensions.ts'
+import { type Gap, gapsOf, suspensionOf } from '../core/task/suspensions.ts'
 import {
   EMPTY_TASK_RECORD,
   type ExpectedTimes,
@@ -66,14 +66,17 @@ export interface SlotRecord {
   readonly isExpected?: boolean
   /** Why a slot without a row may not have been due. Left out: it was certainly due. */
   readonly doubt?: Doubt | undefined
-  /** What a later run says of it. Null or left out: nothing, so that its own row decides. */
-  readonly covering?: Covering | null
+  /** What later runs say of it. Left out: nothing. */
+  readonly later?: Later
   /** The rows before it, the newest first, which say what is usual. Left out: that is not known. */
   readonly older?: readonly Row[]
 }
 
 export interface SlotInTask extends SlotRecord, Key {
   readonly of: TaskFacts
+  readonly later: Later
+  /** It has no row, or nothing but claims that gave way to other slots, so that no run has its work. */
+  readonly isAbsent: boolean
   /** The row, if there is one that this version can read. */
   readonly own: Row | null
   /** The status of the row alone, without the times of the task. Null: there is no row. */
@@ -83,7 +86,12 @@ export interface SlotInTask extends SlotRecord, Key {
 export function slotInTask(record: SlotRecord, of: TaskFacts): SlotInTask {
   const { row } = record
   const rowStatus = row && statusOfRow(row, { now: of.now, skewMs: of.times.skewMs })
-  return { ...record, task: of.task, of, own: readableRow(row), rowStatus }
+  const own = readableRow(row)
+  const later = record.later ?? NOTHING_LATER
+  const hasGivenWay = own !== null && (hasOnlyGivenWay(own) || (later.isPassed && isOverlapSkip(own)))
+  const isOff = hasGivenWay && suspensionOf(of.record ?? null, record.slot) !== null
+  const isAbsent = row === null || hasGivenWay
+  return { ...record, ...(isOff && { isExpected: false }), task: of.task, of, own, later, isAbsent, rowStatus }
 }
 
 /** Returns a function that counts the slots in the range of a run. Infinity: it found no success, so it does all that there is. */
@@ -102,7 +110,7 @@ export function namedSlot(
   slot: Instant,
   row: StoredRow | null,
   of: TaskFacts,
-  { older, covering = null }: Pick<SlotRecord, 'older' | 'covering'> = {},
+  { older, later }: Pick<SlotRecord, 'older' | 'later'> = {},
 ): SlotRecord {
   const { task, inForce: schedules, gaps } = of
   const due = { task, schedules, gaps, withPlain: true } as const
@@ -112,7 +120,7 @@ export function namedSlot(
     row,
     isExpected: key !== undefined && !key.doubt?.isPlain,
     doubt: key?.doubt,
-    covering,
+    ...(later && { later }),
     ...(older && { older }),
   }
 }

@@ -2,6 +2,7 @@ import { DAY_MS } from '../core/duration.ts'
 import { formatInstant } from '../core/instant.ts'
 import { groupedBy } from '../core/objects.ts'
 import { decidingAttempt } from '../core/row/decide.ts'
+import { NOTHING_LATER } from '../core/row/range.ts'
 import { commonZone } from '../core/schedule/zone.ts'
 import type { Instant, Key } from '../core/types.ts'
 import { causeReported, endingText } from './endings.ts'
@@ -119,7 +120,7 @@ export function collectIncidents(countDue: CountDue = () => 0) {
           fromZone: schedule.zone,
           to: slot,
           // There may be many repaired ones, and their rows are not needed.
-          newest: endedAt === null ? finding : { ...finding, row: null, own: null, older: [], covering: null },
+          newest: endedAt === null ? finding : { ...finding, row: null, own: null, older: [], later: NOTHING_LATER },
           endedAt,
         }
         found.push(streak)

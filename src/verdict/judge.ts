@@ -1,10 +1,9 @@
 import { keysOf } from '../core/objects.ts'
 import { blockedBy, hasCompleted, hasStarted } from '../core/row/attempts.ts'
 import type { Rerunnable } from '../core/row/policy.ts'
-import type { Covering } from '../core/row/range.ts'
 import type { ReportedFacts } from '../core/row/report.ts'
 import { inForceAt } from '../core/task/task-record.ts'
-import type { Instant, Key, Row, ScheduleSpec, Status } from '../core/types.ts'
+import type { Instant, Key, ScheduleSpec, Status } from '../core/types.ts'
 import { type SlotInTask, type SlotRecord, scheduleOf, slotInTask, type TaskFacts } from './found.ts'
 import { isSettled, REMARKS, type RemarkName, type Remarks, tooLongFrom } from './remarks.ts'
 import { MAY_BE_OVERDUE, OVERDUE, SITUATIONS, type SlotSituation, type VerdictRule } from './situations.ts'
@@ -50,11 +49,8 @@ export const NO_FINDINGS = Object.fromEntries(FINDING_KINDS.map((kind) => [kind,
 /** The meaning of the sign of a slot: its status, or what is said of it besides. */
 export type SlotMark = NonNullable<Rows['status']> | RemarkName | Extract<Rows, { readonly mark: string }>['mark']
 
-/**
- * How a slot counts in the report. `completed`: in time, but the task states neither `--late-after` nor `--done-by`.
- * `covered`: a later run did its work.
- */
-export type SlotClass = Exclude<Rows['class'], null> | OfRemarks | 'completed' | 'covered'
+/** How a slot counts in the report. `completed`: in time, but the task states neither `--late-after` nor `--done-by`. */
+export type SlotClass = Exclude<Rows['class'], null> | OfRemarks | 'completed'
 
 /** The one judgement of a slot. All commands, pages and metrics filter and count these, and `verdictOf` makes the words. */
 export interface JudgedSlot extends SlotInTask {
@@ -74,8 +70,6 @@ export interface JudgedSlot extends SlotInTask {
   /** The slot that kept it from starting. Left out: there is none. */
   readonly blockedBy?: Key
   readonly owner?: string
-  /** The failed and stale slots in the range of this failed one, the newest first. Left out: none is known. */
-  readonly inRange?: readonly JudgedSlot[]
 }
 
 /** A slot that needs attention. */
@@ -105,8 +99,6 @@ export function judge(record: SlotRecord, of: TaskFacts): JudgedSlot {
     ...{ situation, schedule: zonedSchedule(found) },
     ...(of.record?.expectations?.owner !== undefined && { owner: of.record.expectations.owner }),
   }
-  const { covering } = found
-  if (covering?.by != null) return { ...common, ...coveredPart(covering.kind, covering.by, found) }
   const isOverdue = MAY_BE_OVERDUE.has(situation) && isPastDoneBy(found)
   const { status, kind, class: counted, range } = isOverdue ? OVERDUE : row
   const remarks = remarksOf(found)
@@ -119,34 +111,21 @@ export function judge(record: SlotRecord, of: TaskFacts): JudgedSlot {
     ...{ status, kind: finding, remarks },
     mark: (status === 'completed' && open[0]) || ('mark' in row ? row.mark : (status ?? 'skipped')),
     class: counted === 'inTime' ? (said[0] ?? (isTimed(of.times) ? counted : 'completed')) : counted,
-    range: hasNoSchedule(found) || covering?.kind === 'unknown' ? null : range,
-    work: typeof row.work === 'function' ? row.work(found.own) : row.work,
+    range: hasNoSchedule(found) || found.later.covering?.kind === 'unknown' ? null : range,
+    work: typeof row.work === 'function' ? row.work(found) : row.work,
     ...(blocker !== null && (kind === 'failed' || kind === 'overdue') && { blockedBy: blocker }),
   }
 }
 
 function remarksOf(found: SlotInTask): Remarks {
-  if (found.own === null) return {}
+  // The work of a covered slot was done by another run, so its own attempts are not measured.
+  if (found.own === null || found.later.covering?.by != null) return {}
   return Object.fromEntries(
     keysOf(REMARKS).flatMap((name) => {
       const remark = REMARKS[name].of(found)
       return remark === null ? [] : [[name, remark]]
     }),
   )
-}
-
-/** A slot in the range of a later run is what that one is, and a part of its finding. */
-function coveredPart(
-  kind: Covering['kind'],
-  by: Row,
-  { of }: SlotInTask,
-): Omit<JudgedSlot, keyof SlotInTask | 'situation' | 'schedule'> {
-  const calm = { kind: null, range: null, remarks: {} }
-  if (kind === 'done')
-    return { ...calm, status: 'completed', mark: 'completed', class: 'covered', range: 'completed', work: 'done' }
-  if (kind === 'failed' || kind === 'stale') return { ...calm, status: kind, mark: kind, class: kind, work: 'unknown' }
-  const status = judge({ slot: by.slot, row: by }, of).status ?? 'running'
-  return { ...calm, status, mark: status, class: status === 'overdue' ? status : null, work: 'running' }
 }
 
 export function isPastDoneBy({ slot, own, of: { now, times } }: SlotInTask): boolean {
@@ -180,11 +159,6 @@ function closedAt({ slot, own }: SlotInTask): Instant {
 /** At the end of the lease itself, the attempt still counts as running. */
 function heardOfAt(one: SlotInTask): Instant {
   return one.own?.leaseUntil == null ? closedAt(one) : one.own.leaseUntil + one.of.times.skewMs + 1
-}
-
-/** Returns whether a batch of another slot in the range of this failed one may have done a part of the work. */
-export function hasStaleInRange({ inRange = [] }: JudgedSlot): boolean {
-  return inRange.some(({ rowStatus }) => rowStatus === 'stale')
 }
 
 export function isFinding(one: JudgedSlot): one is TaskFinding {

@@ -13,7 +13,7 @@ export interface Repair {
 
 /** Returns the earlier finding of a slot that needs no attention any more. Null: it has never been one. */
 export function repairOf(one: JudgedSlot): Repair | null {
-  const by = one.covering?.by ?? null
+  const by = one.later.covering?.by ?? null
   const row = by ?? one.own
   if (isFinding(one) || row === null) return null
   const found = by === null ? lastFound(one, row) : foundAt(one, one.own, claimOf(by))

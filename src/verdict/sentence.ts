@@ -3,6 +3,7 @@ import { formatInstant } from '../core/instant.ts'
 import {
   attemptCount,
   blockerOf,
+  gaveWayTo,
   hasStarted,
   openAttempt,
   processLeftBy,
@@ -58,7 +59,13 @@ export function lastSentence(row: Row | null): Sentence {
     ]
   if (last === undefined) return ['it has no attempt']
   const blocker = blockerOf(last)
-  const why: Sentence = blocker === null ? [] : [': it waited for ', ...keySentence(blocker)]
+  const other = gaveWayTo(last)
+  const why: Sentence =
+    blocker !== null
+      ? [': it waited for ', ...keySentence(blocker)]
+      : other !== undefined
+        ? [': it gave way to slot ', { at: other, task: row.task }]
+        : []
   // An attempt that never started says nothing about the work.
   return [ran === undefined || ran === last ? endedText(last) : `${endedText(ran)}, then ${endedText(last)}`, ...why]
 }

@@ -2,9 +2,11 @@ import { elapsed } from '../core/duration.ts'
 import {
   blockerOf,
   countedAttempts,
+  gaveWayTo,
   hasCompleted,
   hasStarted,
   isOfScheduler,
+  isOverlapSkip,
   isRepaired,
   missedForMs,
   successOf,
@@ -27,6 +29,7 @@ import {
 import type { SlotInTask } from './found.ts'
 import {
   doubtSentence,
+  endedText,
   lastSentence,
   openName,
   openSentence,
@@ -74,62 +77,42 @@ interface SituationRow {
   readonly kind: string | null
   /** The status by which the rerun of a range selects it. Null: a range leaves it out. */
   readonly range: Rerunnable | null
-  readonly work: WorkDone | ((own: Row | null) => WorkDone)
+  readonly work: WorkDone | ((found: SlotInTask) => WorkDone)
   words(found: SlotInTask, target: StepTarget): Words
 }
 
 const CALM = { class: null, kind: null, range: null } as const
-const MISSED = { status: 'missed', class: 'missed', kind: 'missed', range: 'missed', work: 'not done' } as const
+const MISSED = { status: 'missed', class: 'missed', kind: 'missed', range: 'missed', work: undoneWork } as const
 const STALE = { status: 'stale', class: 'stale', kind: 'stale', range: 'stale' } as const
 const FAILED = { status: 'failed', class: 'failed', kind: 'failed', range: 'failed' } as const
 const COMPLETED = { status: 'completed', class: 'inTime', kind: null, range: 'completed', work: 'done' } as const
 const UNREAD = { status: 'unknown', class: 'unknown', kind: 'unknown', range: null, work: 'unknown' } as const
 
-const NOT_DONE = { workText: 'not done', nextTrigger: 'starts', caution: null } as const
 const RUNNING = { workText: 'running', nextTrigger: 'duplicate', caution: null } as const
 const NOT_KNOWN = { workText: 'unknown', nextTrigger: 'refused', caution: null } as const
 const DONE = { nextTrigger: 'duplicate', caution: null } as const
 /** An attempt that stopped reporting after its work had started. */
 const LOST = { workText: 'may be done, half done, or still going on', caution: STALE_CAUTION } as const
 
-const isAbsent = ({ row }: SlotInTask) => row === null
-const isMissed = ({ row, rowStatus, slot, of: { now, times } }: SlotInTask) =>
-  rowStatus === 'missed' || (row === null && slot < missedUntil({ now, graceMs: times.graceMs }))
+const isMissed = ({ isAbsent, slot, of: { now, times } }: SlotInTask) =>
+  isAbsent && slot < missedUntil({ now, graceMs: times.graceMs })
 const isRepeated = ({ rowStatus, own }: SlotInTask, status: Status) =>
   rowStatus === status && own !== null && hasCompleted(own)
 
 export const SITUATIONS = {
-  /** It lies in the range of a later run, and is what that one is. */
-  covered: {
-    ...CALM,
-    status: 'completed',
-    class: 'covered',
-    work: 'done',
-    holds: ({ covering }) => covering?.by != null,
-    words: ({ own, slot, covering }, target) => ({
-      ...NOT_KNOWN,
-      happened: [
-        ...(hasBegun(own) ? [...lastSentence(own), '. '] : []),
-        'slot ',
-        { at: covering?.by?.slot ?? slot, task: target.task },
-        ' has this one in its range',
-      ],
-      nextTrigger: covering?.kind === 'done' || covering?.kind === 'running' ? 'duplicate' : 'refused',
-      caution: own !== null && isEndUnknown(own) ? COVERED_STALE_CAUTION : null,
-      steps: [aloneStep(target)],
-    }),
-  },
   notExpected: {
     ...CALM,
     status: null,
-    work: 'not done',
-    holds: ({ row, isExpected = true }) => row === null && !isExpected,
-    words: ({ slot, of: { record } }, target) => {
+    work: undoneWork,
+    holds: ({ isAbsent, isExpected = true }) => isAbsent && !isExpected,
+    words: (one, target) => {
+      const { slot, of } = one
+      const { record } = of
       const known = record ?? null
       const found = suspensionOf(known, slot)
       const firstSlot = known?.schedules[0]?.since ?? Number.NEGATIVE_INFINITY
       return {
-        ...NOT_DONE,
+        ...undone(one),
         happened:
           found !== null
             ? [
@@ -144,12 +127,47 @@ export const SITUATIONS = {
       }
     },
   },
+  /** A later run that succeeded has it in its range. */
+  covered: {
+    ...CALM,
+    status: 'completed',
+    class: 'covered',
+    range: 'completed',
+    work: 'done',
+    holds: ({ later }) => later.covering?.kind === 'done',
+    words: (found, target) => {
+      const by = found.later.covering?.by ?? null
+      return {
+        ...DONE,
+        workText: 'done by a later run',
+        happened: [...ranPart(found), ...runOf(by, target), ' did its work, too: ', ...successSentence(by, null)],
+        caution: found.own !== null && isEndUnknown(found.own) ? COVERED_STALE_CAUTION : null,
+        steps: [aloneStep(target, found)],
+      }
+    },
+  },
+  /** A later run that goes on has it in its range. */
+  inRun: {
+    ...CALM,
+    status: 'running',
+    work: 'running',
+    holds: ({ later }) => later.covering?.kind === 'running',
+    words: (found, target) => {
+      const by = found.later.covering?.by ?? null
+      return {
+        ...RUNNING,
+        happened: [...ranPart(found), ...runOf(by, target), ' does its work, too: ', ...openSentence(by)],
+        caution: found.own !== null && isEndUnknown(found.own) ? COVERED_STALE_CAUTION : null,
+        steps: by === null ? [] : watchSteps({ ...target, slot: by.slot, attempt: by.attempts.findLast(hasStarted) }),
+      }
+    },
+  },
   doubtful: {
     ...MISSED,
     range: null,
     holds: (found) => isMissed(found) && found.doubt !== undefined,
-    words: (_, target) => ({
-      ...NOT_DONE,
+    words: (found, target) => ({
+      ...undone(found),
       happened: doubtSentence(target),
       caution: 'It may not have been due: find out before you run it.',
       steps: [
@@ -173,21 +191,21 @@ export const SITUATIONS = {
     ...CALM,
     status: 'scheduled',
     work: 'not done',
-    holds: (found) => isAbsent(found) && found.slot > found.of.now,
-    words: ({ slot, of: { now } }, target) => ({
-      ...NOT_DONE,
-      happened: [`is due in ${elapsed(slot - now)}`],
+    holds: (found) => found.isAbsent && found.slot > found.of.now,
+    words: (found, target) => ({
+      ...undone(found),
+      happened: [`is due in ${elapsed(found.slot - found.of.now)}`],
       steps: [skipStep('skip it', target)],
     }),
   },
   due: {
     ...CALM,
     status: 'due',
-    work: 'not done',
-    holds: isAbsent,
-    words: ({ slot, of: { now } }, target) => ({
-      ...NOT_DONE,
-      happened: [`was due ${elapsed(now - slot)} ago, no run is recorded yet`],
+    work: undoneWork,
+    holds: (found) => found.isAbsent,
+    words: (found, target) => ({
+      ...undone(found),
+      happened: [`was due ${elapsed(found.of.now - found.slot)} ago, no run is recorded yet`],
       steps: [{ ...rerunStep('run it now', target), isOptional: true }, skipStep('or skip it', target)],
     }),
   },
@@ -218,7 +236,7 @@ export const SITUATIONS = {
     status: 'waiting',
     work: idleWork,
     holds: ({ rowStatus }) => rowStatus === 'waiting',
-    words: ({ own }, target) => ({ ...idleWords(own), happened: openSentence(own), steps: watchSteps(target) }),
+    words: (found, target) => ({ ...idleWords(found), happened: openSentence(found.own), steps: watchSteps(target) }),
   },
   silent: {
     ...CALM,
@@ -271,26 +289,27 @@ export const SITUATIONS = {
   },
   stale: {
     ...STALE,
-    work: (own) => (hasBegun(own) ? 'unknown' : 'not done'),
+    work: (found) => (hasBegun(found.own) ? 'unknown' : undoneWork(found)),
     holds: ({ rowStatus }) => rowStatus === 'stale',
-    words: ({ own }, target) => ({
-      happened: staleSentence(own),
-      ...(hasBegun(own) ? LOST : NOT_DONE),
-      nextTrigger: nextTriggerOf(own),
+    words: (found, target) => ({
+      happened: staleSentence(found.own),
+      ...(hasBegun(found.own) ? LOST : undone(found)),
+      nextTrigger: nextTriggerOf(found),
       steps: decisionSteps(target),
     }),
   },
   notStarted: {
     ...FAILED,
-    work: 'not done',
+    work: undoneWork,
     holds: ({ rowStatus, own }) => rowStatus === 'failed' && !hasBegun(own) && own?.resolutions.length === 0,
-    words: ({ own }, target) => {
+    words: (found, target) => {
+      const { own } = found
       const blocker = blockerStep(target, own)
       const again = againSteps(blocker === null ? 'run it now' : `then run this slot of ${target.task}`, target)
       return {
-        ...NOT_DONE,
+        ...undone(found),
         happened: lastSentence(own),
-        nextTrigger: nextTriggerOf(own),
+        nextTrigger: nextTriggerOf(found),
         steps: [blocker ?? lookStep(target), ...again, skipStep('or skip it', target)],
       }
     },
@@ -299,13 +318,14 @@ export const SITUATIONS = {
     ...FAILED,
     work: 'unknown',
     holds: ({ rowStatus }) => rowStatus === 'failed',
-    words: ({ own }, target) => {
+    words: (found, target) => {
+      const { own, later } = found
       const [lost, left] = [lostCaution(own), leftCaution(own?.attempts)]
       const ofLast = left === null ? 'may be half done' : 'may be half done, or still going on'
       return {
         happened: lastSentence(own),
-        workText: lost === null ? ofLast : LOST.workText,
-        nextTrigger: nextTriggerOf(own),
+        workText: `${lost === null ? ofLast : LOST.workText}${later.done === null ? '' : '. A later run has done it once'}`,
+        nextTrigger: nextTriggerOf(found),
         caution: failedCaution(own),
         steps: decisionSteps(target),
       }
@@ -318,10 +338,14 @@ export const SITUATIONS = {
     range: 'skipped',
     work: idleWork,
     holds: ({ rowStatus }) => rowStatus === 'skipped',
-    words: ({ own }, target) => ({
-      ...idleWords(own),
-      happened: lastSentence(own),
-      steps: [{ ...rerunStep('run it anyway', target), isOptional: true }],
+    words: (found, target) => ({
+      ...idleWords(found),
+      happened: [...lastSentence(found.own), ...(isForNextRun(found) ? ['. The next run does its work, too'] : [])],
+      steps: [
+        found.later.done === null
+          ? { ...rerunStep('run it anyway', target), isOptional: true }
+          : aloneStep(target, found),
+      ],
     }),
   },
   marked: {
@@ -353,17 +377,47 @@ export type SlotSituation = keyof typeof SITUATIONS
 
 /** A slot that is due or goes on, and has not completed by the time that its task states. Its situation stays the same. */
 export const OVERDUE = { status: 'overdue', class: 'overdue', kind: 'overdue', range: null } as const
-export const MAY_BE_OVERDUE: ReadonlySet<SlotSituation> = new Set(['due', 'waiting', 'silent', 'running'])
+export const MAY_BE_OVERDUE: ReadonlySet<SlotSituation> = new Set(['due', 'waiting', 'silent', 'running', 'inRun'])
 
-/** Nothing runs, and a trigger starts nothing. The slot may have completed before a force of it failed, or waits. */
-function idleWords(own: Row | null) {
-  if (own !== null && hasCompleted(own)) return { ...DONE, workText: 'done once', caution: REPEATED_CAUTION } as const
-  const begun = { workText: 'an earlier attempt may have done a part of it' } as const
-  return { ...NOT_DONE, ...(hasBegun(own) && begun), nextTrigger: 'duplicate' } as const
+/** Nothing has started in the slot itself. A later run that did not succeed may have done a part of its work. */
+function undone({ later: { failed, lost } }: SlotInTask) {
+  const isTried = failed !== null || lost !== null
+  const workText = isTried ? 'unknown: a later run may have done it, or a part of it' : 'not done'
+  return { workText, nextTrigger: 'starts', caution: null } as const
 }
 
-function idleWork(own: Row | null): WorkDone {
-  return own !== null && hasCompleted(own) ? 'done' : hasBegun(own) ? 'unknown' : 'not done'
+function undoneWork({ later: { covering, failed, lost } }: SlotInTask): WorkDone {
+  return covering !== null || failed !== null || lost !== null ? 'unknown' : 'not done'
+}
+
+/** Nothing runs, and a trigger starts nothing. The slot may have completed before a force of it failed, or waits. */
+function idleWords(found: SlotInTask) {
+  const { own, later } = found
+  if (own !== null && hasCompleted(own)) return { ...DONE, workText: 'done once', caution: REPEATED_CAUTION } as const
+  if (later.done !== null) return { ...DONE, workText: 'done by a later run' } as const
+  const begun = { workText: 'an earlier attempt may have done a part of it' } as const
+  return { ...undone(found), ...(hasBegun(own) && begun), nextTrigger: 'duplicate' } as const
+}
+
+function idleWork(found: SlotInTask): WorkDone {
+  const { own, later } = found
+  if (later.done !== null || (own !== null && hasCompleted(own))) return 'done'
+  return hasBegun(own) ? 'unknown' : undoneWork(found)
+}
+
+/** Returns whether cronledger skipped the slot, and the next run has it in its range. */
+function isForNextRun({ own, of }: SlotInTask): boolean {
+  return own !== null && isOverlapSkip(own) && of.rangesUntil === Number.POSITIVE_INFINITY
+}
+
+/** Says how the own attempts of a slot ended whose work a later run has. */
+function ranPart({ own }: SlotInTask): Sentence {
+  const ran = own?.attempts.findLast(hasStarted)
+  return ran === undefined ? [] : [`${endedText(ran)}, and `]
+}
+
+function runOf(by: Row | null, { task }: StepTarget): Sentence {
+  return ['the run of slot ', { at: by?.slot ?? 0, task }]
 }
 
 function repeatedWords({ own }: SlotInTask, target: StepTarget): Words {
@@ -377,11 +431,18 @@ function repeatedWords({ own }: SlotInTask, target: StepTarget): Words {
   }
 }
 
-function missedWords(what: string, { slot, of: { now } }: SlotInTask, target: StepTarget): Words {
+function missedWords(what: string, found: SlotInTask, target: StepTarget): Words {
+  const { own, slot, of } = found
+  const words = undone(found)
+  const other = gaveWayTo(own?.attempts.at(-1))
+  const due = `was due ${elapsed(of.now - slot)} ago`
   return {
-    ...NOT_DONE,
-    workText: 'not done, as far as the ledger knows',
-    happened: [`was due ${elapsed(now - slot)} ago${what}`],
+    ...words,
+    ...(undoneWork(found) === 'not done' && { workText: 'not done, as far as the ledger knows' }),
+    happened:
+      own === null || other === undefined
+        ? [`${due}${what}`]
+        : [`${due}, gave way to slot `, { at: other, task: own.task }, ', and no run has done it'],
     steps: [...againSteps('run it now', target), skipStep('or skip it', target)],
   }
 }
@@ -392,16 +453,16 @@ function isCaughtUp({ own, of }: SlotInTask): boolean {
   return own !== null && first !== undefined && missedForMs(own, of.times.graceMs) !== null && !isOfScheduler(first)
 }
 
-function completedWords(workText: string, found: SlotInTask, target: StepTarget): Words {
+function completedWords(once: string, found: SlotInTask, target: StepTarget): Words {
+  const isTwice = found.later.done !== null && found.own !== null && successOf(found.own) !== undefined
+  const workText = isTwice ? 'done, perhaps twice: a later run did it as well' : once
   const again = rerunStep('run it again although it has completed', { ...target, only: ['completed'] })
   const steps = [{ ...again, note: REPEATED_CAUTION, isOptional: true }] as const
   return { ...DONE, workText, happened: successSentence(found.own, missedFor(found)), steps }
 }
 
-/** Returns the step that runs a slot alone that a later run has in its range. `isDone`: that has completed. */
-export function aloneStep(target: StepTarget, done: SlotInTask | null = null): Step {
-  if (done === null) return { ...rerunStep('run only this slot', target), isOptional: true }
-  const { row, of } = done
+/** Returns the step that runs a slot alone whose work a later run has done. */
+function aloneStep(target: StepTarget, { row, of }: SlotInTask): Step {
   const only = [rerunnableAs(row, of.now, of.times.skewMs) ?? 'missed', 'completed'] as const
   return { ...rerunStep('run only this slot', { ...target, only }), note: REPEATED_CAUTION, isOptional: true }
 }
@@ -423,9 +484,11 @@ function watchSteps(target: StepTarget): readonly Step[] {
   return [...logSteps('see its log', target), showStep('see what happened', target)]
 }
 
-function nextTriggerOf(row: Row | null): NextTrigger {
-  if (row !== null && terminalState(row) !== null) return 'duplicate'
-  return row === null || countedAttempts(row) === 0 ? 'starts' : 'depends'
+function nextTriggerOf({ own, later }: SlotInTask): NextTrigger {
+  if (own !== null && terminalState(own) !== null) return 'duplicate'
+  // It failed after a later run had done its work.
+  if (later.done !== null) return 'refused'
+  return own === null || countedAttempts(own) === 0 ? 'starts' : 'depends'
 }
 
 /** Returns for how long a completed slot was missed, in milliseconds. Null: it was not, or a remark says how late it started. */

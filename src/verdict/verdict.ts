@@ -1,15 +1,16 @@
 import { keysOf } from '../core/objects.ts'
-import { countedAttempts } from '../core/row/attempts.ts'
-import { lastWithRange, rangeStartOf } from '../core/row/range.ts'
+import { countedAttempts, hasStarted, hasSucceeded, isEnded } from '../core/row/attempts.ts'
+import { MOST_ROWS, rangeStartOf } from '../core/row/range.ts'
 import { dueKeys } from '../core/task/expected-slots.ts'
 import { pauseFor } from '../core/task/suspensions.ts'
 import { futureTime } from '../core/task/wrong-clock.ts'
-import { STALE_IN_RANGE_CAUTION, UNKNOWN_RANGE_CAUTION } from './cautions.ts'
+import type { Instant } from '../core/types.ts'
+import { laterCaution, UNKNOWN_RANGE_CAUTION } from './cautions.ts'
 import { scheduleOf } from './found.ts'
-import { hasStaleInRange, isPastDoneBy, type JudgedSlot, judge } from './judge.ts'
+import { isPastDoneBy, type JudgedSlot } from './judge.ts'
 import { isSettled, REMARKS, settledSentence } from './remarks.ts'
 import type { Sentence } from './sentence.ts'
-import { aloneStep, MAY_BE_OVERDUE, SITUATIONS, type VerdictRule, type Words } from './situations.ts'
+import { MAY_BE_OVERDUE, SITUATIONS, type VerdictRule } from './situations.ts'
 import { declareStep, type Step, showStep } from './steps.ts'
 import { ofRow, otherScheduleOf, type StepTarget } from './target.ts'
 
@@ -45,31 +46,25 @@ export function targetOfSlot({ task, slot, row, own, doubt, of }: JudgedSlot, st
 /** Returns the words of a judgement. A run knows more of the target of its commands than the row. */
 export function verdictOf(one: JudgedSlot, to: string | StepTarget): Verdict {
   const target = typeof to === 'string' ? targetOfSlot(one, to) : to
-  const { situation, status, work, own, of, remarks, covering } = one
+  const { situation, status, work, own, of, remarks, later } = one
+  const isUnknown = later.covering?.kind === 'unknown'
   const isOverdue = MAY_BE_OVERDUE.has(situation) && isPastDoneBy(one)
   const attempts = own === null ? 0 : countedAttempts(own)
   const { maxAttempts } = of
-  const rule = coveredWords(one, SITUATIONS[situation].words(one, target), target)
+  const rule = SITUATIONS[situation].words(one, target)
   const said = keysOf(REMARKS).flatMap((name) => remarks[name]?.words(target) ?? [])
   const offSchedule = offScheduleText(one)
   const open = isSettled(own) ? [] : said
   const steps = [...open.flatMap((remark) => remark.steps ?? []), ...rule.steps]
-  const isPaused = (isOpen(rule.nextTrigger) || (own === null && covering?.by != null)) && pauseOf(one) !== null
+  const isPaused = (isOpen(rule.nextTrigger) || (own === null && later.covering?.by != null)) && pauseOf(one) !== null
   const ahead = own && futureTime(own, of.now + of.times.skewMs)
   const cautions = [rule.caution, ...open.map(({ caution }) => caution)]
   return {
     ...rule,
     ...{ situation, status, work, attempts, maxAttempts },
     workText: open.find(({ workText }) => workText !== undefined)?.workText ?? rule.workText,
-    caution:
-      [
-        ...cautions,
-        hasStaleInRange(one) && STALE_IN_RANGE_CAUTION,
-        covering?.kind === 'unknown' && UNKNOWN_RANGE_CAUTION,
-      ]
-        .filter(Boolean)
-        .join(' ') || null,
-    ...(covering?.kind === 'unknown' && { nextTrigger: 'refused' as const }),
+    caution: [...cautions, laterCaution(one), isUnknown && UNKNOWN_RANGE_CAUTION].filter(Boolean).join(' ') || null,
+    ...(isUnknown && { nextTrigger: 'refused' as const }),
     ...(rule.nextTrigger === 'depends' &&
       maxAttempts !== undefined && { nextTrigger: attempts < maxAttempts ? 'starts' : 'refused' }),
     ...(isPaused && { nextTrigger: 'paused' as const }),
@@ -86,7 +81,7 @@ export function verdictOf(one: JudgedSlot, to: string | StepTarget): Verdict {
             `, which is in the future: the clock of ${ahead.host} was ahead, or that of this host is behind`,
           ]),
       ...said.flatMap(({ happened }) => happened),
-      ...(own === null ? [] : [...settledSentence(own), ...(covering?.by == null ? rangeSentence(one) : [])]),
+      ...(own === null ? [] : [...settledSentence(own), ...(later.covering?.by == null ? rangeSentence(one) : [])]),
     ],
     steps: [
       ...(isOverdue ? overdueSteps(steps, target) : steps),
@@ -95,7 +90,7 @@ export function verdictOf(one: JudgedSlot, to: string | StepTarget): Verdict {
   }
 }
 
-function isOpen(nextTrigger: Words['nextTrigger']): boolean {
+function isOpen(nextTrigger: VerdictRule['nextTrigger']): boolean {
   return nextTrigger === 'starts' || nextTrigger === 'depends'
 }
 
@@ -103,52 +98,37 @@ function pauseOf({ slot, of: { record, now, times } }: JudgedSlot) {
   return record == null ? null : pauseFor(record, slot, now, times.skewMs)
 }
 
-/** A slot in the range of a later run says what that one says, and needs what that one needs. */
-function coveredWords(one: JudgedSlot, words: Words, target: StepTarget): Words {
-  const { of, covering, work } = one
-  const by = covering?.by
-  if (by == null) return words
-  const { doubt: _, attempt: __, only: ___, ...same } = target
-  const to = { ...same, slot: by.slot, ...ofRow(by), ...(same.place && { place: same.place }) }
-  const later = verdictOf(judge({ slot: by.slot, row: by }, of), to)
-  return {
-    ...words,
-    workText: later.work === work ? later.workText : work,
-    caution: [words.caution, later.caution].filter(Boolean).join(' ') || null,
-    happened: [...words.happened, ': ', ...later.happened],
-    steps: [...later.steps, ...(work === 'running' ? [] : [aloneStep(target, work === 'done' ? one : null)])],
-  }
-}
-
-/** Says which slots the run of a slot has in its range, if there are others than its own, and which of them failed or are stale. */
-function rangeSentence(one: JudgedSlot): Sentence {
-  const { own, slot, of } = one
+/** Says which other slots the run of a slot had to do, too. */
+function rangeSentence({ own, slot, of }: JudgedSlot): Sentence {
   const { task, inForce: schedules, gaps } = of
-  const since = rangeStartOf(own === null ? undefined : lastWithRange(own))
-  if (since === undefined) return []
-  const [other] = dueKeys([{ task, schedules, gaps }], since + 1, slot)
-  if (other === undefined) return []
-  return [
-    '. It has the slots after ',
-    { at: since, task },
-    ' in its range',
-    ...IN_RANGE.flatMap((status) => partText(one, status)),
-  ]
+  const ranged = own?.attempts.filter((one) => hasStarted(one) && rangeStartOf(one) !== undefined) ?? []
+  const attempt = ranged.findLast(hasSucceeded) ?? ranged.at(-1)
+  const since = rangeStartOf(attempt)
+  if (attempt === undefined || since === undefined) return []
+  const others: Instant[] = []
+  let count = 0
+  for (const { slot: other } of dueKeys([{ task, schedules, gaps }], since + 1, slot)) {
+    count += 1
+    if (count <= MOST_NAMED) others.unshift(other)
+    else others[0] = other
+    if (count === MOST_ROWS) break
+  }
+  if (count === 0) return []
+  const did = hasSucceeded(attempt) ? 'did' : isEnded(attempt) ? 'was to do' : 'does'
+  const run: Sentence = ['. The run of ', { at: slot, task }, ` ${did} `]
+  if (attempt.since === undefined) return [...run, 'all work before it, too: it found no success']
+  return [...run, 'the work of ', ...namedSlots(task, others, count), ', too']
 }
 
-const IN_RANGE = ['failed', 'stale'] as const
+const MOST_NAMED = 3
 
-function partText({ inRange = [] }: JudgedSlot, status: (typeof IN_RANGE)[number]): Sentence {
-  const [newest, ...others] = inRange.filter(({ rowStatus }) => rowStatus === status)
-  if (newest === undefined) return []
-  const what =
-    others.length === 0
-      ? ['. Slot ', { at: newest.slot }]
-      : [`. ${others.length + 1} slots up to `, { at: newest.slot }]
-  return [
-    ...what,
-    status === 'failed' ? ' in it failed, too' : others.length === 0 ? ' in it is stale' : ' in it are stale',
-  ]
+/** Names slots, the oldest first: `11:00 and 12:00`, or `14 slots from 01:00 to 14:00`. If there are many, `slots` has only some. */
+export function namedSlots(task: string, slots: readonly Instant[], count = slots.length): Sentence {
+  const times = slots.map((at) => ({ at, task }))
+  const [first, last] = [times.at(0), times.at(-1)]
+  if (first === undefined || last === undefined) return []
+  if (count > MOST_NAMED) return [`${count} slots from `, first, ' to ', last]
+  return times.flatMap((one, index) => [index === 0 ? '' : index === times.length - 1 ? ' and ' : ', ', one])
 }
 
 /** Says why no schedule on record has the slot: the task has none, or only others. An operator forced it. */

@@ -1,16 +1,12 @@
 import { expect, test } from 'vitest'
-import { readHistory } from '../../src/audit/history.ts'
-import { laterRanges, type ReadDated } from '../../src/audit/ranges.ts'
-import { rerunnableSlots } from '../../src/audit/rerunnable.ts'
-import { judgedSlots, judgeNamed } from '../../src/audit/walk.ts'
+import { laterRanges } from '../../src/audit/ranges.ts'
+import { rerunSteps } from '../../src/audit/rerunnable.ts'
+import { judgedSlots } from '../../src/audit/walk.ts'
 import { DEFAULT_RERUNNABLE } from '../../src/core/row/policy.ts'
 import { encodeRow } from '../../src/core/row/stored-row.ts'
 import type { Row } from '../../src/core/types.ts'
-import { sentenceText } from '../../src/format/verdict.ts'
 import { systemClock } from '../../src/process/clock.ts'
 import { factsOf } from '../../src/verdict/found.ts'
-import type { JudgedSlot } from '../../src/verdict/judge.ts'
-import { verdictOf } from '../../src/verdict/verdict.ts'
 import { FAILED, laterRow, recordWith, resolvedAs, rowWith, SUCCEEDED } from '../support/rows.ts'
 import { memoryStore } from '../support/simulated/memory-store.ts'
 
@@ -32,38 +28,119 @@ test('a long gap without rows leaves room for timers and signals', async () => {
   expect(slotsAtSignal).toBeGreaterThan(0)
 })
 
-test('a failed run says which slots of its range failed, too, or are stale, and no range runs it then', async () => {
-  const own = rowWith({})
-  const { slot } = own
-  const at = (hours: number, row: Row) => ({ ...row, slot: slot + hours * HOUR_MS, windowEnd: null }) as Row
-  const failed = laterRow(rowWith({ ending: FAILED }))
+const HOURLY = { expression: '0 * * * *', zone: 'UTC' }
+const FIRST = rowWith({}).slot
+const slotAt = (hours: number, row: Row, since?: number): Row => {
+  const attempts = row.attempts.map((one) => ({
+    ...one,
+    ...(since !== undefined && { since: FIRST + since * HOUR_MS }),
+  }))
+  return { ...row, attempts, slot: FIRST + hours * HOUR_MS, windowEnd: null } as Row
+}
+const [DONE, BAD, LOST] = [rowWith({ ending: SUCCEEDED }), rowWith({ ending: FAILED }), rowWith({})]
+/** Of these slots, by hours: 0 and 6 are done, 2 failed, and 1, 3, 4 and 5 have no row. */
+const NIGHT = [slotAt(0, DONE), slotAt(2, BAD, 0), slotAt(6, DONE, 5)]
+
+/** Returns what the rerun of a range does: what runs, with the slots that its run does, too, and what is left out, and why. */
+async function rerun(rows: readonly Row[], more: Partial<Parameters<typeof rerunSteps>[1]> = {}) {
   const store = memoryStore()
-  for (const row of [own, at(6, rowWith({ ending: FAILED })), at(12, resolvedAs('SKIPPED')), failed])
-    store.writeRaw(encodeRow(row))
-  const spec = { expression: '0 3,9,15 * * *', zone: 'UTC' }
-  const record = recordWith([{ since: slot, spec }], { expectations: { since: slot, sinceLastSuccess: true } })
-  const now = slot + 48 * HOUR_MS
+  for (const row of rows) store.writeRaw(encodeRow(row))
+  const record = recordWith([{ since: FIRST, spec: HOURLY }], {
+    expectations: { since: FIRST, sinceLastSuccess: true },
+  })
+  const now = FIRST + 7.5 * HOUR_MS
   const deps = { store, clock: { ...systemClock, now: () => now }, pageTimeoutMs: 30_000, signals: [] }
-  const known = { task: own.task, ...record }
-  const [of, range] = [factsOf(own.task, record, now), { task: own.task, since: slot, until: failed.slot + 1 }]
-  const textOf = (one: JudgedSlot) => {
-    const { happened, caution } = verdictOf(one, 's')
-    const said = one.kind === null ? '' : sentenceText(happened.slice(-6), slot, 'UTC')
-    return `${(one.slot - slot) / HOUR_MS} ${one.status} ${said} ${one.kind === null ? '' : caution?.slice(0, 31)}`.trim()
+  const asked = { from: new Date(FIRST), to: new Date(FIRST + 6.5 * HOUR_MS), only: DEFAULT_RERUNNABLE, ...more }
+  const hourOf = ({ slot }: { readonly slot: number }) => (slot - FIRST) / HOUR_MS
+  const steps: unknown[] = []
+  for await (const step of rerunSteps({ task: LOST.task, ...record }, asked, deps)) {
+    const hour = hourOf(step.judged)
+    if (step.kind === 'run') steps.push([hour, step.why, step.others.map(hourOf)])
+    else
+      steps.push(`${hour} left out: ${step.why} ${step.because === null ? '' : hourOf({ slot: step.because })}`.trim())
   }
-  const walked: string[] = []
-  for await (const one of judgedSlots([of], range, now, deps)) walked.push(textOf(one))
-  const said =
-    '24 failed . Slot 09:00:00 in it failed, too. Slot 03:00:00 in it is stale A stale slot is in its range. T'
-  expect(walked).toEqual([said, '12 skipped', '6 failed', '0 failed'])
-  const history: ReadDated = ({ since, until, ...query }) =>
-    readHistory({ ...query, since: since.getTime(), until: until.getTime() }, deps)
-  expect(textOf(await judgeNamed(failed.slot, failed, of, history))).toBe(said)
-  const left: unknown[] = []
-  const asked = { from: new Date(slot), to: new Date(now), only: DEFAULT_RERUNNABLE }
-  const emitDoubt = (one: number, why: string) => left.push([(one - slot) / HOUR_MS, why])
-  for await (const { judged } of rerunnableSlots(known, { ...asked, emitDoubt }, deps)) left.push(judged.slot - slot)
-  expect(left).toEqual([36 * HOUR_MS, 30 * HOUR_MS, [24, 'staleInRange']])
+  return steps
+}
+
+const WITHOUT_STALE = { only: ['missed', 'failed'] } as const
+test.each([
+  [
+    'only the newest slot between two that are done runs, and does the others, too',
+    NIGHT,
+    {},
+    [[5, 'missed', [4, 3, 2, 1]]],
+  ],
+  [
+    'with `each`, each of them runs',
+    NIGHT,
+    { ranges: 'each' },
+    [5, 4, 3, 2, 1].map((at) => [at, at === 2 ? 'failed' : 'missed', []]),
+  ],
+  [
+    'a decision is about each slot, whatever a run of it would do',
+    [...NIGHT, slotAt(3, LOST, 0)],
+    { ranges: 'none', ...WITHOUT_STALE },
+    [5, 4, 2, 1].map((at) => [at, at === 2 ? 'failed' : 'missed', []]),
+  ],
+  [
+    'the slots between others that are done have a run of their own',
+    [...NIGHT, slotAt(3, DONE, 2)],
+    {},
+    [
+      [5, 'missed', [4]],
+      [2, 'failed', [1]],
+    ],
+  ],
+  [
+    'a covered slot is done',
+    [...NIGHT, slotAt(4, DONE, 2)],
+    {},
+    [
+      [5, 'missed', []],
+      [2, 'failed', [1]],
+    ],
+  ],
+  [
+    'a stale slot in it leaves out the slots after it, and those of its own range, unless stale is selected',
+    [...NIGHT, slotAt(3, LOST, 1)],
+    WITHOUT_STALE,
+    ['5 left out: stale 3', '4 left out: stale 3', '2 left out: stale 3', [1, 'missed', []]],
+  ],
+  [
+    'a stale slot that is selected runs with the others',
+    [...NIGHT, slotAt(3, LOST, 1)],
+    {},
+    [[5, 'missed', [4, 3, 2, 1]]],
+  ],
+  [
+    'a slot that a person skipped leaves out the slots after it, unless skipped is selected',
+    [...NIGHT, slotAt(3, resolvedAs('SKIPPED'))],
+    {},
+    ['5 left out: skipped 3', '4 left out: skipped 3', [2, 'failed', [1]]],
+  ],
+  [
+    'a skipped slot that is selected runs with the others',
+    [...NIGHT, slotAt(3, resolvedAs('SKIPPED'))],
+    { only: ['missed', 'skipped'] },
+    [[5, 'missed', [4, 3, 2, 1]]],
+  ],
+  [
+    'a slot before the range counts, if the run would do its work',
+    [...NIGHT, slotAt(1, LOST, 0)],
+    { ...WITHOUT_STALE, from: new Date(FIRST + 3 * HOUR_MS) },
+    ['5 left out: stale 1', '4 left out: stale 1', '3 left out: stale 1'],
+  ],
+  [
+    'a slot that is done, and is selected, runs alone',
+    NIGHT,
+    { only: ['completed'] },
+    [
+      [6, 'completed', []],
+      [0, 'completed', []],
+    ],
+  ],
+] as const)('what the rerun of a range runs in a task whose runs have ranges: %s', async (_, rows, more, steps) => {
+  expect(await rerun(rows, more)).toEqual(steps)
 })
 
 test.each([
@@ -72,13 +149,15 @@ test.each([
 ])('a later run that did a slot is found behind a force of %s', async (_, afterMs, sinceMs) => {
   const done = laterRow(rowWith({ ending: SUCCEEDED }))
   const slot = done.slot - 86_400_000
-  const attempts = done.attempts.map((one) => ({ ...one, since: slot + sinceMs }))
+  // The force came a day later.
+  const [startedAt, endedAt] = [slot + 86_400_000, slot + 90_000_000]
+  const attempts = done.attempts.map((one) => ({ ...one, since: slot + sinceMs, startedAt, endedAt }))
   const forced = { ...done, slot: slot + afterMs, attempts } as typeof done
   const schedules = [{ since: slot - 86_400_000, spec: { expression: '0 * * * *', zone: 'UTC' } }]
   const record = recordWith(schedules, { expectations: { since: slot, sinceLastSuccess: true } })
   const read = async function* ({ since, until }: { readonly since: number; readonly until: number }) {
     for (const row of [done, forced]) if (row.slot >= since && row.slot < until) yield row
   }
-  const ranges = await laterRanges(factsOf(done.task, record, slot + 48 * HOUR_MS), slot + 1, read)
-  expect(ranges.covering(slot, null)).toMatchObject({ kind: 'done', by: { slot: done.slot } })
+  const ranges = await laterRanges(factsOf(done.task, record, slot + 48 * HOUR_MS), slot, read)
+  expect(ranges.of(slot, null).covering).toMatchObject({ kind: 'done', by: { slot: done.slot } })
 })

@@ -82,6 +82,14 @@ export function checkState(observed: Observed, say: Say): void {
         `${host.plan.name} runs ${nowMs() - (host.leaseFromMs ?? 0)} ms after its last sign of life`,
       )
     }
+    const isTaken = hosts.some(
+      (other) =>
+        other.slot > host.slot &&
+        other.works.some((work) => work.startMs > first.work.startMs && hasWorkOf(host.slot, { host: other, work })),
+    )
+    const isAway = host.life !== 'alive' || isAbsent(host, settings, nowMs())
+    if (settings.sinceLastSuccess && !host.plan.isPlain && isTaken && !isAway)
+      say('a run whose work another one took stops', `${host.plan.name} still runs`)
     const endedAt = calledEndedAt(host, hosts, slots)
     if (isHealthy && endedAt !== null && !maySurvive(host, observed)) {
       say('a run that is called ended stops', `${host.plan.name} runs ${nowMs() - endedAt} ms after that`)
@@ -193,6 +201,11 @@ export function checkAnswer(host: Host, answer: Answer, { slots, record }: Obser
   if (status === 'duplicate' && cause === 'completed') {
     if (!knownRows(host, slots).some((known) => isDone(known, host.slot))) says('the work of its slot is not done')
   }
+  if (status === 'refused' && (cause === 'failed' || cause === 'stale')) {
+    // What a run of another slot did is no reason to refuse it.
+    if (!row?.attempts.some((one) => one.outcome !== 'notStarted' && !own.includes(one)))
+      says('nothing of it has started')
+  }
   const rejected = status === 'duplicate' || status === 'refused'
   const nothing =
     rejected || status === 'skipped' || status === 'paused' || status === 'unreachable' || status === 'denied'
@@ -223,9 +236,12 @@ export function checkEnd({ hosts, slots, settings, record }: Observed, say: Say)
   const resolved = hosts.some(({ life, plan }) => life !== 'idle' && plan.does === 'resolve')
   const isRejected = ({ answer }: Host) => answer?.status === 'duplicate' || answer?.status === 'refused'
   const mayRun = triggers.some(({ plan }) => plan.only === undefined)
-  // A slot that ran before decides about those of the triggers, or still runs.
+  // A slot that ran before has done the work of the triggers, or still runs.
   const isOfPast = ({ attempts, state }: Row) =>
-    attempts.some(({ runId, since }) => runId === PAST_RUN && (since !== undefined || state === 'PENDING'))
+    attempts.some(
+      ({ runId, since, outcome }) =>
+        runId === PAST_RUN && ((since !== undefined && outcome === 'succeeded') || state === 'PENDING'),
+    )
   const isPart = triggers.some((host) => knownRows(host, slots).some((row) => row.slot <= START_MS && isOfPast(row)))
   if (mayRun && !resolved && !isPart && triggers.every(isRejected)) say('the run happens', 'every trigger was rejected')
   for (const { answer, plan, slot, removed } of hosts) {

@@ -28,7 +28,7 @@ export function hasWorkOf(slot: number, { host, work }: Running): boolean {
   return !host.plan.isPlain && (work.since ?? Number.NEGATIVE_INFINITY) < slot
 }
 
-/** The range of a run is on record, and has nothing that is known as done, or that a failed run keeps for its rerun. */
+/** The range of a run is on record, and has nothing that is known as done. */
 export function checkRange(host: Host, work: Work, { hosts, slots, settings, nowMs }: Observed, say: Say): void {
   const { plan, slot } = host
   if (!settings.sinceLastSuccess || plan.isPlain) return
@@ -53,12 +53,6 @@ export function checkRange(host: Host, work: Work, { hosts, slots, settings, now
       if (again !== undefined && !plan.only?.includes('completed'))
         say('known work is done once', `${plan.name} does what ${attempt.runId} has done`)
     }
-    const last = known.findLast(({ outcome }) => outcome !== 'notStarted')
-    const hasWorked = hosts.some((other) => other.plan.name === row.ownerRunId && other.works.length > 0)
-    const isLost = hasWorked && row.leaseUntil !== null && row.leaseUntil + settings.skewMs < nowMs()
-    const isOpen = row.slot > slot && (row.state === 'FAILED' || isLost) && last !== undefined
-    if (isOpen && hasDone(last, row, slot) && plan.does === 'run')
-      say('a slot in the range of a failed run is left to that', `${plan.name} started beside ${row.ownerRunId}`)
   }
 }
 

@@ -210,6 +210,31 @@ export const SCENARIOS: readonly Scenario[] = [
     horizonMs: 5_000,
   },
   {
+    name: 'a failed range: a late trigger in it',
+    hosts: [FIRST],
+    past: [DONE, OPEN],
+    settings: SINCE,
+    budget: { all: 0 },
+    horizonMs: 5_000,
+  },
+  {
+    // The slots in its range are missed, and stay so.
+    name: 'a failed range that is called completed, and a late trigger in it',
+    hosts: [R, { ...FIRST, afterMs: 1_000 }],
+    past: [DONE, OPEN],
+    settings: SINCE,
+    budget: { all: 0 },
+    horizonMs: 5_000,
+  },
+  {
+    // The later run takes the slot of the frozen one along, and may end before that one wakes.
+    name: 'a frozen run that wakes after a later success',
+    hosts: [FIRST, { ...SECOND, afterMs: 46_000 }],
+    ...RANGES,
+    budget: { all: 1, pause: 1 },
+    horizonMs: 60_000,
+  },
+  {
     name: 'a completed range: forced again, and a late trigger',
     hosts: [AGAIN, FIRST],
     past: [DONE, { ...OPEN, outcome: 'succeeded' }],

@@ -29,6 +29,7 @@ export function brokenPromises(observed: Observed): string[] {
   const { settings, stories, writes, finals, words } = observed
   const works: Work[] = stories.flatMap((story) => story.works.map((work) => ({ ...work, story })))
   const alone = settings.overlap !== 'allow'
+  const hasRanges = stories.some((story) => story.hasRange)
   const goesOn = settings.maxAttempts === 1 && !alone
 
   for (const story of stories) checkAnswer(story, observed, say)
@@ -74,7 +75,8 @@ export function brokenPromises(observed: Observed): string[] {
     const done = applied.find(
       ({ row }) =>
         row.attempts.some(({ outcome }) => outcome === 'succeeded') ||
-        row.resolutions.some(({ state }) => state !== 'FAILED'),
+        // With ranges, a slot that only gave way to another counts as having no row.
+        row.resolutions.some(({ state, by }) => state !== 'FAILED' && !(hasRanges && by === 'cronledger')),
     )
     for (const { story, startMs } of scheduled) {
       const isNamed = endedByWord(story, observed) !== undefined

@@ -123,6 +123,7 @@ export interface Version {
 
 /** The findings of `check` about single slots. */
 export interface Checked {
+  readonly atMs: number
   readonly order: number
   readonly found: readonly { readonly day: number; readonly kind: string }[]
 }

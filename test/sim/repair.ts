@@ -25,14 +25,16 @@ export async function checkAndRepair(stories: Story[], day: Day): Promise<readon
     const asked = { now: time.now(), ...range, progress() {} }
     for await (const { slot, kind } of checkTask(known as NonNullable<typeof known>, asked, deps))
       found.push({ day: dayOf(slot), kind })
-    return { order: day.log.next(), found }
+    return { atMs: time.now(), order: day.log.next(), found }
   }
 
   const before = await check()
   const listed: number[] = []
   const only = DEFAULT_RERUNNABLE
   const asked = { from: new Date(range.since), to: new Date(range.until), only }
-  for await (const { judged } of rerunnableSlots(known, asked, deps)) listed.unshift(dayOf(judged.slot))
+  // Some operators run each slot, and most the newest of those between two that are done.
+  const ranges = slots % 3 === 0 ? 'each' : 'newest'
+  for await (const { judged } of rerunnableSlots(known, { ...asked, ranges }, deps)) listed.unshift(dayOf(judged.slot))
   for (const slot of listed) {
     const story = { ...quietStory(`rerun-${slot}`, slot), forced: true, only, hasRange: true }
     stories.push(story)

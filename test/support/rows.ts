@@ -141,8 +141,15 @@ function expectedOf(record: TaskRecord | null | undefined): Partial<ExpectedTime
 
 /** Returns the judgement of a slot at a time. Left out: the slot of `rowWith`. */
 export function judgedAt(now: number, row: StoredRow | null, more: At & Partial<SlotRecord> = {}): JudgedSlot {
-  const { slot = row?.slot ?? CONTEXT.window.slot, isExpected, doubt, older, covering = null, ...at } = more
-  const record = { slot, row, doubt, covering, ...(isExpected === false && { isExpected }), ...(older && { older }) }
+  const { slot = row?.slot ?? CONTEXT.window.slot, isExpected, doubt, older, later, ...at } = more
+  const record = {
+    slot,
+    row,
+    doubt,
+    ...(later && { later }),
+    ...(isExpected === false && { isExpected }),
+    ...(older && { older }),
+  }
   return judge(record, factsAt(now, { ...(row !== null && { task: row.task }), ...at }))
 }
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { readCovering } from '../../src/audit/ranges.ts'
+import { readLaterOf } from '../../src/audit/ranges.ts'
 import { LOOKED_AT } from '../../src/audit/walk.ts'
 import { lastSlots } from '../../src/cli/commands/tasks.ts'
 import type { RunEvent } from '../../src/core/event.ts'
@@ -48,6 +48,7 @@ import {
   NOT_STARTED,
   ON_ECS,
   PAUSE,
+  pending,
   recordWith,
   resolvedAs,
   rowOn,
@@ -66,7 +67,7 @@ const DECIDED = { at: slot, by: 'ada', reason: 'x' }
 
 interface Situation {
   readonly row?: Row
-  /** The row of the slot that covers it, whose finding is that of both. */
+  /** The row of a later slot that has it in its range. */
   readonly covering?: Row
   /** The stored form of a row that cannot be read. */
   readonly raw?: StoredDocument
@@ -78,6 +79,7 @@ interface Situation {
   readonly isFinding?: true
 }
 
+const RANGED = { expectations: { since: SINCE, sinceLastSuccess: true } } as const
 const RAW = { ...encodeRow(rowWith({})), version: 1 }
 
 const CASES: Readonly<Record<SlotSituation | RemarkName, Situation>> = {
@@ -119,12 +121,17 @@ const CASES: Readonly<Record<SlotSituation | RemarkName, Situation>> = {
   repeated: { row: rowWith({ ending: SUCCEEDED }, { trigger: FORCED, ending: FAILED }), isFinding: true },
   skipped: { row: resolvedAs('SKIPPED') },
   covered: {
-    covering: laterRow(rowWith({ ending: FAILED })),
+    covering: laterRow(rowWith({ ending: SUCCEEDED })),
     // The runs after it have no range any more.
     record: {
       changes: [{ ...DECIDED, from: slot + 25 * HOUR_MS, before: { sinceLastSuccess: 'on' }, after: {} }],
     },
     afterMs: 26 * HOUR_MS,
+  },
+  inRun: {
+    covering: laterRow({ ...pending(rowWith({})), leaseUntil: slot + 30 * HOUR_MS }),
+    record: RANGED,
+    afterMs: 25 * HOUR_MS,
   },
   newer: { raw: { ...RAW, schemaVersion: 9 }, isFinding: true },
   damaged: { raw: { ...RAW, state: 'odd' }, isFinding: true },
@@ -157,13 +164,13 @@ function expectSaid(text: string, { verdict }: ShownSlot) {
 }
 
 async function surfaces(
-  { row, covering: later, raw, record: more, isLeftOutOf }: Situation,
+  { row, covering: by, raw, record: more, isLeftOutOf }: Situation,
   now: number,
   place: Place | null,
 ) {
   const store = memoryStore()
   if (row !== undefined) await store.put(place === null ? row : rowOn(place, row), 'absent', CALL)
-  if (later !== undefined) await store.put(place === null ? later : rowOn(place, later), 'absent', CALL)
+  if (by !== undefined) await store.put(place === null ? by : rowOn(place, by), 'absent', CALL)
   if (raw !== undefined) store.writeRaw(raw)
   const record = recordWith([{ since: SINCE, spec: schedule }], {
     ...(place !== null && { place, placeSince: SINCE }),
@@ -175,8 +182,8 @@ async function surfaces(
   const ledger = readMethods(async () => deps) as AppOptions['ledger']
   const own = await ledger.get({ task: 'nightly', slot: new Date(slot) })
   const of = factsOf('nightly', record, now)
-  const covering = await readCovering(slot, own, of, ledger.history)
-  const shown = shownSlot(judge(namedSlot(slot, own, of, { covering }), of), STORE)
+  const later = await readLaterOf(slot, own, of, ledger.history)
+  const shown = shownSlot(judge(namedSlot(slot, own, of, { later }), of), STORE)
   const options = { ledger, ledgerTimeoutMs: 9_000 }
   const page = await pagesOf(ledger, now)('nightly', slot)
   const [since = '', until = ''] = [slot, slot + HOUR_MS].map((at) => new Date(at).toISOString())
@@ -301,8 +308,8 @@ test('every surface has the same status, the same answer about the work, and the
         if (of.rules !== null)
           for await (const before of ledger.history({ task, until: new Date(slot), limit: LOOKED_AT }))
             older.push(...(readableRow(before) === null ? [] : [before as Row]))
-        const covering = await readCovering(slot, row, of, ledger.history)
-        expect(verdictOf(judge(namedSlot(slot, row, of, { older, covering }), of), STORE), name).toEqual(verdict)
+        const later = await readLaterOf(slot, row, of, ledger.history)
+        expect(verdictOf(judge(namedSlot(slot, row, of, { older, later }), of), STORE), name).toEqual(verdict)
         // A page takes long.
         const isNew = !seen.has(`${situation} ${shown.target.place === null}`)
         seen.add(`${situation} ${shown.target.place === null}`)

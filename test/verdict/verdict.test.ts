@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { isLeftOpen } from '../../src/core/row/attempts.ts'
 import { decide } from '../../src/core/row/decide.ts'
 import { readRerunnable } from '../../src/core/row/policy.ts'
-import { collectRanges } from '../../src/core/row/range.ts'
+import { collectRanges, NOTHING_LATER } from '../../src/core/row/range.ts'
 import { decodeRow, encodeRow } from '../../src/core/row/stored-row.ts'
 import { blockAttempt, finishRow } from '../../src/core/row/transition.ts'
 import type { ExpectedTimes } from '../../src/core/task/task-record.ts'
@@ -69,12 +69,15 @@ const marked = (state: 'COMPLETED' | 'SKIPPED' | 'FAILED') =>
 const EARLIER = recordWith(DAILY.map((one) => ({ ...one, since: SLOT - 48 * HOUR_MS })))
 /** What is said of a slot that the run of the next day has in its range. */
 const covered = (later: Row, own: Row | null = null) => {
-  const ranges = collectRanges({ now: NOW + 25 * HOUR_MS, skewMs: 9e9 })
+  const ranges = collectRanges({ now: NOW + 60_000, skewMs: 9e9, rangesUntil: 9e15 })
   ranges.add(laterRow(later))
-  const covering = ranges.covering(SLOT, own)
   // Its own attempts had another slot in their range, too.
   const attempts = own?.attempts.map((one) => ({ ...one, since: SLOT - 48 * HOUR_MS }))
-  return verdict(own && ({ ...own, attempts } as Row), { now: NOW + 60_000 }, { covering, record: EARLIER })
+  return verdict(
+    own && ({ ...own, attempts } as Row),
+    { now: NOW + HOUR_MS },
+    { later: ranges.of(SLOT, own), record: EARLIER },
+  )
 }
 const ofOneRun = (row: Row): Row => ({ ...row, attempts: row.attempts.map((one) => ({ ...one, runId: 'r1' })) }) as Row
 /** Left out: an earlier version wrote the row. */
@@ -283,12 +286,14 @@ const TABLE: Readonly<Record<SlotSituation, Readonly<Record<string, Verdict | re
       verdict(marked('SKIPPED')),
   },
   covered: {
-    'completed | slot 2026-11-25 03:00 has this one in its range: attempt 1 on host succeeded at 2026-11-24 03:00:06 in 1s. It has the slots after 2026-11-23 03:00 in its range | done | duplicate | ':
+    'completed | the run of slot 2026-11-25 03:00 did its work, too: attempt 1 on host succeeded at 2026-11-24 03:00:06 in 1s | done by a later run | duplicate | ':
       covered(rowWith({ ending: SUCCEEDED })),
-    'failed | slot 2026-11-25 03:00 has this one in its range: attempt 1 on host failed (exit code 3) after 1s. It has the slots after 2026-11-23 03:00 in its range | may be half done | refused | see what happened, run it again, or mark it as completed':
-      covered(rowWith({ ending: FAILED })),
-    'completed | attempt 1 on host failed (exit code 3) after 1s. slot 2026-11-25 03:00 has this one in its range: attempt 1 on host succeeded at 2026-11-24 03:00:06 in 1s. It has the slots after 2026-11-23 03:00 in its range | done | duplicate | ':
+    'completed | attempt 1 on host failed (exit code 3) after 1s, and the run of slot 2026-11-25 03:00 did its work, too: attempt 1 on host succeeded at 2026-11-24 03:00:06 in 1s | done by a later run | duplicate | ':
       covered(rowWith({ ending: SUCCEEDED }), rowWith({ ending: FAILED })),
+  },
+  inRun: {
+    'running | the run of slot 2026-11-25 03:00 does its work, too: attempt 1 on host has been running since 2026-11-24 03:00:05 | running | duplicate | see what happened':
+      covered(rowWith({})),
   },
   newer: {
     'unknown | a newer version of cronledger wrote this record (schema 9). Update cronledger to read it | unknown | refused | show it with the newer version':
@@ -339,7 +344,11 @@ test('a slot in which an attempt left a process that it could not end says which
 })
 
 test('a slot that an unread later row may have in its range is refused, with a caution', () => {
-  const one = verdict(null, { now: NOW + HOUR_MS }, { covering: { kind: 'unknown', by: null } })
+  const one = verdict(
+    null,
+    { now: NOW + HOUR_MS },
+    { later: { ...NOTHING_LATER, covering: { kind: 'unknown', by: null } } },
+  )
   expect([one.status, one.nextTrigger, one.caution]).toEqual([
     'missed',
     'refused',
@@ -365,7 +374,7 @@ test('the command that runs alone a slot of a later range is one that a force ac
   const [done, failed] = [rowWith({ ending: SUCCEEDED }), rowWith({ ending: FAILED })]
   expect(aloneOf(done)).toEqual([['missed,completed', true, 'start']])
   expect(aloneOf(done, failed)).toEqual([['failed,completed', true, 'start']])
-  expect(aloneOf(failed)).toEqual([[undefined, false, 'start']])
+  expect(aloneOf(failed)).toEqual([])
   expect(aloneOf(rowWith({}))).toEqual([])
 })
 

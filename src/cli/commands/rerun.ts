@@ -4,7 +4,8 @@ import { optionName } from '../../core/option.ts'
 import { DEFAULT_FORCED, DEFAULT_RERUNNABLE } from '../../core/row/policy.ts'
 import { checkOperator, isTaskPattern } from '../../core/user-text.ts'
 import { EXIT, exitCodeOf, exitCodeOfSignal, exitCodeOfStop } from '../../exit-code.ts'
-import { progressLine, rerunLine } from '../../format/rerun/rerun.ts'
+import { zonedTime } from '../../format/local-time.ts'
+import { othersText, progressLine, rerunLine } from '../../format/rerun/rerun.ts'
 import { printable } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'
@@ -49,6 +50,12 @@ const help = {
       otherwise: `${DEFAULT_RERUNNABLE.join(',')}; one slot: also skipped`,
       group: 'Options',
       help: 'Run only slots with these statuses',
+    },
+    each: {
+      kind: 'switch',
+      help: 'Run each slot, also if the run of a later one does its work',
+      details:
+        'If the runs of the task have --since-last-success, a range runs only the newest of the slots between two that are done. Its run does the work of the others, too. A slot is left out if a stale slot, or one that was skipped, lies between it and the last one that is done, unless --only names that status.',
     },
     dryRun: { kind: 'switch', help: 'Print the slots of the range and start nothing' },
     json: { ...COMMON.json, help: 'With --dry-run, print JSON' },
@@ -185,8 +192,12 @@ async function rerunRange(ask: RerunRequest, { ledger, run, format, beginRange }
   const since = systemClock.now()
   const [first] = slots
   const notify = slots.length > 1 ? beginRange() : null
-  for (const { slot, why, schedule, skewMs } of slots) {
+  for (const planned of slots) {
+    const { slot, why, schedule, skewMs } = planned
     if (stops.aborted.aborted) break
+    const others = format === 'text' ? othersText(planned) : null
+    if (others !== null)
+      sink.write(printable(`cronledger: ${values.task} ${zonedTime(slot, schedule.timezone ?? 'UTC')}: ${others}`))
     const done = slots.length - counts.left
     // The progress goes through the log, which never blocks: a terminal may be stopped (Ctrl-S).
     if (hasProgress) sink.write(progressLine(done, slots.length, slot, schedule.timezone ?? 'UTC', why))
@@ -228,6 +239,6 @@ async function showPlan({ values, sink }: RerunRequest): Promise<number> {
   return EXIT.ok
 }
 
-function statedRange({ from = '', only = DEFAULT_RERUNNABLE, ...values }: RerunRequest['values']) {
-  return { ...values, from, only }
+function statedRange({ from = '', only = DEFAULT_RERUNNABLE, each, ...values }: RerunRequest['values']) {
+  return { ...values, from, only, ...(each && { ranges: 'each' as const }) }
 }

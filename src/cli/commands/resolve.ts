@@ -86,7 +86,7 @@ export const resolve = defineCommand(help, async (values, { sink }) => {
     return EXIT.ok
   }
   const only = values.only ?? DEFAULT_RERUNNABLE
-  const range = { ...values, from, only }
+  const range = { ...values, from, only, ranges: 'none' as const }
   const plan = await planRange(ledger, range)
   if (values.dryRun || plan.slots.length === 0) {
     await printPlan(plan, range, json, sink)

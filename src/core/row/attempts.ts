@@ -117,10 +117,27 @@ export function blockedBy({ attempts }: Row): Key | null {
   return attempts.some(hasStarted) ? null : blockerOf(attempts.at(-1))
 }
 
-/** Returns whether nothing has started, and all claims were of catch-ups or blocked. The slot is still to be caught up. */
+/** Returns whether nothing has started, and all claims were of catch-ups, blocked or gave way. The slot is still to be caught up. */
 export function isLeftOpen({ state, resolutions, attempts }: Row): boolean {
-  const isOpen = (one: AttemptRecord) => isUnstarted(one) && (isCatchUpTrigger(one.trigger) || blockerOf(one) !== null)
+  const isOpen = (one: AttemptRecord) =>
+    isUnstarted(one) && (isCatchUpTrigger(one.trigger) || blockerOf(one) !== null || gaveWayTo(one) !== undefined)
   return state === 'FAILED' && resolutions.length === 0 && attempts.every(isOpen)
+}
+
+/** Returns the slot of its task to which the attempt gave way. Undefined: there is none. */
+export function gaveWayTo(attempt: AttemptRecord | undefined): Instant | undefined {
+  return attempt?.phase === 'ended' ? attempt.gaveWayTo : undefined
+}
+
+/** Returns whether the slot has nothing but claims that gave way to later runs. It then counts as having no row. */
+export function hasOnlyGivenWay({ state, resolutions, attempts, unlistedAttempts }: Row): boolean {
+  const isOpen = (one: AttemptRecord) => isUnstarted(one) && gaveWayTo(one) !== undefined
+  return state === 'FAILED' && resolutions.length + unlistedAttempts === 0 && attempts.every(isOpen)
+}
+
+/** Returns whether cronledger skipped the slot, because another one ran. No person has decided that its work is not needed. */
+export function isOverlapSkip({ state, resolutions }: Row): boolean {
+  return state === 'SKIPPED' && resolutions.at(-1)?.by === 'cronledger'
 }
 
 /** The number of the latest attempt, because numbers are never reused. */

@@ -17,6 +17,7 @@ import {
   hasStarted,
   isCatchUpTrigger,
   isLeftOpen,
+  isOverlapSkip,
   openAttempt,
   startedAttempts,
   successOf,
@@ -59,6 +60,8 @@ interface Situation {
   readonly isRunning: boolean
   readonly status: Rerunnable | null
   readonly isMeant: boolean
+  /** Its run gave way to another slot, and runs of the task have ranges: it counts as having no row. */
+  readonly hasGivenWay: boolean
   readonly isTooLate: boolean
 }
 
@@ -90,8 +93,9 @@ const RULES: Readonly<Record<Trigger['kind'] | 'caughtUp', readonly Rule[]>> = {
     tooLate,
   ],
   caughtUp: [
-    // The slot is not missed any more. Rows do not count if catch-ups or blocked runs made them and started nothing.
-    ({ row, isTooLate }) => row !== null && (isTooLate || !isLeftOpen(row)) && { kind: 'taken', row },
+    // The slot is not missed any more. Rows do not count if the runs that made them started nothing and decided nothing.
+    ({ row, hasGivenWay, isTooLate }) =>
+      row !== null && (isTooLate || !(hasGivenWay || isLeftOpen(row))) && { kind: 'taken', row },
     tooLate,
   ],
   forced: [
@@ -137,7 +141,8 @@ export function decide(
 function situationOf(row: Row | null, slot: Instant, policy: Policy, facts: Facts): Situation {
   const { skewMs, maxLatenessMs, forceOnly = DEFAULT_FORCED } = policy
   const status = rerunnableAs(row, facts.now, skewMs)
-  const done = row === null ? null : terminalState(row)
+  const hasGivenWay = row !== null && facts.hasRanges === true && isOverlapSkip(row)
+  const done = row === null || hasGivenWay ? null : terminalState(row)
   return {
     row,
     policy,
@@ -145,7 +150,12 @@ function situationOf(row: Row | null, slot: Instant, policy: Policy, facts: Fact
     done: row !== null && done !== null && { kind: 'duplicate', cause: done, row },
     isRunning: row !== null && isRunning(row, facts.now, skewMs),
     status,
-    isMeant: status !== null && forceOnly.includes(status),
+    isMeant:
+      status !== null &&
+      (forceOnly.includes(status) ||
+        (hasGivenWay && forceOnly.includes('missed')) ||
+        (facts.isCovered === true && forceOnly.includes('completed'))),
+    hasGivenWay,
     isTooLate: maxLatenessMs !== null && facts.now - slot > maxLatenessMs,
   }
 }

@@ -66,6 +66,10 @@ export interface Facts {
   readonly objection: Extract<RefusalCause, 'scheduleMismatch'> | null
   /** The attempt that has the slot is of another AWS account, and the caller does not accept that. */
   readonly isOtherAccount?: boolean
+  /** The slot may lie in the range of a later run (`--since-last-success`). */
+  readonly hasRanges?: boolean
+  /** A later run has done the work of the slot. */
+  readonly isCovered?: boolean
 }
 
 /** `completed`: it completed once, also if a later force failed. */

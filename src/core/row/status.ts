@@ -1,5 +1,5 @@
 import type { Instant, Row, Status, StoredRow, UnreadableRow } from '../types.ts'
-import { hasStarted, openAttempt, waitReasonOf } from './attempts.ts'
+import { hasOnlyGivenWay, hasStarted, openAttempt, waitReasonOf } from './attempts.ts'
 
 export interface StatusSettings {
   readonly now: Instant
@@ -18,8 +18,7 @@ export function statusOfRow(row: StoredRow, settings: Pick<StatusSettings, 'now'
     case 'COMPLETED':
       return 'completed'
     case 'FAILED':
-      // An earlier version covered the slot by a later one, and no trigger has come.
-      if (row.attempts.length === 0 && row.resolutions.length === 0) return 'missed'
+      if (hasOnlyGivenWay(row)) return 'missed'
       return isEndUnknown(row) ? 'stale' : 'failed'
     case 'SKIPPED':
       return 'skipped'

@@ -29,7 +29,7 @@ import {
 import { isId } from '../user-text.ts'
 import { isOpen, startedAttempts } from './attempts.ts'
 import { MAX_ATTEMPTS, MAX_UNSTARTED } from './policy.ts'
-import { LONGEST_RANGE_MS, rangeStartOf } from './range.ts'
+import { rangeStartOf } from './range.ts'
 import { type Notes, refusalsIn } from './rejections.ts'
 import {
   beside,
@@ -151,6 +151,7 @@ export const ATTEMPT = formOf<AnyAttempt>({
   process: maybe(nested(PROCESS)),
   background: maybe(nested(BACKGROUND)),
   blockedBy: maybe(nested(KEY)),
+  gaveWayTo: maybe(INSTANT),
   report: maybe(TEXT),
 }) as StoredForm<AttemptRecord>
 
@@ -237,25 +238,8 @@ const OWNED = formOf<Omit<UncheckedRow, keyof Key | 'rejections'>>({
   checkpoint: maybe(TEXT),
 })
 
-/** Members of the rows of an earlier version, in which a run recorded each missed slot whose work it did. */
-const COVER_FIELDS = ['coveredBy', 'covers'] as const
-
-/** Returns a row of an earlier version as this one writes it: a covering slot has a range, and a covered one is not skipped. */
-function withoutCover(row: UncheckedRow, fields: Fields): UncheckedRow {
-  const covers = optional(fields, 'covers', object)
-  const since = covers && optional(covers, 'since', instant)
-  const range = since === undefined ? { searched: row.slot - LONGEST_RANGE_MS } : { since }
-  const withRange = (one: AttemptRecord) => (rangeStartOf(one) === undefined ? { ...one, ...range } : one)
-  const ranged = covers === undefined ? row : { ...row, attempts: row.attempts.map(withRange) }
-  if (optional(fields, 'coveredBy', instant) === undefined) return ranged
-  const isCover = ({ state, by, reason }: Resolution) =>
-    state === 'SKIPPED' && by === 'cronledger' && reason.startsWith('covered by slot ')
-  const resolutions = row.resolutions.filter((one) => !isCover(one))
-  return { ...ranged, resolutions, ...(row.state === 'SKIPPED' && { state: 'FAILED' as const }) }
-}
-
 /** The owner's part of a row without its key. A write sets those that the row has, and removes the others. */
-export const OWNER_FIELDS: readonly string[] = ['day', ...SCHEDULE.names, ...OWNED.names, ...COVER_FIELDS]
+export const OWNER_FIELDS: readonly string[] = ['day', ...SCHEDULE.names, ...OWNED.names]
 
 /** Encodes the owner's part of a row. Throws if it is impossible: that is a bug and must not be written. */
 export function encodeRow(row: Row): StoredDocument {
@@ -276,7 +260,7 @@ export function decodeRow(stored: unknown): StoredRow {
   const row: UncheckedRow = Object.assign(key, OWNED.decode(fields), { rejections })
   const objection = rowInvariantViolation(row)
   if (objection !== null) throw damaged(fields.what, objection)
-  return withoutCover(row, fields) as Row
+  return row as Row
 }
 
 /** Returns what `read` returns, or what is wrong with the row, so that a damaged row of a listing does not hide the others. */

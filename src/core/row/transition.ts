@@ -1,3 +1,4 @@
+import { defined } from '../objects.ts'
 import {
   type AttemptRecord,
   type ClosedRow,
@@ -147,12 +148,16 @@ export function retryAttempt(row: Row, ending: Ending, stamp: Stamp, leaseMs: nu
   return { ...nextVersion(pending, stamp), attempts, unlistedAttempts, leaseUntil: stamp.now + leaseMs }
 }
 
-/** For a slot that was given up: another one was running, or the task is paused. */
-export function skipRow(row: Row, { by, reason }: Pick<Resolution, 'by' | 'reason'>, stamp: Stamp): Row {
+/** For a slot that was given up: another one was running (`gaveWayTo`), or the task is paused. */
+export function skipRow(
+  row: Row,
+  { by, reason, ...more }: Pick<Resolution, 'by' | 'reason'> & Pick<Ending, 'gaveWayTo'>,
+  stamp: Stamp,
+): Row {
   // This write was already applied.
   if (row.state !== 'PENDING') return nextVersion(row, stamp)
   const resolution = resolutionOf(row, { state: 'SKIPPED', by, reason }, stamp)
-  return finishRow({ ...row, resolutions: [...row.resolutions, resolution] }, { outcome: 'notStarted' }, stamp)
+  return finishRow({ ...row, resolutions: [...row.resolutions, resolution] }, { outcome: 'notStarted', ...more }, stamp)
 }
 
 /** Returns the row with a new lease. `process` is that of the batch, or null to keep what is recorded. */
@@ -284,7 +289,7 @@ function endAttempt(attempt: OpenAttempt, ending: Ending, endedAt: Instant | nul
     ...reported,
     ...(endedAt === null && process !== undefined && { process }),
     ...(attempt.phase === 'waiting'
-      ? { outcome: 'notStarted', ...(ending.blockedBy && { blockedBy: ending.blockedBy }) }
+      ? { outcome: 'notStarted', ...defined({ blockedBy: ending.blockedBy, gaveWayTo: ending.gaveWayTo }) }
       : ending),
     phase: 'ended',
     ...(endedAt !== null && { endedAt }),

@@ -205,7 +205,7 @@ export function unmetText(unmet: Unmet): string {
 export function expectedText(unmet: Unmet): string {
   const { name, operator, bound, isRelative, usual, slots } = unmet
   const limit = isRelative ? `${bound}x` : name === 'duration' ? formatDuration(Number(bound)) : shownFact(bound)
-  const each = isUpper(unmet) && slots > 1 ? ` for each of ${slots} slots` : ''
+  const each = isUpper(unmet) && slots > 1 && Number.isFinite(slots) ? ` for each of ${slots} slots` : ''
   return `expected ${operator} ${limit}${each}${usual === null ? '' : `, usually ${shownValue(name, usual)}`}`
 }
 

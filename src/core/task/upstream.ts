@@ -1,6 +1,6 @@
 import { option, said, usageError } from '../errors.ts'
-import { hasStarted } from '../row/attempts.ts'
-import type { Covering } from '../row/range.ts'
+import { hasStarted, isOverlapSkip } from '../row/attempts.ts'
+import type { Later } from '../row/range.ts'
 import { isUnreadable } from '../row/status.ts'
 import { expectedSlotBefore, type Schedule } from '../schedule/slot.ts'
 import type { Instant, Key, StoredRow } from '../types.ts'
@@ -19,7 +19,7 @@ const MAX_SLOTS = 26 * 60
 export interface UpstreamSlot extends Key {
   readonly row: StoredRow | null
   /** What a later run of its task says of it. Left out: nothing. */
-  readonly covering?: Covering | null
+  readonly later?: Later
   readonly record: TaskRecord
 }
 
@@ -88,9 +88,10 @@ async function* dueBefore(task: string, record: TaskRecord, until: Instant, hasR
 export type Need = { readonly kind: 'met' | 'open' } | { readonly kind: 'excused'; readonly why: string }
 
 /** Only the row counts, and not its lease. A slot that completed and runs again is open: its work may be half done now. */
-export function needOf({ doubt, slot, row, record, covering = null }: DueUpstream): Need {
+export function needOf({ doubt, slot, row, record, later }: DueUpstream): Need {
   if (row !== null && isUnreadable(row)) return { kind: 'open' }
-  if (covering !== null && covering.kind !== 'unknown') return { kind: covering.kind === 'done' ? 'met' : 'open' }
+  const covering = later?.covering?.kind ?? 'unknown'
+  if (covering !== 'unknown') return { kind: covering === 'done' ? 'met' : 'open' }
   if (row?.state === 'COMPLETED') return { kind: 'met' }
   const off = suspensionOf(record, slot)
   if (off !== null && !row?.attempts.some(hasStarted)) {
@@ -99,9 +100,8 @@ export function needOf({ doubt, slot, row, record, covering = null }: DueUpstrea
   }
   if (row === null && doubt !== undefined)
     return { kind: 'excused', why: 'may not have been due, since its schedule changed' }
-  const skip = row?.state === 'SKIPPED' ? row.resolutions.findLast(({ state }) => state === 'SKIPPED') : undefined
-  // A run that gave way to another slot has not decided that the work is not needed.
-  if (skip !== undefined && skip.by !== 'cronledger')
+  const skip = row?.state === 'SKIPPED' ? row.resolutions.at(-1) : undefined
+  if (skip !== undefined && row !== null && !isOverlapSkip(row))
     return { kind: 'excused', why: `was skipped by ${skip.by}: ${skip.reason}` }
   return { kind: 'open' }
 }

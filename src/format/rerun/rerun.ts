@@ -5,6 +5,7 @@ import type { ScheduleOptions } from '../../core/schedule/schedule-options.ts'
 import type { Instant } from '../../core/types.ts'
 import { LEFT_OUT, type LeftOut, STALE_SLOTS_CAUTION } from '../../verdict/cautions.ts'
 import { cronledger } from '../../verdict/command.ts'
+import type { Sentence } from '../../verdict/sentence.ts'
 import type { VerdictRule } from '../../verdict/situations.ts'
 import type { Step } from '../../verdict/steps.ts'
 import { stepJson, stepLines } from '../command-line.ts'
@@ -80,16 +81,29 @@ export interface PlannedSlot {
   readonly schedule: ScheduleOptions
   /** What is said of the slot. Null: it has no row, so nothing is known to have run. */
   readonly verdict: Pick<VerdictRule, 'happened' | 'work' | 'workText' | 'caution'> | null
+  /** The older slots whose work its run does, too. Left out, or empty: there are none. */
+  readonly others?: Sentence
+}
+
+/** Returns `Its run does the work of 11:00 and 12:00, too (--each runs each).` Null: it does only that of its own slot. */
+export function othersText({ slot, others = [], schedule: { timezone = 'UTC' } }: PlannedSlot): string | null {
+  if (others.length === 0) return null
+  return `Its run does the work of ${sentenceText(others, slot, timezone)}, too (--each runs each).`
 }
 
 /** Returns the lines of a plan for one slot: `2026-11-24T03:00:00Z  2026-11-24 12:00 Asia/Tokyo  missed`, and what happened. */
-export function plannedLines({ slot, why, schedule: { timezone = 'UTC' }, verdict }: PlannedSlot): string {
+export function plannedLines(planned: PlannedSlot): string {
+  const { slot, why, schedule, verdict } = planned
+  const { timezone = 'UTC' } = schedule
   const line = `${formatInstant(slot)}  ${localTimeIn(slot, timezone)}  ${why}`
-  if (verdict === null) return printable(line)
+  const others = othersText(planned)
+  const more = others === null ? [] : [`  ${others}`]
+  if (verdict === null) return [line, ...more].map(printable).join('\n')
   const { happened, workText, caution } = verdict
   const said = `: ${sentenceText(happened, slot, timezone)} (work: ${workText})`
   // The summary has the caution of all stale slots.
-  return [`${line}${said}`, ...(caution === null || why === 'stale' ? [] : [`  ${caution}`])].map(printable).join('\n')
+  const cautions = caution === null || why === 'stale' ? [] : [`  ${caution}`]
+  return [`${line}${said}`, ...cautions, ...more].map(printable).join('\n')
 }
 
 export function plannedJson(task: string, planned: PlannedSlot): string {

@@ -1,6 +1,7 @@
 import { errorCode, LedgerError, nullIfDenied, option, said, usageError } from '../../core/errors.ts'
 import { tasksAfter } from '../../core/task/pattern.ts'
 import { isRetired } from '../../core/task/suspensions.ts'
+import { rangesUntil } from '../../core/task/task-record.ts'
 import { SELF } from '../../core/task/upstream.ts'
 import type { Instant } from '../../core/types.ts'
 import { isTaskName, isTaskPattern } from '../../core/user-text.ts'
@@ -26,6 +27,8 @@ interface RunNeeds extends Pick<Settings, 'after' | 'sinceLastSuccess'>, Partial
   readonly upstreams: readonly string[]
   /** Why nothing can start: one of them is not recorded yet. A scheduled run records that it was refused. */
   readonly unknown?: UnknownUpstreamError
+  /** The slot of a forced run may lie in the range of a later run, as the record of its task says. */
+  readonly hasRanges: boolean
   /** The record of the task does not say that the slots of a forced run must not overlap. */
   readonly mayOverlap: boolean
 }
@@ -46,11 +49,12 @@ export async function readNeeds(
 ): Promise<RunNeeds> {
   const { sinceLastSuccess } = given
   let after = force?.ignoreAfter ? null : given.after
-  const unread = () => ({ after, upstreams: after ?? [], sinceLastSuccess, mayOverlap: true })
+  const unread = () => ({ after, upstreams: after ?? [], sinceLastSuccess, hasRanges: false, mayOverlap: true })
   if (force === undefined && after === null) return unread()
   const reader = upstreamReader(request.task, given, io)
   try {
-    const stated = force && (await reader.read(request.task))?.expectations
+    const record = force && (await reader.read(request.task))
+    const stated = record?.expectations
     if (!force?.ignoreAfter) after ??= stated?.after ?? null
     const upstreams = await findUpstreams(request, after ?? [], reader, io.clock.now())
     const statedTimeout = stated?.afterTimeoutMs === undefined ? {} : { afterTimeoutMs: stated.afterTimeoutMs }
@@ -59,6 +63,7 @@ export async function readNeeds(
       upstreams,
       ...statedTimeout,
       sinceLastSuccess: sinceLastSuccess || stated?.sinceLastSuccess === true,
+      hasRanges: record != null && request.window.slot < rangesUntil(record),
       mayOverlap: stated?.overlap === undefined,
     }
   } catch (error) {

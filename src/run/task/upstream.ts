@@ -1,12 +1,13 @@
 import { LedgerError, type OptionText, option, said, usageError, worded } from '../../core/errors.ts'
 import { formatInstant } from '../../core/instant.ts'
-import { isLeftOpen } from '../../core/row/attempts.ts'
-import { collectRanges, LONGEST_RANGE_MS } from '../../core/row/range.ts'
+import { isLeftOpen, isOverlapSkip } from '../../core/row/attempts.ts'
+import { collectRanges, firstSpanMs, readLater } from '../../core/row/range.ts'
 import { readableRow } from '../../core/row/status.ts'
 import { blockAttempt, keyOf } from '../../core/row/transition.ts'
 import { parseSchedule } from '../../core/schedule/schedule.ts'
-import { type DueKey, dueKeys } from '../../core/task/expected-slots.ts'
-import { parseSchedules } from '../../core/task/schedules-in-force.ts'
+import { slotAfter } from '../../core/schedule/slot.ts'
+import type { DueKey } from '../../core/task/expected-slots.ts'
+import { parseSchedules, scheduleWith } from '../../core/task/schedules-in-force.ts'
 import {
   EMPTY_TASK_RECORD,
   expectedTimes,
@@ -30,7 +31,7 @@ import type { SlotRequest } from '../claim.ts'
 import { type ClaimedSlot, writeClaimed } from '../claimed-slot.ts'
 import type { Settings } from '../settings.ts'
 import type { RunIo } from '../write.ts'
-import { newestRows, readAround } from './range.ts'
+import { newestRows, readAround, taken } from './range.ts'
 import { readRecord } from './task-record.ts'
 
 // The slots that a slot comes after (`--after`), by the records of their tasks, and the rows of these slots.
@@ -127,8 +128,7 @@ function askForUpstream<T>({ settings, io, halt }: ClaimedSlot, request: (call: 
   return askWithin({ ms: settings.ledgerTimeoutMs, halt, retry: 'denied' }, io, request)
 }
 
-/** Upstream slots that a later run may have done are looked for in this many of the due slots after them: a page of rows. */
-const MAX_LATER = 1_000
+const ROWS_AT_ONCE = 1_000
 
 /**
  * Yields slots of one task, which come oldest first, with their rows and what later runs say of them. It reads them by one query,
@@ -144,32 +144,28 @@ async function* readUpstream(
   const { skewMs } = expectedTimes(record)
   const [first, last] = [slots.at(0), slots.at(-1)]
   if (first === undefined || last === undefined) return
-  const range = { task: first.task, since: first.slot, until: endOfLater(last, record, now + skewMs) }
   const list = (query: ListQuery) => askForUpstream(claimedSlot, (call) => store.list(query, call))
-  const rows: StoredRow[] = []
-  for await (const row of newestRows(range, list, MAX_LATER)) rows.push(row)
+  const read = (since: Instant, until: Instant) => newestRows({ task: first.task, since, until }, list, ROWS_AT_ONCE)
+  const rows = await taken(read(first.slot, last.slot + 1))
+  const end = last.slot < rangesUntil(record) ? now + skewMs + 1 : last.slot
   const ranges = collectRanges({ now, skewMs, rangesUntil: rangesUntil(record) })
+  const schedule = scheduleWith(parseSchedules(record), last.slot)
+  const spanMs = firstSpanMs(last.slot, schedule && slotAfter(schedule, last.slot))
+  const readSpan = (since: Instant, until: Instant, limit: number) => taken(read(since, until), limit)
+  for (const row of await readLater(last.slot + 1, { end, spanMs, skewMs }, readSpan)) ranges.add(row)
   const found = slots.toReversed().map((key): DueUpstream => {
     for (let row = rows[0]; row !== undefined && row.slot > key.slot; row = rows[0]) {
       ranges.add(row)
       rows.shift()
     }
     const row = rows[0]?.slot === key.slot ? rows[0] : null
-    return { ...key, row, record, covering: ranges.covering(key.slot, row) }
+    return { ...key, row, record, later: ranges.of(key.slot, row) }
   })
   for (const one of found.reverse()) {
     // A damaged row is an error of the read, and it is listed all the same.
     const isDamaged = one.row !== null && 'damage' in one.row
     yield isDamaged ? { ...one, row: await readUpstreamRow(one, claimedSlot) } : one
   }
-}
-
-/** Returns the end of the time in which a later run may have done the work of a slot, or of those before it. */
-function endOfLater({ task, slot }: Key, record: TaskRecord, latest: Instant): Instant {
-  const until = Math.min(slot + LONGEST_RANGE_MS + 1, latest + 1, rangesUntil(record))
-  if (until <= slot) return slot + 1
-  const later = [...dueKeys([{ task, schedules: parseSchedules(record) }], slot + 1, until)].at(-MAX_LATER)
-  return later === undefined ? until : later.slot + 1
 }
 
 // A run that comes after other slots (`--after`) waits for them after its claim, so that a second trigger of its slot is a
@@ -252,7 +248,7 @@ async function waitForRow(missing: DueUpstream, untilMs: number, claimedSlot: Cl
 function isInOwnRange({ task, row }: DueUpstream, { request, settings }: ClaimedSlot): boolean {
   if (task !== request.task || !settings.sinceLastSuccess) return false
   const own = readableRow(row)
-  return row === null || (own !== null && isLeftOpen(own))
+  return row === null || (own !== null && (isLeftOpen(own) || isOverlapSkip(own)))
 }
 
 /** Throws a usage error if the row runs in a batch that calls this process: each would wait for the other. */

@@ -4,7 +4,7 @@ import { formatInstant } from '../../core/instant.ts'
 import { isUndecided } from '../../core/row/decide.ts'
 import type { OverlapLock } from '../../core/row/overlap-lock.ts'
 import { DEFAULT_SKEW_MS, MAX_ATTEMPTS } from '../../core/row/policy.ts'
-import type { Covering } from '../../core/row/range.ts'
+import { type Later, NOTHING_LATER } from '../../core/row/range.ts'
 import { readableRow } from '../../core/row/status.ts'
 import { parseRules } from '../../core/task/rules.ts'
 import { endsAfter } from '../../core/task/suspensions.ts'
@@ -34,7 +34,7 @@ export function isSaid(event: RunEvent): event is SaidEvent {
 export function verdictOfEvent(event: SaidEvent, context: RunContext, now: Instant): EventVerdict {
   switch (event.event) {
     case 'duplicate':
-      return verdictOfRow(event.row, context, now, coveringOfEvent(event))
+      return verdictOfRow(event.row, context, now, laterOfEvent(event))
     case 'refused':
       return verdictOfRefusal(event, context, now)
     case 'ended':
@@ -68,12 +68,7 @@ const NOTHING_STARTED = {
   attempts: 0,
 } as const
 
-function verdictOfRow(
-  row: StoredRow | null,
-  context: RunContext,
-  now: Instant,
-  covering: Covering | null = null,
-): Verdict {
+function verdictOfRow(row: StoredRow | null, context: RunContext, now: Instant, later: Later = NOTHING_LATER): Verdict {
   const { guards, trigger, maxAttempts, task, window, expect } = context
   const { slot } = window
   const of: TaskFacts = {
@@ -88,13 +83,18 @@ function verdictOfRow(
     // The option of a rerun is not that of the scheduled triggers.
     ...(trigger.kind === 'scheduled' && { maxAttempts }),
   }
-  return verdictOf(judge({ slot, row, covering }, of), targetOf(context, row))
+  return verdictOf(judge({ slot, row, later }, of), targetOf(context, row))
 }
 
-/** Returns the later run that has the slot of the event in its range. */
-function coveringOfEvent({ by, cause }: EventOf<'duplicate' | 'refused'>): Covering | null {
-  if (by === undefined) return null
-  return { kind: cause === 'completed' ? 'done' : cause === 'failed' || cause === 'stale' ? cause : 'running', by }
+/** Returns what the later run says that has the slot of the event in its range. */
+function laterOfEvent({ by, cause }: EventOf<'duplicate' | 'refused'>): Later {
+  if (by === undefined) return NOTHING_LATER
+  const covering = cause === 'completed' ? 'done' : cause === 'running' ? 'running' : null
+  return {
+    ...NOTHING_LATER,
+    done: covering === 'running' ? null : by,
+    covering: covering && { kind: covering, by },
+  }
 }
 
 function verdictOfRefusal(event: EventOf<'refused'>, context: RunContext, now: Instant): EventVerdict {
@@ -105,8 +105,7 @@ function verdictOfRefusal(event: EventOf<'refused'>, context: RunContext, now: I
   const target = targetOf(context, row)
   const refused = (reason: string | Sentence, steps: readonly Step[]) =>
     ({ ...ofRow, happened: typeof reason === 'string' ? [reason] : reason, nextTrigger: 'refused', steps }) as const
-  const covering = coveringOfEvent(event)
-  if (covering !== null) return { ...verdictOfRow(row, context, now, covering), nextTrigger: 'refused' }
+  if (event.by !== undefined) return verdictOfRow(row, context, now, laterOfEvent(event))
   const meant = guards.only === undefined ? '' : `this run is only for a slot that is ${guards.only.join(' or ')}, and `
   switch (cause) {
     case 'running':

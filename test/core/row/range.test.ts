@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { collectRanges, NO_RANGES } from '../../../src/core/row/range.ts'
+import { collectRanges, type Later, MOST_ROWS, NO_RANGES, readLater } from '../../../src/core/row/range.ts'
+import { retryAttempt } from '../../../src/core/row/transition.ts'
 import type { Instant, Row, StoredRow } from '../../../src/core/types.ts'
 import {
   closed,
@@ -20,7 +21,7 @@ const T = rowWith({}).slot
 const S = T - HOUR_MS
 /** The newest slot that is done before `S`. */
 const SINCE = T - 3 * HOUR_MS
-const settings = { now: NOW, skewMs: 30_000, rangesUntil: NOW + 1 }
+const settings = { now: NOW, skewMs: 30_000, rangesUntil: NOW + 24 * HOUR_MS }
 
 /** Returns the row, whose attempts have these starts of their ranges. Undefined: the attempt has no range. */
 function ranged(row: Row, ...since: readonly (Instant | undefined)[]): Row {
@@ -33,7 +34,8 @@ const done = ranged(rowWith(attempt(SUCCEEDED)), SINCE)
 const ENDED = done.attempts[0]?.phase === 'ended' ? (done.attempts[0].endedAt ?? 0) : 0
 const failed = ranged(rowWith(attempt(FAILED)), SINCE)
 const live = ranged(rowWith({}), SINCE)
-const retrying = ranged(lastWaiting(rowWith(attempt(FAILED), {})), SINCE)
+const ofOneRun = (row: Row) => ({ ...row, attempts: row.attempts.map((one) => ({ ...one, runId: 'r' })) }) as Row
+const retrying = ranged(ofOneRun(retryAttempt(rowWith({}), FAILED, { writeId: 'w', now: NOW }, LEASE_MS)), SINCE, SINCE)
 /** The next slot, whose run has `T` in its range, but not `S`. */
 const next = (ending: typeof SUCCEEDED) => at(T + 10_000, ranged(rowWith(attempt(ending)), S))
 const LATER = NOW + LEASE_MS + 30_001
@@ -42,8 +44,6 @@ const searchedTo = (searched: Instant): Row => {
   return { ...row, attempts: row.attempts.map((one) => ({ ...one, searched })) }
 }
 const failedAgain = ranged(rowWith(attempt(SUCCEEDED), { trigger: FORCED, ...attempt(FAILED) }), SINCE, T - HOUR_MS)
-/** Only its repetition has `S` in its range. */
-const failedRepetition = ranged(rowWith(attempt(SUCCEEDED), { trigger: FORCED, ...attempt(FAILED) }), S, SINCE)
 const repeated = ranged(rowWith(attempt(FAILED), { trigger: FORCED, ...attempt(FAILED) }), SINCE, S)
 const ownSuccess = at(S, rowWith(attempt(SUCCEEDED)))
 const ownRepeated = at(S, rowWith(attempt(SUCCEEDED), { trigger: FORCED, ...attempt(FAILED) }))
@@ -59,117 +59,163 @@ const decidedFailed = (when: Instant): Row => {
 }
 const unreadable: StoredRow = { task: 'nightly', slot: T, schemaVersion: 9, newerSchema: true }
 
-/** Returns what later rows, which may come in any order, say of the slot. */
-function coveringOf(own: StoredRow | null, later: readonly StoredRow[], given = settings, isWhole = true) {
+const at5s = (row: Row, startedAt: Instant): Row =>
+  ({
+    ...row,
+    attempts: row.attempts.map((one, index) => (index === row.attempts.length - 1 ? { ...one, startedAt } : one)),
+  }) as Row
+/** The own run of the slot was forced after the later run had done its work. */
+const ownForced = (ending?: typeof FAILED) =>
+  at5s(at(S, rowWith(attempt(FAILED), { trigger: FORCED, ...(ending && { ending }) })), ENDED + 1)
+
+/** Returns what later rows, which come newest first, say of the slot. */
+function laterOf(own: StoredRow | null, later: readonly StoredRow[], given = settings): Later {
   const ranges = collectRanges(given)
-  for (const row of later) ranges.add(row)
-  return ranges.covering(S, own, isWhole)
+  for (const row of later.toSorted((one, other) => other.slot - one.slot)) ranges.add(row)
+  return ranges.of(S, own)
 }
 
-type Case = readonly [
-  what: string,
-  own: StoredRow | null,
-  later: readonly StoredRow[],
-  said: string | null,
-  now?: number,
-]
-const CASES: readonly Case[] = [
-  ['a slot without a row is done by a later success', null, [done], 'done'],
-  ['a failed slot is done by a later success', ownFailed, [done], 'done'],
-  ['a slot in which nothing started is done by a later success', at(S, rowWith(attempt(NOT_STARTED))), [done], 'done'],
-  ['a stale slot is done by a later success', at(S, rowWith({})), [done], 'done', LATER],
-  ['a slot that gave way to another is done by a later success', skippedFor('cronledger'), [done], 'done'],
-  ['a slot that an operator skipped stays skipped', skippedFor('ada'), [done], null],
-  ['a running slot runs, also in a range that is done', at(S, rowWith({})), [done], null],
-  ['a completed slot needs no other', ownSuccess, [done], null],
-  ['a completed slot whose repetition failed has its own status', ownRepeated, [done], null],
-  ['a slot that an operator called failed after the success is failed', decidedFailed(NOW + 2_000), [done], null],
-  ['a slot that an operator called failed before the success is done', decidedFailed(NOW), [done], 'done'],
-  ['a slot that an operator called failed in the second of the success is failed', decidedFailed(ENDED), [done], null],
-  ['a slot is a part of a later run that runs', null, [live], 'running'],
-  ['a slot is a part of a later run that waits for its retry', null, [retrying], 'running'],
-  ['a slot is a part of a later run that failed', ownFailed, [failed], 'failed'],
-  ['a slot is a part of a later run that stopped reporting', null, [live], 'stale', LATER],
-  ['a slot that gave way is skipped while the later run has not completed', skippedFor('cronledger'), [failed], null],
-  ['a success counts also if a later attempt of that slot failed', null, [failedAgain], 'done'],
-  ['a slot that a repetition left out has its own status again', null, [repeated], null],
-  ['a run without a range says nothing of earlier slots', null, [rowWith(attempt(SUCCEEDED))], null],
-  ['a run that never started says nothing', null, [ranged(rowWith(attempt(NOT_STARTED)), SINCE)], null],
-  ['a run that waits and has not begun says nothing', null, [ranged(lastWaiting(rowWith({})), SINCE)], null],
-  ['a range that an operator called completed is done', null, [ranged(resolvedAs('COMPLETED'), SINCE)], 'done'],
-  ['a range whose slot an operator skipped says nothing', null, [ranged(resolvedAs('SKIPPED'), SINCE)], null],
-  ['a run that an operator called failed keeps its range', null, [ranged(resolvedAs('FAILED'), SINCE)], 'failed'],
-  ['a search without a success covers only what it read', null, [searchedTo(SINCE)], 'done'],
-  ['a slot before the search is not covered', null, [searchedTo(S)], null],
-  ['a run of the future says nothing', null, [at(NOW + 31_000, done)], null],
-  ['of a running and a failed run, the running one counts', null, [failed, at(T + 10_000, live)], 'running'],
-  ['of a completed and a failed run, the completed one counts', null, [failed, done], 'done'],
+/** What is said, in one line: what covers the slot, whether a run succeeded with it in its range, and which attempts did not. */
+const lineOf = ({ covering, done, failed, lost, isPassed }: Later) =>
   [
-    'a slot that only a failed run has in its range has its own status if a later run did the rest',
+    covering?.kind ?? 'own',
+    ...(done === null ? [] : ['done once']),
+    ...(failed === null ? [] : [`failed ${failed.attempt.number}`]),
+    ...(lost === null ? [] : [`${lost.isStale ? 'stale' : 'lost'} ${lost.attempt.number}`]),
+    ...(isPassed ? ['passed'] : []),
+  ].join(', ')
+
+type Case = readonly [what: string, own: StoredRow | null, later: readonly StoredRow[], said: string, now?: number]
+const DONE = 'done, done once, passed'
+const OWN = 'own, done once, passed'
+const CASES: readonly Case[] = [
+  ['a slot without a row is done by a later success', null, [done], DONE],
+  ['a failed slot is done by a later success', ownFailed, [done], DONE],
+  ['a slot in which nothing started is done by a later success', at(S, rowWith(attempt(NOT_STARTED))), [done], DONE],
+  ['a stale slot is done by a later success', at(S, rowWith({})), [done], DONE, LATER],
+  ['a slot that gave way to another is done by a later success', skippedFor('cronledger'), [done], DONE],
+  ['a slot that an operator skipped stays skipped, and was done', skippedFor('ada'), [done], OWN],
+  ['a running slot runs, also in a range that is done', at(S, rowWith({})), [done], OWN],
+  ['a completed slot needs no other, and was done twice', ownSuccess, [done], OWN],
+  ['a completed slot whose repetition failed has its own status', ownRepeated, [done], OWN],
+  ['a slot that an operator called failed after the success is failed', decidedFailed(NOW + 2_000), [done], OWN],
+  ['a slot that an operator called failed before the success is done', decidedFailed(NOW), [done], DONE],
+  ['a slot that an operator called failed in the second of the success is failed', decidedFailed(ENDED), [done], OWN],
+  ['a slot that was forced after the success and failed is failed', ownForced(FAILED), [done], OWN],
+  ['a slot that was forced after the success and is stale is stale', ownForced(), [done], OWN, LATER],
+  ['a slot is a part of a later run that goes on', null, [live], 'running'],
+  ['a failed slot is a part of a later run that goes on', ownFailed, [live], 'running'],
+  ['a slot is a part of a later run that waits for its retry', null, [retrying], 'running'],
+  [
+    'a takeover that waits has no range yet',
+    null,
+    [lastWaiting(ranged(rowWith(attempt(FAILED), {}), SINCE))],
+    'own, failed 1',
+  ],
+  ['a run that failed covers nothing, and may have done a part', ownFailed, [failed], 'own, failed 1'],
+  ['a run that stopped reporting covers nothing, and may do it still', null, [live], 'own, stale 1', LATER],
+  [
+    'a lost attempt stays one after a repetition',
+    null,
+    [at(T, { ...failedAgain, ...ranged(rowWith({}, attempt(FAILED)), SINCE, S) })],
+    'own, lost 1',
+  ],
+  ['a success counts also if a later attempt of that slot failed', null, [failedAgain], DONE],
+  ['an attempt that failed stays one after a repetition with a later start', null, [repeated], 'own, failed 1'],
+  ['a run without a range says nothing of earlier slots', null, [rowWith(attempt(SUCCEEDED))], 'own, passed'],
+  ['a run that never started says nothing', null, [ranged(rowWith(attempt(NOT_STARTED)), SINCE)], 'own'],
+  ['a run that waits and has not begun says nothing', null, [ranged(lastWaiting(rowWith({})), SINCE)], 'own'],
+  [
+    'an operator who called a failed run completed decided about that slot only',
+    null,
+    [ranged(resolvedAs('COMPLETED'), SINCE)],
+    'own, failed 1, passed',
+  ],
+  [
+    'an operator who skipped the slot of a failed run decided about that slot only',
+    null,
+    [ranged(resolvedAs('SKIPPED'), SINCE)],
+    'own, failed 1',
+  ],
+  ['a search without a success covers only what it read', null, [searchedTo(SINCE)], DONE],
+  ['a slot before the search is not covered', null, [searchedTo(S)], 'own, passed'],
+  ['a run of the future says nothing', null, [at(NOW + 31_000, done)], 'own'],
+  ['of a running and a failed run, the running one counts', null, [failed, at(T + 10_000, live)], 'running, failed 1'],
+  [
+    'of a completed and a failed run, the completed one counts',
+    null,
+    [at(T + 10_000, failed), done],
+    `${DONE.replace(', passed', '')}, failed 1, passed`,
+  ],
+  [
+    'a failed run stays a caution if a later run did the rest',
     null,
     [failed, next(SUCCEEDED)],
-    null,
-  ],
-  [
-    'a slot that only a failed run has in its range has its own status if a later run failed with the rest',
-    null,
-    [failed, next(FAILED)],
-    null,
-  ],
-  [
-    'a failed run that an operator called failed after the later success keeps its range',
-    null,
-    [at(T, ranged(decidedFailed(NOW + 2_000), SINCE)), next(SUCCEEDED)],
-    'failed',
-  ],
-  [
-    'a failed run that an operator called failed in the second of the later success keeps its range',
-    null,
-    [at(T, ranged(decidedFailed(ENDED), SINCE)), next(SUCCEEDED)],
-    'failed',
-  ],
-  [
-    'a completed run whose repetition failed keeps the range of that',
-    null,
-    [failedRepetition, next(SUCCEEDED)],
-    'failed',
-  ],
-  [
-    'a failed run that only a failed run has in its range keeps it if that is done',
-    null,
-    [failed, next(FAILED), at(T + 20_000, ranged(rowWith(attempt(SUCCEEDED)), T))],
-    'failed',
+    'own, failed 1, passed',
   ],
   ['a row that cannot be read may have done it', null, [unreadable], 'unknown'],
-  ['a success is known whatever else cannot be read', null, [unreadable, done], 'done'],
-  ['a completed slot is completed whatever else cannot be read', ownSuccess, [unreadable], null],
+  ['a success is known whatever else cannot be read', null, [unreadable, at(T + 10_000, done)], DONE],
+  ['a completed slot is completed whatever else cannot be read', ownSuccess, [unreadable], 'own'],
 ]
 
 for (const [what, own, later, said, now = NOW] of CASES) {
   // promise: covered-slot
   test(what, () => {
-    expect(coveringOf(own, later, { ...settings, now })?.kind ?? null).toBe(said)
+    expect(lineOf(laterOf(own, later, { ...settings, now }))).toBe(said)
   })
 }
 
-test('a walker from the newest to the oldest slot names the run that did a slot first, and of several that failed the last one', () => {
-  const rows = [at(T + 10_000, failed), failedRepetition]
-  expect(coveringOf(null, rows)?.by).toBe(rows[0])
-  const successes = [at(T + 10_000, done), done]
-  expect(coveringOf(null, successes)?.by).toBe(done)
+test('a walker from the newest to the oldest slot names the nearest run that did a slot', () => {
+  expect(laterOf(null, [at(T + 10_000, done), done]).covering?.by).toBe(done)
 })
 
 test('a walker from the newest to the oldest slot asks each slot at its turn, and the slot of the range start is not in the range', () => {
   const ranges = collectRanges(settings)
   ranges.add(done)
-  const slots = [T, T - 1_000, SINCE + 1_000, SINCE, SINCE - 1_000]
-  expect(slots.map((slot) => ranges.covering(slot, null)?.kind ?? null)).toEqual([null, 'done', 'done', null, null])
+  const slots = [T - 1_000, SINCE + 1_000, SINCE, SINCE - 1_000]
+  expect(slots.map((slot) => ranges.of(slot, null).covering?.kind ?? null)).toEqual(['done', 'done', null, null])
 })
 
-test('a walker from the newest to the oldest slot knows that it does not know, if it has not read all later rows of a task with ranges', () => {
-  expect(coveringOf(null, [], settings, false)?.kind).toBe('unknown')
-  expect(coveringOf(null, [done], settings, false)?.kind).toBe('done')
+test('a walker from the newest to the oldest slot says nothing of slots, and of rows, from when on the task has no ranges', () => {
   for (const rangesUntil of [NO_RANGES, T])
-    expect(coveringOf(null, [unreadable], { ...settings, rangesUntil })).toBeNull()
-  expect(coveringOf(null, [], { ...settings, rangesUntil: NO_RANGES }, false)).toBeNull()
+    expect(lineOf(laterOf(null, [unreadable], { ...settings, rangesUntil }))).toBe('own')
 })
+
+/** Rows one second apart, of which those at `done` succeeded, without a range. */
+const many = (count: number, ...dones: readonly number[]) =>
+  Array.from(
+    { length: count },
+    (_, index): Row => at(S + (index + 1) * 1_000, rowWith(attempt(dones.includes(index) ? SUCCEEDED : FAILED))),
+  )
+
+test('1,000 later rows without a slot that is done leave it unknown whether a run did it, and one that is done among them does not', () => {
+  const now = S + 48 * HOUR_MS
+  expect(lineOf(laterOf(null, many(MOST_ROWS - 1), { ...settings, now, rangesUntil: now }))).toBe('own')
+  expect(lineOf(laterOf(null, many(MOST_ROWS), { ...settings, now, rangesUntil: now }))).toBe('unknown')
+  expect(lineOf(laterOf(null, many(3 * MOST_ROWS, 900), { ...settings, now, rangesUntil: now }))).toBe('own, passed')
+})
+
+test.each([
+  ['the next slot is done at once', many(5, 0), 1, 5],
+  ['a slot is done after a week', many(3_000, 2_000), 4, MOST_ROWS],
+  ['none is done', many(20), 3, 20],
+  ['there are many rows in the first span', many(90_000), 2, MOST_ROWS],
+])(
+  'the rows after a slot are read in spans that grow, up to the first that can say nothing of it: %s',
+  async (_, rows, queries, most) => {
+    const asked: number[] = []
+    const read = async (since: Instant, until: Instant, limit: number) => {
+      const found = rows.filter(({ slot }) => slot >= since && slot < until)
+      asked.push(found.length)
+      return found.toReversed().slice(0, limit)
+    }
+    const spanMs = rows.length > 50_000 ? 48 * HOUR_MS : 3_000
+    const found = await readLater(S + 1, { end: S + 48 * HOUR_MS, spanMs, skewMs: 0 }, read)
+    expect(found.length).toBeLessThanOrEqual(most)
+    expect(asked.length).toBeGreaterThanOrEqual(queries)
+    const [all, some] = [rows.toReversed(), found].map((later) =>
+      lineOf(laterOf(null, later, { ...settings, now: S + 48 * HOUR_MS, rangesUntil: 9e15 })),
+    )
+    expect(some).toBe(all)
+  },
+)

@@ -1,7 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { openAttempt } from '../../../src/core/row/attempts.ts'
-import { LONGEST_RANGE_MS } from '../../../src/core/row/range.ts'
 import {
   addRejection,
   FIRST_REJECTIONS,
@@ -11,15 +10,7 @@ import {
   type Notes,
 } from '../../../src/core/row/rejections.ts'
 import type { StoredDocument, StoredValue } from '../../../src/core/row/stored-fields.ts'
-import {
-  dayOf,
-  decodeNotes,
-  decodeRow,
-  encodeNotes,
-  encodeRow,
-  formatSlot,
-  OWNER_FIELDS,
-} from '../../../src/core/row/stored-row.ts'
+import { dayOf, decodeNotes, decodeRow, encodeNotes, encodeRow, formatSlot } from '../../../src/core/row/stored-row.ts'
 import { claimRow } from '../../../src/core/row/transition.ts'
 import {
   type EndedAttempt,
@@ -83,20 +74,6 @@ it('the stored form of a row is what a person and another program can read', () 
     ],
     leaseUntil: '2026-11-24T03:10:05Z',
   })
-})
-
-it('the stored form of a row reads the rows of an earlier version that covered slots: a slot that is left open, and a run with a range', () => {
-  const at = '2026-11-22T03:00:00Z'
-  const covered = { state: 'SKIPPED', at, by: 'cronledger', reason: `covered by slot ${at}`, afterAttempt: 0 }
-  const plain = encodeRow(rowWith({ ending: SUCCEEDED }))
-  const ofSlot = { ...plain, state: 'SKIPPED', attempts: [], resolutions: [covered], coveredBy: at }
-  expect(decodeRow(ofSlot)).toMatchObject({ state: 'FAILED', attempts: [], resolutions: [] })
-  const since = Date.parse(at)
-  expect(decodeRow({ ...plain, covers: { slots: 1, since: at } })).toMatchObject({ attempts: [{ since }] })
-  const searched = SLOT - LONGEST_RANGE_MS
-  expect(decodeRow({ ...plain, covers: { slots: 1 } })).toMatchObject({ attempts: [{ searched }] })
-  // The next write of the slot removes what only the earlier version reads.
-  expect(OWNER_FIELDS).toEqual(expect.arrayContaining(['coveredBy', 'covers']))
 })
 
 it('the stored form of a row keeps milliseconds, and expires in whole seconds, never too early', () => {

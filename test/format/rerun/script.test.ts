@@ -150,14 +150,14 @@ describe('the script that runs slots again', () => {
 
   test('the script leaves out what is stale, and says what to do with it, and what may not have been due', () => {
     const leftOut = [slotOf('a', 0, null, pending(rowWith({})))]
-    const lines = script({ slots: [slotOf('a', 1)], leftOut, doubts: new Map([['b', ['doubtful', 'staleInRange']]]) })
+    const lines = script({ slots: [slotOf('a', 1)], leftOut, doubts: new Map([['b', ['doubtful', 'stale']]]) })
     const left = lines.slice(lines.indexOf('} </dev/null') + 1, -1)
     expect(left.every((line) => line.startsWith('# '))).toBe(true)
     expect(left.join('\n')).toMatch(
       /Left out: 1 stale slot\. .* may still be running.*\n# a .*\n[\s\S]*cronledger resolve/,
     )
     expect(left.at(-1)).toBe(
-      '# Left out: 2 slots of b that may not have been due, or that failed with a stale slot in range. See: cronledger check b',
+      '# Left out: 2 slots of b that may not have been due, or that would do the work of a stale slot, too. See: cronledger check b',
     )
     expect(script({ leftOut })[0]).toBe('# Nothing to run.')
     // A person must look at what is unusual, before anything runs, and no command of the script settles it.

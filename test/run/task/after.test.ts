@@ -292,9 +292,8 @@ test('a slot of another task in the range of a failed run of it is not done', as
   await time.run(extract(0, SINCE, failsAfter(1)).result)
   const blocked = nightly(0, { ...SINCE, afterTimeoutMs: 0 })
   expect(await time.run(blocked.result)).toMatchObject({ status: 'refused', cause: 'blocked' })
-  // The words are those of the failed run, which an operator has to run again.
-  const covering = { kind: 'failed', by: { slot: extractOf(0) } }
-  expect(blocked.events.at(-1)?.event).toMatchObject({ event: 'refused', missing: { slot: extractOf(-2), covering } })
+  const later = { covering: null, failed: { by: { slot: extractOf(0) } } }
+  expect(blocked.events.at(-1)?.event).toMatchObject({ event: 'refused', missing: { slot: extractOf(-2), later } })
 })
 
 // promise: covered-slot

@@ -1,19 +1,15 @@
 import { describe, expect, test } from 'vitest'
-import { formatInstant } from '../../../src/core/instant.ts'
 import { endedAttempts } from '../../../src/core/row/attempts.ts'
-import { LONGEST_RANGE_MS } from '../../../src/core/row/range.ts'
-import { encodeRow } from '../../../src/core/row/stored-row.ts'
-import { claimRow, finishRow } from '../../../src/core/row/transition.ts'
 import { withRangeOf } from '../../../src/core/task/record-changes.ts'
 import { withPause } from '../../../src/core/task/task-changes.ts'
 import type { TaskRecord } from '../../../src/core/task/task-record.ts'
-import type { Instant, Row } from '../../../src/core/types.ts'
+import type { Instant } from '../../../src/core/types.ts'
 import type { Attempt } from '../../../src/function-work.ts'
 import { systemClock } from '../../../src/process/clock.ts'
 import { attemptVariables } from '../../../src/run/command.ts'
 import type { LiveAttempt } from '../../../src/run/execute.ts'
 import { inProcess } from '../../support/in-process.ts'
-import { FAILED, LEASE_MS, PAUSE, rowWith } from '../../support/rows.ts'
+import { FAILED, PAUSE, rowWith } from '../../support/rows.ts'
 import { memoryStore } from '../../support/simulated/memory-store.ts'
 import { failsAfter, type HostOptions, TASK, works, world } from '../../support/simulated/world.ts'
 
@@ -57,36 +53,6 @@ function rangeWorld(hour = 12) {
   return { ...at, start, run, force, rangesOf, wait, hourOf, done, seen }
 }
 
-/** Returns the stored rows of a run of an earlier version (`--catch-up-mode once`), which recorded each slot that it covered. */
-function coveringRun(slot: Instant, since: Instant, now: Instant) {
-  const at = (own: Instant) => ({
-    task: TASK,
-    window: { slot: own, end: own + HOUR_MS },
-    schedule: { expression: '0 * * * *', zone: 'UTC' },
-    ...{ zoneData: '2026a', runId: 'older', host: { host: 'older' } },
-    trigger: { kind: 'scheduled', eventTime: own, source: 'event-time' } as const,
-  })
-  const stamp = { writeId: 'older', now }
-  const begun = claimRow(null, at(slot), stamp, LEASE_MS)
-  const [covers, by] = [
-    { slots: 2, since: formatInstant(since) },
-    { by: 'cronledger', at: now },
-  ]
-  return {
-    covered(own: Instant) {
-      const unstarted = finishRow(claimRow(null, at(own), stamp, LEASE_MS), { outcome: 'notStarted' }, stamp)
-      const reason = `covered by slot ${formatInstant(slot)}`
-      const resolutions = [{ state: 'SKIPPED', ...by, reason, afterAttempt: 1 }] as const
-      return { ...encodeRow({ ...unstarted, state: 'SKIPPED', resolutions } as Row), coveredBy: formatInstant(slot) }
-    },
-    running: { ...encodeRow(begun), covers },
-    ended: (outcome: 'succeeded' | 'failed', end: Instant) => ({
-      ...encodeRow(finishRow(begun, { outcome }, { writeId: 'ended', now: end })),
-      covers,
-    }),
-  }
-}
-
 describe('runs with a range', () => {
   // promise: since-last-success
   test('the plain overrun: the next slot waits, and goes on from the one that ran', async () => {
@@ -127,13 +93,12 @@ describe('runs with a range', () => {
     const late = await run(2)
     expect(late).toMatchObject({ result: { status: 'duplicate', cause: 'completed' } })
     expect(late.starts()).toBe(0)
-    const by = { task: TASK, slot: slotOfDay(4) }
     expect(await row(2)).toMatchObject({
       state: 'FAILED',
-      attempts: [{ outcome: 'notStarted', blockedBy: by }],
+      attempts: [{ outcome: 'notStarted', gaveWayTo: slotOfDay(4) }],
       rejections: { count: 1, refused: 0 },
     })
-    expect(late.events).toMatchObject([{ event: 'duplicate', by: { slot: by.slot } }])
+    expect(late.events).toMatchObject([{ event: 'duplicate', by: { slot: slotOfDay(4) } }])
   })
 
   test('a late trigger starts if the record of the run that did its work is deleted, also if it was a duplicate before', async () => {
@@ -147,14 +112,13 @@ describe('runs with a range', () => {
   })
 
   // promise: since-last-success
-  test('a late trigger in the range of a failed run is refused, and a force starts from the newest success before it', async () => {
+  test('a late trigger in the range of a failed run starts from the newest success before it', async () => {
     const { run, force, rangesOf, resolve, time } = rangeWorld()
     await run(1)
     await run(5, failsAfter(1))
-    expect((await run(3)).result).toMatchObject({ status: 'refused', cause: 'failed' })
-    expect((await force(3)).result).toMatchObject({ status: 'completed' })
-    expect(await rangesOf(3)).toEqual([null, 1])
-    // The repetition does not do what the force has done.
+    expect((await run(3)).result).toMatchObject({ status: 'completed' })
+    expect(await rangesOf(3)).toEqual([1])
+    // The repetition does not do what that run has done.
     await force(5)
     expect(await rangesOf(5)).toEqual([1, 3])
     expect(await time.run(resolve('looked', 'SKIPPED', { day: 2 }))).toMatchObject({ kind: 'resolved' })
@@ -226,30 +190,6 @@ describe('runs with a range', () => {
     expect(seen.at(-1)?.checkpoint).toBeNull()
   })
 
-  test.each([
-    ['completes', 'succeeded', 4],
-    ['fails', 'failed', 1],
-    ['is lost', null, 1],
-  ] as const)(
-    'beside a run of an earlier version, which covers two slots without the lock and %s: each hour is done once',
-    async (_, outcome, since) => {
-      const { ledger, run, start, wait, time, slotOfDay, rangesOf } = rangeWorld()
-      await run(1)
-      const older = coveringRun(slotOfDay(4), slotOfDay(1), time.now())
-      for (const day of [2, 3]) ledger.writeRaw(older.covered(slotOfDay(day)))
-      ledger.writeRaw(older.running)
-      const newer = start('newer', 5)
-      await wait(MINUTE_MS)
-      expect((await run(3)).result).toMatchObject({ status: 'duplicate', cause: 'running' })
-      expect(newer.starts()).toBe(0)
-      if (outcome !== null) ledger.writeRaw(older.ended(outcome, time.now()))
-      await time.run(newer.result)
-      expect(await rangesOf(5)).toEqual([since])
-      for (const day of [2, 3])
-        expect((await run(day)).result).toMatchObject({ status: 'duplicate', cause: 'completed' })
-    },
-  )
-
   test('a run without the option, of a task whose runs have ranges, looks and does only its own slot', async () => {
     const { run } = rangeWorld()
     await run(4)
@@ -264,9 +204,9 @@ describe('runs with a range', () => {
   })
 
   test('a run with a range and without a success: the row says how far back it was searched, and what came after that is done', async () => {
-    const { run, row, slotOfDay } = rangeWorld()
+    const { run, row } = rangeWorld()
     const first = await run(4)
-    expect((await row(4)).attempts).toMatchObject([{ searched: slotOfDay(4) - LONGEST_RANGE_MS }])
+    expect((await row(4)).attempts).toMatchObject([{ searched: 0 }])
     expect(first.events.some((event) => event.event === 'warning' && event.message.includes('is not set'))).toBe(true)
     expect((await run(3)).result).toMatchObject({ status: 'duplicate', cause: 'completed' })
     expect(await row(5).catch(() => null)).toBeNull()

@@ -49,16 +49,6 @@ function endOf(row: Row, { runId }: Story, { attempt }: Work['work']) {
   return row.attempts.find((one) => one.runId === runId && one.number === attempt)?.outcome
 }
 
-/** Returns the slot that a run's latest attempt with a range went on from, as its row says. Undefined: none had a range. */
-function startOf({ attempts }: Row): number | undefined {
-  return rangeOf(attempts.findLast((one) => hasStarted(one) && rangeOf(one) !== undefined))
-}
-
-/** The same of the attempt that an operator's word is about. */
-function startedFrom({ attempts }: Row, upTo: number): number | undefined {
-  return rangeOf(attempts.findLast((one) => hasStarted(one) && one.number <= upTo))
-}
-
 function hasStarted({ phase, outcome }: Row['attempts'][number]): boolean {
   return phase !== 'waiting' && outcome !== 'notStarted'
 }
@@ -69,30 +59,21 @@ export function rangeOf(attempt: object | undefined): number | undefined {
   return since ?? searched
 }
 
-/** Returns the first write in which an operator says that the work of a slot is done: of the slot, or of a later one. */
-function wordOn(day: number, observed: Observed): Write | undefined {
-  const { writes, firstMs, everyMs } = observed
-  const slot = firstMs + day * everyMs
-  const words = [...writes].flatMap(([by, applied]) => {
-    const write = applied.find(({ row }) =>
-      row.resolutions.some(
-        ({ state, afterAttempt }) =>
-          state === 'COMPLETED' && (by === day || (by > day && (startedFrom(row, afterAttempt) ?? slot) < slot)),
-      ),
-    )
-    return write === undefined ? [] : [write]
-  })
-  return words.toSorted((one, other) => one.order - other.order)[0]
+/** Returns the first write in which an operator says that the work of a slot is done. It is about that slot alone. */
+function wordOn(day: number, { writes }: Observed): Write | undefined {
+  return writes.get(day)?.find(({ row }) => row.resolutions.some(({ state }) => state === 'COMPLETED'))
 }
 
-/** Returns whether an operator decided after `order` that a slot has failed. */
+/** Returns whether an operator decided after `order` that a slot has failed, or an attempt of it began after that. */
 export function isReopened(day: number, order: number, { writes }: Observed): boolean {
-  return (writes.get(day) ?? []).some(
-    (write, at, all) =>
-      write.order > order &&
-      write.row.resolutions.length > (all[at - 1]?.row.resolutions.length ?? 0) &&
-      write.row.resolutions.at(-1)?.state === 'FAILED',
-  )
+  const startsOf = (row: Row | undefined) => row?.attempts.filter(hasStarted).length ?? 0
+  return (writes.get(day) ?? []).some((write, at, all) => {
+    const before = all[at - 1]?.row
+    const isDecided =
+      write.row.resolutions.length > (before?.resolutions.length ?? 0) &&
+      write.row.resolutions.at(-1)?.state === 'FAILED'
+    return write.order > order && (isDecided || startsOf(write.row) > startsOf(before))
+  })
 }
 
 export function checkRanges(observed: Observed, say: Say): void {
@@ -144,10 +125,10 @@ function checkDuplicate({ runId, day, answer }: Story, dones: readonly Done[], o
     say('what is called done is done', `${runId} was told so of slot ${day}`)
 }
 
-/** A slot that was due and is not done is found, by itself or by the run that had it in its range. What is done is not found. */
+/** A slot that was due and is not done is found, unless a run goes on that has it in its range. What is done is not found. */
 function checkReported(
   day: number,
-  { order, found }: Checked,
+  { atMs, order, found }: Checked,
   dones: readonly Done[],
   observed: Observed,
   say: Say,
@@ -158,9 +139,10 @@ function checkReported(
   const row = rowOf(day)
   const problems = found.filter(({ kind }) => kind === 'missed' || kind === 'failed' || kind === 'stale')
   const isNamed = problems.some((one) => one.day === day)
-  const isPart = problems.some((one) => {
-    const by = rowOf(one.day)
-    return one.day > day && by !== undefined && (startOf(by) ?? slot) < slot
+  const isRunning = [...writes.keys()].some((other) => {
+    const by = rowOf(other)
+    const isAlive = by?.state === 'PENDING' && (by.leaseUntil ?? 0) + OFFSET_MS >= atMs
+    return other > day && isAlive && (rangeOf(by?.attempts.findLast(hasStarted)) ?? slot) < slot
   })
   const done = dones.filter((one) => one.order < order && hasDone(day, one))
   const isDone = done.length > 0 || (wordOn(day, observed)?.order ?? order) < order
@@ -168,16 +150,24 @@ function checkReported(
   const [schedule] = record?.schedules ?? []
   const isPlain = record !== undefined && record.pauses.length + record.retirements.length === 0
   const wasDue = schedule !== undefined && record?.schedules.length === 1 && schedule.since <= slot && isPlain
-  const isOff = row?.state === 'SKIPPED' || isReopened(day, done.at(-1)?.order ?? 0, observed)
-  if (wasDue && !isDone && !isOff && !isNamed && !isPart)
+  // The next run has in its range what only gave way.
+  const gaveWay = row?.state === 'SKIPPED' && row.resolutions.at(-1)?.by === 'cronledger'
+  const isPassed = [...writes.keys()].some((other) => other > day && isCompleted(rowOf(other)))
+  const isSkipped = row?.state === 'SKIPPED' && !(gaveWay && isPassed)
+  const isOff = isSkipped || isReopened(day, done.at(-1)?.order ?? 0, observed)
+  if (wasDue && !isDone && !isSkipped && !isNamed && !isRunning)
     say('what is due and not done is reported', `slot ${day}, whose row is ${row?.state}`)
   const covered = done.find(({ story, work }) => story.day > day && work.since !== null)
   const isStale = row?.attempts.some(({ outcome }) => outcome === 'abandoned')
   // A force that repeats it may have failed.
-  const isCompleted =
-    done.some(({ story }) => story.day === day) || row?.resolutions.some(({ state }) => state === 'COMPLETED')
-  if (covered !== undefined && isNamed && !isOff && !isStale && !isCompleted)
+  const isOwn = done.some(({ story }) => story.day === day) || isCompleted(row)
+  if (covered !== undefined && isNamed && !isOff && !isStale && !isOwn)
     say('what is done is not reported', `slot ${day}, which ${covered.story.runId} has done`)
+}
+
+function isCompleted(row: Row | undefined): boolean {
+  const isSuccess = ({ outcome }: Row['attempts'][number]) => outcome === 'succeeded'
+  return row?.attempts.some(isSuccess) === true || row?.resolutions.some(({ state }) => state === 'COMPLETED') === true
 }
 
 /** Returns the slots that a later run has done, and in which no run succeeded. */

@@ -101,6 +101,10 @@ const save = onRow((row) => withCheckpoint(row, '{"page":7}'), 0)
 const goOn = onRow((row) => withRange(row as PendingRow, { since: row.slot - HOUR_MS }), 0)
 const search = onRow((row) => withRange(row as PendingRow, { searched: row.slot - HOUR_MS }), 0)
 const skip = onRow((row, now) => skipRow(row, { by: 'cronledger', reason: 'paused' }, stampAt(now)), 20_000)
+const giveWay = onRow(
+  (row, now) => skipRow(row, { by: 'cronledger', reason: 'another ran', gaveWayTo: FIRST + HOUR_MS }, stampAt(now)),
+  20_000,
+)
 const withdraw: Step = (row, slot) => withdrawClaim(row, claimOf(slot, {}), stampAt(slot + 20_000))
 const resolve =
   (state: (typeof RESOLVED_STATES)[number]): Step =>
@@ -125,6 +129,8 @@ const KINDS: readonly (readonly Step[])[] = [
   [claim({ ...FARGATE }), retry, begin, finish(SUCCEEDED)],
   [claim(), retry, finish(endingOf('notStarted'))],
   [claim({ phase: 'waiting' }), skip],
+  [claim({ phase: 'waiting' }), giveWay],
+  [claim({ phase: 'waiting' }), finish({ ...endingOf('notStarted'), gaveWayTo: FIRST + HOUR_MS })],
   [withdraw],
   [claim(), finish(SUCCEEDED), claim({ trigger: FORCED }), finish(FAILED)],
   [claim(), finish(FAILED), claim({ trigger: FORCED }), finish(SUCCEEDED)],

@@ -13,7 +13,7 @@ import {
 } from '../../../format/rerun/rerun.ts'
 import type { Sink } from '../../../process/log/sink.ts'
 import type { LeftOut } from '../../../verdict/cautions.ts'
-import { verdictOf } from '../../../verdict/verdict.ts'
+import { namedSlots, verdictOf } from '../../../verdict/verdict.ts'
 import { COMMON } from '../../options/options.ts'
 import { printTexts } from '../../output.ts'
 
@@ -64,7 +64,7 @@ export async function planRange(ledger: Ledger, range: RangeOfTask) {
   const emitDoubt = (slot: Date, why: LeftOut) => {
     doubts = { store, whys: [...doubts.whys, why], oldest: slot.getTime() }
   }
-  for await (const { slot, row, judged, ...found } of ledger.rerunnable({ ...range, emitDoubt })) {
+  for await (const { slot, row, judged, others, ...found } of ledger.rerunnable({ ...range, emitDoubt })) {
     if (slots.length === MAX_SLOTS) {
       throw usageError(
         `the range has more than ${MAX_SLOTS} slots. Give a shorter range, or select fewer slots with --only.`,
@@ -72,7 +72,12 @@ export async function planRange(ledger: Ledger, range: RangeOfTask) {
     }
     // The caller keeps many slots, and needs no steps of them.
     const { happened, work, workText, caution } = verdictOf(judged, store)
-    slots.push({ slot: judged.slot, verdict: row && { happened, work, workText, caution }, ...found })
+    slots.push({
+      slot: judged.slot,
+      verdict: row && { happened, work, workText, caution },
+      others: namedSlots(judged.task, others.map((one) => one.slot).reverse()),
+      ...found,
+    })
     if (slots.length % SLOTS_AT_A_TIME === 0) await yieldToEventLoop()
   }
   return { slots: slots.reverse(), doubts }

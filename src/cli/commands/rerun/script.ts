@@ -37,6 +37,7 @@ interface ScriptValues {
   readonly reason: string | undefined
   readonly by: string | undefined
   readonly keepGoing: boolean | undefined
+  readonly each: boolean | undefined
   readonly jobs: number | undefined
   readonly retentionMs: number | undefined
   readonly ledgerTimeoutMs: number | undefined
@@ -120,10 +121,16 @@ function slotsOfRange(values: ScriptValues, ledger: Ledger, { doubts, upstreams,
     upstreams.set(known.task, known.expectations?.after ?? [])
     const emitDoubt = (_: Date, why: LeftOut) => void doubts.set(known.task, [...(doubts.get(known.task) ?? []), why])
     // The script says which other slots need a look first.
-    const asked = { ...values, from, task: known, only: [...new Set([...only, ...LOOKED_AT_FIRST])], emitDoubt }
+    const asked = { ...values, from, task: known, emitDoubt }
+    const others = LOOKED_AT_FIRST.filter((one) => !only.some((other) => other === one))
     try {
-      for await (const { why, judged } of ledger.rerunnable(asked))
-        yield { why, shown: shownSlot(judged, values.store) }
+      const ranges = values.each ? ('each' as const) : undefined
+      for (const more of [
+        { only, ranges },
+        { only: others, ranges: 'none' as const },
+      ])
+        for await (const { why, judged } of ledger.rerunnable({ ...asked, ...more }))
+          yield { why, shown: shownSlot(judged, values.store) }
     } catch (error) {
       if (isOne || !isFaultOfTask(error)) throw error
       fault(`task ${known.task}: ${error.message}`, error.kind)
