@@ -16,10 +16,18 @@ CREATE ROLE cronledger_operator NOLOGIN;
 GRANT USAGE ON SCHEMA public TO cronledger_operator;
 GRANT SELECT, INSERT, UPDATE ON public.cronledger TO cronledger_operator;
 
+-- Reads everything, and writes what `check --once` has told.
+CREATE ROLE cronledger_checker NOLOGIN;
+GRANT USAGE ON SCHEMA public TO cronledger_checker;
+GRANT SELECT, INSERT, UPDATE ON public.cronledger TO cronledger_checker;
+
 -- With row-level security, a role sees only what a policy gives to it. The owner of the table sees everything.
 ALTER TABLE public.cronledger ENABLE ROW LEVEL SECURITY;
 CREATE POLICY auditor ON public.cronledger FOR SELECT TO cronledger_auditor USING (true);
 CREATE POLICY operator ON public.cronledger TO cronledger_operator USING (true);
+CREATE POLICY checker ON public.cronledger FOR SELECT TO cronledger_checker USING (true);
+-- For the checker of a tenant, which tells --once crm/ops: '#told/crm/'.
+CREATE POLICY told ON public.cronledger TO cronledger_checker USING (starts_with(task, '#told/'));
 
 -- A batch that may touch only its own task. Repeat this for each task, with its name and a password.
 CREATE ROLE nightly LOGIN PASSWORD NULL;

@@ -93,10 +93,8 @@ export interface HealthOptions extends ReadOptions {
 export interface CheckOptions extends HealthOptions {
   /** Called if a duplicate in one of the newest ten slots of a task came from another place: an AWS account, cluster, namespace and so on. */
   readonly emitNote?: ((note: Note) => void) | undefined
-  /** Called for each slot, newest first, and says whether it is yielded. The slots of up to 16 tasks are mixed. */
-  readonly emitSlot?: ((one: JudgedSlot, isFound: boolean) => void) | undefined
-  /** Only the findings that arose in this last span, in milliseconds. Default: all. */
-  readonly newMs?: number | undefined
+  /** Called for each slot, newest first, also for one without a finding. The slots of up to 16 tasks are mixed. */
+  readonly emitSlot?: ((one: JudgedSlot) => void) | undefined
   /** The time at which the slots are judged. Default: now. */
   readonly now?: Date | undefined
 }

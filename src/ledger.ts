@@ -23,13 +23,34 @@ import { commandWork, hashOfCommand } from './run/command.ts'
 import { resolveSlot } from './run/resolve.ts'
 import { SETTINGS } from './run/settings-table.ts'
 import { type KnownRecords, knownRecords, unlessStarting } from './run/task/task-record.ts'
+import { readTold, writeTold } from './run/task/told.ts'
 import { type LedgerParts, runAndSay } from './said-run.ts'
 import { scheduledTask } from './scheduled-task.ts'
 import { describeStore, hideSecret, type OpenedStore, openStore } from './store/open.ts'
 import type { LeftOut } from './verdict/cautions.ts'
+import type { TaskFinding } from './verdict/judge.ts'
+
+interface WholeCheckOptions extends CheckOptions {
+  /** Called for each task that could not be read to the end, whose error is thrown at last. */
+  readonly emitFault?: ((task: string) => void) | undefined
+  /** Read the rows of a task strongly consistent. Default: eventually. */
+  readonly consistent?: true | undefined
+}
+
+/** The ledger of the commands, which can also read and write what was told to a receiver (`check --once`). */
+export interface TellingLedger extends Ledger {
+  check(options: WholeCheckOptions): AsyncGenerator<TaskFinding>
+  told(name: string, options: ReadOptions): ReturnType<typeof readTold>
+  tell(
+    name: string,
+    document: Parameters<typeof writeTold>[1],
+    expected: number | 'absent',
+    options: ReadOptions,
+  ): ReturnType<typeof writeTold>
+}
 
 /** Returns the ledger of that name. The first call opens it. */
-export function createLedger({ store, log }: LedgerOptions): Ledger {
+export function createLedger({ store, log }: LedgerOptions): TellingLedger {
   const storeName = hideSecret(store)
   const connection = openOnUse(storeName)
   const parts: LedgerParts = {
@@ -56,6 +77,9 @@ export function createLedger({ store, log }: LedgerOptions): Ledger {
     ...readMethods(reading, parts.known),
     resolve: async (options: ResolveOptions) => resolveReference(options, await reading(options), parts),
     ...operatorMethods(reading, parts),
+    told: async (name: string, options: ReadOptions) => readTold(name, { ...parts, ...(await reading(options)) }),
+    tell: async (...[name, document, expected, options]: Parameters<TellingLedger['tell']>) =>
+      writeTold(name, document, expected, { ...parts, ...(await reading(options)) }),
     close: connection.close,
   }
   return { ...ledger, task: (options) => scheduledTask(ledger, options) }
@@ -103,8 +127,9 @@ export function readMethods(reading: OpenForReading, records?: KnownRecords): Re
       const of = { task, limit, emitProblem, fromFirstRow: task !== undefined && options.since === undefined }
       yield* readSlots({ ...range, ...defined(of), now: now?.getTime() ?? deps.clock.now() }, deps)
     },
-    async *check(options) {
-      yield* audit(options, await reading(options), checkTask, checkTasks)
+    async *check(options: WholeCheckOptions) {
+      const { consistent } = options
+      yield* audit(options, { ...(await reading(options)), consistent }, checkTask, checkTasks)
     },
     async *health(options) {
       yield* audit(options, await reading(options), taskHealth, tasksHealth)
@@ -143,13 +168,13 @@ export function readMethods(reading: OpenForReading, records?: KnownRecords): Re
 }
 
 async function* audit<T>(
-  { task, only, since, until, newMs, now, progress, emitNote, emitSlot }: CheckOptions,
+  { task, only, since, until, now, progress, emitNote, emitSlot, emitFault }: WholeCheckOptions,
   deps: HistoryDeps,
   ofOne: (task: KnownTask, settings: CheckSettings, deps: HistoryDeps) => AsyncIterable<T>,
   ofAll: (settings: CheckSettings, deps: HistoryDeps) => AsyncIterable<T>,
 ): AsyncGenerator<T> {
   const settings: CheckSettings = {
-    ...{ now: now?.getTime() ?? deps.clock.now(), newMs, only, emitNote, emitSlot },
+    ...{ now: now?.getTime() ?? deps.clock.now(), only, emitNote, emitSlot, emitFault },
     since: readInstant(since, 'since'),
     until: readInstant(until, 'until'),
     progress: (name, slot) => progress?.(name, new Date(slot)),

@@ -146,7 +146,7 @@ const CALLS: { readonly [Call in keyof Calls]: KindsOf<Calls[Call]> } = {
   get: { ...OF_TASK, slot: required(TIME) },
   history: { ...RANGE, task: A_TEXT },
   slots: { ...RANGE, task: TASK, now: MOMENT, emitProblem: FUNCTION },
-  check: { ...AUDIT, now: MOMENT, newMs: COUNT, emitNote: FUNCTION, emitSlot: FUNCTION },
+  check: { ...AUDIT, now: MOMENT, emitNote: FUNCTION, emitSlot: FUNCTION },
   health: AUDIT,
   findSlot: { ...OF_TASK, slot: required(TIME) },
   rerunnable: {

@@ -50,7 +50,7 @@ const OPTIONS = {
   history: ROWS satisfies Members<library.HistoryOptions>,
   slots: { ...ROWS, now: new Date(), emitProblem: nothing } satisfies Members<library.SlotsOptions>,
   check: {
-    ...{ ...AUDIT, now: new Date(), newMs: 1, emitNote: nothing, emitSlot: nothing },
+    ...{ ...AUDIT, now: new Date(), emitNote: nothing, emitSlot: nothing },
   } satisfies Members<library.CheckOptions>,
   health: AUDIT satisfies Members<library.HealthOptions>,
   findSlot: { ...READ, task: 'nightly', slot: SLOT } satisfies Members<library.FindSlotOptions>,

@@ -602,12 +602,19 @@ export class Ledger extends Construct implements LedgerParts {
     const { architecture = ecs.CpuArchitecture.X86_64, cpu = 256, memoryLimitMiB = 512, logKey } = check
     const executionRole = 'service-role/AmazonECSTaskExecutionRolePolicy'
     // It is the execution role, too, which ECS assumes without the key aws:SourceAccount.
+    const told = {
+      sid: 'Told',
+      actions: dynamodbActions('PutItem'),
+      resources: [arnOf(this.table, this.table.tableArn)],
+      conditions: { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': ['#told/*'] } },
+    }
     const role = this.makeRole('CheckRole', 'ecs-tasks.amazonaws.com', {
       path: '/cronledger/',
       managedPolicyArns: [
         this.auditorPolicy.managedPolicyArn,
         `arn:${stack.partition}:iam::aws:policy/${executionRole}`,
       ],
+      policies: [{ policyName: 'told', policyDocument: documentOf([told, ...keyStatement(this, KEY_ACTIONS)]) }],
       ...boundaryOf(permissionsBoundary),
     })
     const id = Fn.select(0, Fn.split('-', Fn.select(2, Fn.split('/', stack.stackId))))
@@ -628,8 +635,8 @@ export class Ledger extends Construct implements LedgerParts {
     definition.addContainer(this.container, {
       image: check.image,
       entryPoint: ['cronledger'],
-      // It runs once a day. A day has up to 25 hours. The hour more is for a check that starts late.
-      command: ['check', '--new', '26h'],
+      // It remembers in the table what it has told, in an item of its own.
+      command: ['check', '--once', 'daily'],
       environment: { CRONLEDGER_STORE: storeOf(this.table) },
       logging: ecs.LogDrivers.awsLogs({
         streamPrefix: 'check',

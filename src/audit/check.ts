@@ -1,7 +1,6 @@
-import { isFaultOfTask, option, said, usageError } from '../core/errors.ts'
+import { isFaultOfTask, type LedgerError, option, said, usageError } from '../core/errors.ts'
 import { batchReport, ranMsOf, successOf } from '../core/row/attempts.ts'
 import { type OtherPlace, rejectedFromOtherPlace } from '../core/row/other-place.ts'
-import { keptRejections } from '../core/row/rejections.ts'
 import { type ReportedFacts, reportedFacts } from '../core/row/report.ts'
 import type { TimeRange } from '../core/schedule/time-range.ts'
 import { nextSlotDue } from '../core/task/expected-slots.ts'
@@ -9,16 +8,9 @@ import { parseSchedules } from '../core/task/schedules-in-force.ts'
 import { gapsOf, isRetired } from '../core/task/suspensions.ts'
 import { expectedTimes } from '../core/task/task-record.ts'
 import { futureRun, futureSlotIn, futureTime, latestSlot, withoutFuture, wrongClock } from '../core/task/wrong-clock.ts'
-import type { Instant, Key, Rejection, Row, Status } from '../core/types.ts'
+import type { Instant, Key, Row, Status } from '../core/types.ts'
 import { factsOf } from '../verdict/found.ts'
-import {
-  FINDINGS,
-  isFinding,
-  type JudgedSlot,
-  NO_FINDINGS,
-  type TaskFinding,
-  type TaskHealth,
-} from '../verdict/judge.ts'
+import { isFinding, type JudgedSlot, NO_FINDINGS, type TaskFinding, type TaskHealth } from '../verdict/judge.ts'
 import { concurrently } from './concurrently.ts'
 import type { HistoryDeps } from './history.ts'
 import { type KnownTask, openFaults, readTaskRecords } from './tasks.ts'
@@ -27,12 +19,12 @@ import { judgedSlots } from './walk.ts'
 export interface CheckSettings extends Required<TimeRange> {
   /** The time of the check. All tasks have the same, although they are read one after another. */
   readonly now: Instant
-  /** Only the findings that arose in this last span, in milliseconds. Left out: all. */
-  readonly newMs?: number | undefined
   readonly only?: ((task: KnownTask) => boolean) | undefined
   readonly progress: (task: string, slot: Instant) => void
-  /** Called for each slot of a task, newest first. `isFound`: the check yields it. */
-  readonly emitSlot?: ((one: JudgedSlot, isFound: boolean) => void) | undefined
+  /** Called for each slot of a task, newest first, also for one without a finding. */
+  readonly emitSlot?: ((one: JudgedSlot) => void) | undefined
+  /** Called for each task that could not be read to the end. */
+  readonly emitFault?: ((task: string) => void) | undefined
   /** Called at most once for a task and each kind of note. */
   readonly emitNote?: ((note: Note) => void) | undefined
 }
@@ -61,7 +53,6 @@ async function* checkedSlots(stored: KnownTask, settings: CheckSettings, deps: H
   let twin: (Key & { readonly zone: string } & Twin) | null = null
   let wrongAt: Note | null = null
   let left = TWIN_SLOTS
-  const newFrom = settings.newMs === undefined ? Number.NEGATIVE_INFINITY : now - settings.newMs
   for await (const one of judgedSlots([factsOf(task, known, now)], { task, ...withFuture(settings) }, now, deps)) {
     const run = futureRun(one.row, latest)
     if (run !== null) {
@@ -70,7 +61,7 @@ async function* checkedSlots(stored: KnownTask, settings: CheckSettings, deps: H
     }
     const { slot, own, schedule } = one
     settings.progress(task, slot)
-    const other = own !== null && left-- > 0 ? differenceOf(own, newFrom) : null
+    const other = own !== null && left-- > 0 ? differenceOf(own) : null
     if (other !== null && (twin === null || GRAVITY(other.what) > GRAVITY(twin.what)))
       twin = { ...other, task, slot, zone: schedule.zone }
     const ahead = own && futureTime(own, now + one.of.times.skewMs)
@@ -81,12 +72,8 @@ async function* checkedSlots(stored: KnownTask, settings: CheckSettings, deps: H
   if (future !== null) throw wrongClock(task, future)
 }
 
-function differenceOf(row: Row, since: Instant): Twin | null {
-  const isNew = ({ commandHash, at }: Rejection) => commandHash !== undefined && at > since
-  // The row does not keep all of them.
-  const hasOther =
-    since === Number.NEGATIVE_INFINITY ? row.rejections.otherCommands > 0 : keptRejections(row).some(isNew)
-  return rejectedFromOtherPlace(row, since) ?? (hasOther ? { what: 'command' } : null)
+function differenceOf(row: Row): Twin | null {
+  return rejectedFromOtherPlace(row) ?? (row.rejections.otherCommands > 0 ? { what: 'command' } : null)
 }
 
 /** An audit that ends now also reads the rows of the future, which only a host with a wrong clock makes. */
@@ -100,11 +87,9 @@ const JUST_NOW_MS = 60_000
 const END_OF_TIME = Date.UTC(2199, 11, 31)
 
 export async function* checkTask(known: KnownTask, settings: CheckSettings, deps: HistoryDeps) {
-  const { now, newMs } = settings
   for await (const one of checkedSlots(known, settings, deps)) {
-    const isFound = isFinding(one) && (newMs === undefined || isNew(FINDINGS[one.kind].aroseAt(one), now, newMs))
-    settings.emitSlot?.(one, isFound)
-    if (isFound) yield one
+    settings.emitSlot?.(one)
+    if (isFinding(one)) yield one
   }
 }
 
@@ -153,11 +138,6 @@ export async function* taskHealth(
   }
 }
 
-/** A finding that arises while the check reads the ledger is left to the next check, otherwise both would report it. */
-export function isNew(arose: Instant, now: Instant, newMs: number): boolean {
-  return arose > now - newMs && arose <= now
-}
-
 /** Reads several tasks at a time, and yields in their order. Throws a usage error if the ledger has no task record. */
 export function checkTasks(settings: CheckSettings, deps: HistoryDeps): AsyncGenerator<TaskFinding, void> {
   return ofAllTasks((task, own) => checkTask(task, settings, own), settings, deps)
@@ -170,14 +150,18 @@ export function tasksHealth(settings: CheckSettings, deps: HistoryDeps): AsyncGe
 /** A task whose records cannot be read does not hide the others: the error is thrown after all of them. */
 async function* ofAllTasks<T>(
   read: (task: KnownTask, deps: HistoryDeps) => AsyncGenerator<T, void>,
-  { only }: CheckSettings,
+  { only, emitFault }: CheckSettings,
   deps: HistoryDeps,
 ): AsyncGenerator<T, void> {
   let known = 0
   let wanted = 0
   const faults = openFaults('checked completely')
+  const keepFault = (task: string, error: LedgerError) => {
+    faults.keep(task, error)
+    emitFault?.(task)
+  }
   async function* recorded(signal: AbortSignal) {
-    for await (const task of readTaskRecords({ ...deps, signals: [signal] }, faults.keep)) {
+    for await (const task of readTaskRecords({ ...deps, signals: [signal] }, keepFault)) {
       known += 1
       if (only?.(task) === false) continue
       wanted += 1
@@ -189,7 +173,7 @@ async function* ofAllTasks<T>(
       yield* read(task, { ...deps, signals: [signal] })
     } catch (error) {
       if (!isFaultOfTask(error)) throw error
-      faults.keep(task.task, error)
+      keepFault(task.task, error)
     }
   }
   yield* concurrently(recorded, readOne, deps.signals)

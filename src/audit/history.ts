@@ -22,6 +22,8 @@ export interface HistoryDeps {
   readonly clock: Clock
   readonly pageTimeoutMs: number
   readonly signals: readonly AbortSignal[]
+  /** Read the rows of a task strongly consistent. Left out: eventually. */
+  readonly consistent?: true | undefined
 }
 
 /** A text is ISO 8601 with an offset. */
@@ -50,7 +52,12 @@ export async function* readHistory(asked: HistoryQuery, deps: HistoryDeps): Asyn
   let left = asked.limit
   for (const query of partsOf(asked, deps.clock.now())) {
     for (let cursor: Page['next']; ; ) {
-      const part = { ...query, limit: Math.min(left, PAGE_ROWS), ...(cursor && { cursor }) }
+      const part = {
+        ...query,
+        limit: Math.min(left, PAGE_ROWS),
+        ...(cursor && { cursor }),
+        ...(query.kind === 'task' && deps.consistent && { consistent: true as const }),
+      }
       const page = await ask(deps, (call) => deps.store.list(part, call))
       // A file ledger answers without yielding to the event loop, and a stop signal would wait until all pages are read.
       await yieldToEventLoop()

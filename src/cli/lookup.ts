@@ -71,7 +71,7 @@ export function zoneOfTerminal(): string {
 
 /** Reads a range that ends now, and begins `usualSpan` (`7d`) ago, if the options do not say otherwise. */
 export async function readBoundedRange(options: RangeOptions, ledger: Ledger, now: Instant, usualSpan: string) {
-  // The slot of this very millisecond is due. We must not leave it out: it is too old for the next `check --new`.
+  // The slot of this very millisecond is due. We must not leave it out.
   const { since = now - parseDuration(usualSpan), until = now + 1 } = await readRange(options, ledger, now)
   if (since < until) return { since, until }
   if (options.since === undefined) {

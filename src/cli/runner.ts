@@ -20,7 +20,7 @@ import { causeText } from '../verdict/endings.ts'
 import type { EventVerdict } from '../verdict/verdict.ts'
 import { type CommandContext, isGiven, type Values } from './options/arguments.ts'
 import { misspeltVariables, shellWordWarning } from './options/mistakes.ts'
-import { type Notify, openNotify } from './options/notify.ts'
+import { openNotify } from './options/notify.ts'
 import { RUN_KINDS, variableOf } from './options/options.ts'
 import type { SUPERVISION_OPTIONS } from './options/run-options.ts'
 import { hideStandardStreams } from './output.ts'
@@ -152,13 +152,9 @@ function openReporter(
         cause: hasFailed ? causeText(event.ending) : object.message,
       })
     },
-    /**
-     * Leaves out what a run says of its slot when it is repaired, and returns what then tells about all. Null: nothing does, because
-     * there are no notifications, or the operator chose their kinds.
-     */
-    beginRange(): Notify | null {
-      isRange = notify !== null && values.notifyOn === undefined
-      return isRange ? notify : null
+    /** Leaves out what each run says of a slot that it repaired, unless the operator chose the kinds of notifications. */
+    beginRange(): void {
+      isRange = values.notifyOn === undefined
     },
     /** Waits for the notifications and spans that are on their way, but not longer than a stop allows. Never throws. */
     async end(): Promise<void> {

@@ -7,16 +7,22 @@ import { printable } from './text.ts'
 interface NotifyFormat {
   /** Returns what the command gets for one event. `source` is the address of the ledger. */
   readonly event: (event: LogObject, source: string) => string
-  /** Returns what it gets for all findings of a check. Null: it gets each finding as an event. */
-  readonly digest: ((digest: Digest) => string) | null
+  /** Returns what it gets for the problems of a check. */
+  readonly digest: (digest: Digest, source: string) => string
+  /** A check without --once sends each finding as an event. */
+  readonly hasEach: boolean
 }
 
 /** The values of `--notify-format`. A new one is a name here, and an entry below. */
 export const NOTIFY_FORMAT_NAMES = ['json', 'cloudevents'] as const
 
 export const NOTIFY_FORMATS: Readonly<Record<(typeof NOTIFY_FORMAT_NAMES)[number], NotifyFormat>> = {
-  json: { event: (event) => JSON.stringify(event), digest: (digest) => JSON.stringify(digest) },
-  cloudevents: { event: (event, source) => JSON.stringify(cloudEvent(event, source)), digest: null },
+  json: { event: (event) => JSON.stringify(event), digest: (digest) => JSON.stringify(digest), hasEach: false },
+  cloudevents: {
+    event: (event, source) => JSON.stringify(cloudEvent(event, source)),
+    digest: (digest, source) => JSON.stringify({ ...envelope(digest, source), id: digest['number'], data: digest }),
+    hasEach: true,
+  },
 }
 
 /** An event that is sent twice has the same id both times. Source: CloudEvents 1.0.2, "JSON event format", structured mode. */
@@ -25,15 +31,16 @@ function cloudEvent(event: LogObject, store: string) {
   const [runId, attempt = 0, attempts = 0] = ['runId', 'attempt', 'attempts'].map((name) => event[name])
   const subject = `${event.task}/${event.slot}`
   const id = runId === undefined ? [subject, event.event, attempts] : [runId, event.event, attempt]
+  return { ...envelope(event, store), id: id.join('/'), subject, data: event }
+}
+
+function envelope({ event, time }: LogObject | Digest, store: string) {
   return {
     specversion: '1.0',
-    id: id.join('/'),
     source: encodeURI(store),
-    type: `cronledger.${event.event}`,
-    subject,
-    time: event.time,
+    type: `cronledger.${event}`,
+    time,
     datacontenttype: 'application/json',
-    data: event,
   }
 }
 

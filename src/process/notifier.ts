@@ -30,6 +30,8 @@ interface Notice {
 export interface Notifier {
   /** Starts the command for this notice as soon as its turn has come. Never waits or throws. */
   send(notice: Notice): void
+  /** Runs the command for this notice at once, for at most `ms` milliseconds. Returns why it failed, or null. */
+  deliver(notice: Notice, ms: number): Promise<string | null>
   /** Waits for all notices, until `signal` aborts. Returns a line about the failures, or null. */
   end(signal: AbortSignal): Promise<string | null>
   kill(): void
@@ -69,6 +71,7 @@ export function openNotifier(command: string, clock: Clock): Notifier {
         Promise.resolve(before).then(() => limit(run, notice)),
       )
     },
+    deliver: (notice, ms) => withDeadline(clock, ms, [over.signal], (signal) => deliver(command, notice, signal)),
     async end(signal) {
       onAbort(signal, () => over.abort())
       await Promise.all(slots.values())

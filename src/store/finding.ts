@@ -9,7 +9,7 @@ export interface SetupFinding {
 }
 
 /** The role whose permissions are tried. `schema/iam` has the policies. */
-export type Role = 'runner' | 'auditor' | 'operator'
+export type Role = 'runner' | 'auditor' | 'checker' | 'operator'
 
 export interface InspectSettings {
   readonly env: Environment

@@ -61,10 +61,13 @@ export interface SlotsPage {
   readonly next?: Instant
 }
 
-/** The key of a small document in the partition of a task. A kind begins with `#`, which no slot does. */
+/**
+ * The key of a small document in the partition of a task. A kind begins with `#`, which no slot does. What was told has a partition
+ * of its own, such as `#told/ops`, which no task has.
+ */
 export interface EntryKey {
   readonly task: string
-  readonly kind: '#task' | '#lock'
+  readonly kind: '#task' | '#lock' | '#told'
 }
 
 export interface Entry {

@@ -39,7 +39,7 @@ export function causeText(ending: Ending): string {
 }
 
 /** Returns the first line that the batch of a failed attempt reported, or its fact `message`. Null: none, or other facts. */
-export function causeReported({ report }: Ending): string | null {
+function causeReported({ report }: Ending): string | null {
   const facts = reportedFacts(report)
   const text = facts === null ? report : facts['message']
   return typeof text === 'string' && text !== '' ? reportLine(text) : null

@@ -5,40 +5,23 @@ import type { ReportedFacts } from '../core/row/report.ts'
 import { inForceAt } from '../core/task/task-record.ts'
 import type { Instant, Key, ScheduleSpec, Status } from '../core/types.ts'
 import { type SlotInTask, type SlotRecord, scheduleOf, slotInTask, type TaskFacts } from './found.ts'
-import { isSettled, REMARKS, type RemarkName, type Remarks, tooLongFrom } from './remarks.ts'
+import { isSettled, REMARKS, type RemarkName, type Remarks } from './remarks.ts'
 import { MAY_BE_OVERDUE, OVERDUE, SITUATIONS, type SlotSituation, type VerdictRule } from './situations.ts'
 
 type Rows = (typeof SITUATIONS)[SlotSituation] | typeof OVERDUE
 type OfRemarks = (typeof REMARKS)[RemarkName]['kind']
 
-/** Which findings are one incident, most urgent first. `broken`: work is not done or not known to be. */
-export const CAUSES = ['broken', 'unreadable', 'unusual', 'doubtful', 'late'] as const
-export type IncidentCause = (typeof CAUSES)[number]
-
 type GivenKind = Exclude<Rows['kind'], null> | OfRemarks
 
-interface FindingRow {
-  readonly cause: IncidentCause
-  /** Follows the time of the slot in a message. */
-  readonly words: string
-  /** When it began: a check reports the findings that arose since the check before it. */
-  aroseAt(one: SlotInTask): Instant
-}
-
-/** The kinds of findings that a row of a table gives: each of them has a line here. */
-export const FINDINGS: Readonly<Record<GivenKind, FindingRow>> = {
-  missed: { cause: 'broken', words: 'missed', aroseAt: ({ slot, of }) => slot + of.times.graceMs },
-  failed: { cause: 'broken', words: 'failed', aroseAt: heardOfAt },
-  stale: { cause: 'broken', words: 'is stale', aroseAt: heardOfAt },
-  // The time is not known, so each check reports it.
-  unknown: { cause: 'unreadable', words: 'cannot be read', aroseAt: ({ of }) => of.now },
-  overdue: { cause: 'broken', words: 'is overdue', aroseAt: ({ slot, of }) => slot + (of.times.doneByMs ?? 0) },
-  unusual: { cause: 'unusual', words: 'is unusual', aroseAt: (one) => tooLongFrom(one) ?? closedAt(one) },
-  late: {
-    cause: 'late',
-    words: 'was late',
-    aroseAt: ({ slot, own }) => own?.attempts.find(hasStarted)?.startedAt ?? slot,
-  },
+/** The kinds of findings that a row of a table gives, with the words that follow the time of the slot in a message. */
+export const FINDINGS: Readonly<Record<GivenKind, string>> = {
+  missed: 'missed',
+  failed: 'failed',
+  stale: 'is stale',
+  unknown: 'cannot be read',
+  overdue: 'is overdue',
+  unusual: 'is unusual',
+  late: 'was late',
 }
 export type FindingKind = keyof typeof FINDINGS
 export const FINDING_KINDS: readonly FindingKind[] = keysOf(FINDINGS)
@@ -148,17 +131,6 @@ const NO_SCHEDULE: ScheduleSpec = { expression: '', zone: 'UTC' }
 /** A row that cannot be read does not say its schedule. */
 function zonedSchedule(found: SlotInTask): ScheduleSpec {
   return scheduleOf(found) ?? inForceAt(found.of.record?.schedules ?? [], found.slot)?.spec ?? NO_SCHEDULE
-}
-
-/** The end of an attempt that never started counts too, because a check finds nothing while it is open. */
-function closedAt({ slot, own }: SlotInTask): Instant {
-  const ends = own?.attempts.flatMap((attempt) => (attempt.phase === 'ended' ? (attempt.endedAt ?? []) : [])) ?? []
-  return Math.max(slot, ...ends, own?.resolutions.at(-1)?.at ?? slot)
-}
-
-/** At the end of the lease itself, the attempt still counts as running. */
-function heardOfAt(one: SlotInTask): Instant {
-  return one.own?.leaseUntil == null ? closedAt(one) : one.own.leaseUntil + one.of.times.skewMs + 1
 }
 
 export function isFinding(one: JudgedSlot): one is TaskFinding {

@@ -1,6 +1,6 @@
 import { elapsed } from '../core/duration.ts'
 import { hasStarted, hasSucceeded, successOf } from '../core/row/attempts.ts'
-import { expectedText, tooLongSince, unmetRules, unmetText } from '../core/task/rules.ts'
+import { expectedText, unmetRules, unmetText } from '../core/task/rules.ts'
 import type { AttemptRecord, Instant, Row } from '../core/types.ts'
 import { countSlotsIn, type SlotInTask, type TaskFacts } from './found.ts'
 import { decisionSentence, type Sentence } from './sentence.ts'
@@ -72,17 +72,10 @@ export const REMARKS = {
 export type RemarkName = keyof typeof REMARKS
 export type Remarks = Readonly<Partial<Record<RemarkName, FoundRemark>>>
 
-/** A stale attempt may have ended, so it is not measured. */
-function unmetOf({ own, rowStatus, of, older = [] }: SlotInTask) {
+/** Returns the rules of the task that the slot does not meet. A stale attempt may have ended, so it is not measured. */
+export function unmetOf({ own, rowStatus, of, older = [] }: SlotInTask) {
   if (own === null || of.rules === null || rowStatus === 'stale') return []
   return unmetRules(own, of.rules, older, countSlotsIn(of), of.now)
-}
-
-/** Returns when the attempt that runs was first longer than expected. Null: it is not, or nothing runs. */
-export function tooLongFrom(found: SlotInTask): Instant | null {
-  const open = found.rowStatus === 'running' ? found.own?.attempts.at(-1) : undefined
-  const unmet = unmetOf(found)
-  return open === undefined || unmet.length === 0 ? null : tooLongSince(open, unmet)
 }
 
 /**

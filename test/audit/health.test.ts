@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { type CheckSettings, checkTask, taskHealth } from '../../src/audit/check.ts'
+import { type CheckSettings, taskHealth } from '../../src/audit/check.ts'
 import type { KnownTask } from '../../src/audit/tasks.ts'
 import { encodeRow } from '../../src/core/row/stored-row.ts'
 import type { Row } from '../../src/core/types.ts'
@@ -87,19 +87,4 @@ test('the condition of a task is left out for a retired task without findings, a
   expect(await healthOf({ ...TASK, pauses: [since] }, [])).toMatchObject({
     ...{ status: 'missed', findings: { ...NO_FINDINGS, missed: 1 } },
   })
-})
-
-test('what arises while the ledger is read is new in the next check, and not in both', async () => {
-  const row = rowWith({ ending: FAILED })
-  const end = NOW + 1_000
-  async function newAt(now: number) {
-    const found: string[] = []
-    const settings = { ...SETTINGS, since: slot, now, newMs: 900_000 }
-    for await (const { kind } of checkTask(TASK, settings, depsWith(row))) found.push(kind)
-    return found
-  }
-  expect(await newAt(end - 1)).toEqual([])
-  expect(await newAt(end)).toEqual(['failed'])
-  expect(await newAt(end - 1 + 900_000)).toEqual(['failed'])
-  expect(await newAt(end + 900_000)).toEqual([])
 })

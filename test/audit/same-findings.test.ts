@@ -47,7 +47,7 @@ test('all views of a ledger have the same findings and the same newest slots, in
       for (const [kind, count] of Object.entries(findings)) metrics[kind as TaskFinding['kind']] += count
     expect(metrics, `seed ${seed}`).toEqual(counts)
     const needs = await beginNeeds(SINCE, { ...reading, now: NOW + 1 }).whole
-    expect([needs.count, needs.tasks, needs.problems], `seed ${seed}`).toEqual([counts, tasks.length, []])
+    expect([needs.count, needs.tasks, needs.faults], `seed ${seed}`).toEqual([counts, tasks.length, []])
     for (const known of await all(ledger.tasks())) {
       const read = await readTask(known.task, reading)
       if (read === null) throw new Error('the page does not know the task')

@@ -24,7 +24,7 @@ async function ledgerWith(name: string, ...sql: readonly string[]): Promise<stri
 
 const check = (store: string, ...more: readonly string[]) =>
   cronledger(['check', '--store', store, '--since', '3d', ...more])
-const failedTasks = (stdout: string) => [...stdout.matchAll(/^ *(\w) +1 failed/gm)].map(([, task]) => task)
+const failedTasks = (stdout: string) => /^failed.*\n {2}(.*)$/m.exec(stdout)?.[1]?.split(', ') ?? []
 
 const DAMAGED_ROW = "UPDATE rows SET document = '{}' WHERE task = 'd'"
 const DAMAGED_RECORD = `UPDATE entries SET document = '{"schedules":1}' WHERE task = 'b'`
@@ -34,7 +34,7 @@ test('a row that cannot be read is a finding, in check, history, show and JSON',
   const store = await ledgerWith('row', DAMAGED_ROW)
   const { code, stdout, stderr } = await check(store)
   expect(failedTasks(stdout)).toEqual(['a', 'b', 'c', 'e', 'f', 'g'])
-  expect(stdout).toMatch(/^ +d +1 unknown .*\n +row d .* is damaged: schemaVersion is missing, /m)
+  expect(stdout).toMatch(/^unknown · d · .*\n +row d .* is damaged: schemaVersion is missing, /m)
   expect(stdout).toMatch(/^7 slots need attention: 6 failed, 1 unknown$/m)
   expect({ code, stderr }).toEqual({ code: 1, stderr: '' })
   const [found] = JSON.parse((await check(store, '--task', 'd', '--json')).stdout)
@@ -72,7 +72,7 @@ test('check names the task whose record is not JSON, and shows a row that is not
   ]
   const { code, stdout, stderr } = await check(await ledgerWith('cut', ...cut))
   expect(failedTasks(stdout)).toEqual(['a', 'c', 'e', 'f', 'g'])
-  expect(stdout).toMatch(/^ +d +1 unknown .*\n.* is damaged: all of it is "cut off", but must be an object/m)
+  expect(stdout).toMatch(/^unknown · d · .*\n.* is damaged: all of it is "cut off", but must be an object/m)
   expect(stderr).toBe(
     'cronledger: task b could not be checked completely: the record of task b is damaged: all of it is "cut off", but must be an object. Correct it in the ledger.\n',
   )
@@ -82,7 +82,7 @@ test('check names the task whose record is not JSON, and shows a row that is not
 test('check does not say that it found no problems if a task cannot be read', async () => {
   const store = await ledgerWith('quiet', DAMAGED_RECORD)
   for (const format of ['text', 'json']) {
-    const { code, stdout } = await check(store, '--new', '1s', '--format', format)
+    const { code, stdout } = await cronledger(['check', '--store', store, '--since', '1m', '--format', format])
     expect({ code, stdout }).toEqual({ code: 78, stdout: '' })
   }
 })

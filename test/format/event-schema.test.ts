@@ -1,18 +1,16 @@
 import { readFileSync } from 'node:fs'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import { expect, test } from 'vitest'
-import { openFindingsJson } from '../../src/cli/commands/check/json.ts'
 import type { RunEvent } from '../../src/core/event.ts'
-import { digestOf, repairedOf } from '../../src/format/check/digest.ts'
-import { findingEvent, incidentOfFinding, repairedEvent } from '../../src/format/check/finding.ts'
+import { digestOf } from '../../src/format/check/digest.ts'
+import { findingEvent, findingJson } from '../../src/format/check/finding.ts'
 import { logLine, logObject } from '../../src/format/log/log.ts'
 import { rerunLine } from '../../src/format/rerun/rerun.ts'
-import { jsonArray } from '../../src/format/text.ts'
-import { collectIncidents, type Incident } from '../../src/verdict/incidents.ts'
 import type { TaskFinding } from '../../src/verdict/judge.ts'
+import { collectProblems } from '../../src/verdict/problems.ts'
 import { CONTEXT, ECS_CONTEXT, EVENTS, FORCED_CONTEXT, SLOT } from '../messages/samples.ts'
 import { FINDINGS, LATER } from '../support/pages/needs.ts'
-import { judgedAt, NOW, rowWith, SUCCEEDED } from '../support/rows.ts'
+import { NOW } from '../support/rows.ts'
 
 const CHECKED = 'dynamodb:ledger'
 
@@ -67,54 +65,35 @@ test.each([...FINDINGS, doubted].map((found) => [found.kind, found] as const))(
 )
 
 test('schema/event.schema.json describes the digest of a check', () => {
-  const { add, incidents } = collectIncidents()
+  const { add, problems } = collectProblems()
   for (const found of FINDINGS) add(found)
-  expectValid(digestOf(incidents(), { store: CHECKED, task: undefined, since: SLOT, now: NOW }))
+  const digest = digestOf(problems(), { store: CHECKED, task: undefined, since: SLOT, now: NOW })
+  expect(digest).toMatchObject({ slots: FINDINGS.length, problems: { length: FINDINGS.length } })
+  expectValid(digest)
 })
 
-test('schema/event.schema.json describes the end of an incident and of the finding of a slot, and a finding with its incident', () => {
-  const { add, incidents } = collectIncidents()
-  for (const found of FINDINGS) add(found)
-  const [first] = incidents() as [Incident]
-  expectValid(
-    repairedOf(
-      incidents().map((one) => ({ ...one, endedAt: NOW })),
-      NOW,
-    ),
-  )
-  const title = 'RECOVERED'
-  expectValid({ title, ...repairedEvent(judgedAt(NOW, rowWith({ ending: SUCCEEDED })), NOW) })
-  expectValid({ ...findingEvent(missed as TaskFinding, LATER, CHECKED), incident: incidentOfFinding(first) })
+test('a digest has at most 20 problems and 16 KB, and says what it leaves out', () => {
+  const { add, problems } = collectProblems()
+  const sample = FINDINGS.find(({ kind }) => kind === 'missed') ?? expect.unreachable()
+  const begins = Array.from({ length: 25 }, (_, index) => SLOT - index * 7_200_000)
+  for (let task = 0; task < 2_000; task += 1)
+    for (const slot of begins.slice(task % 25, (task % 25) + 1)) add({ ...sample, task: `imp/table-${task}`, slot })
+  const digest = digestOf(problems(), { store: CHECKED, task: undefined, since: SLOT, now: NOW })
+  expect(digest).toMatchObject({ slots: 2_000, tasks: 2_000, moreProblems: 5, problems: { length: 20 } })
+  expect(JSON.stringify(digest).length).toBeLessThan(16_000)
+  for (const one of digest['problems'] as readonly { tasks: readonly unknown[]; moreTasks?: number }[])
+    expect(one.tasks.length + (one.moreTasks ?? 0)).toBe(80)
+  expectValid(digest)
 })
 
-test('schema/finding.schema.json describes the JSON of a check, in which each finding names its incident in the digest', async () => {
-  async function* found() {
-    // More than are packed together.
-    for (let index = 0; index < 70; index += 1) yield* [...FINDINGS, doubted]
-  }
-  const { emitSlot, items: itemsOf } = openFindingsJson(CHECKED, () => 0, undefined)
-  for await (const one of found()) emitSlot(one)
-  let text = ''
-  for await (const piece of jsonArray(itemsOf(found()), (some) => some)) text += piece
-  const items: readonly { readonly incident: { readonly id: string } }[] = JSON.parse(text)
-  expect(items).toHaveLength(70 * (FINDINGS.length + 1))
+test('schema/finding.schema.json describes the JSON of a check', () => {
   const { finding } = findingSchema.$defs
   const ofOne = ajv.compile({
     ...findingSchema,
     $defs: { ...findingSchema.$defs, finding: { ...finding, additionalProperties: false } },
   })
-  for (const item of items.slice(0, 8)) expect(ofOne(item), ajv.errorsText(ofOne.errors)).toBe(true)
-  const { add, incidents } = collectIncidents()
-  for await (const one of found()) add(one)
-  const digest = digestOf(incidents(), { store: CHECKED, task: undefined, since: SLOT, now: NOW })
-  const known = (digest['incidents'] as readonly Readonly<Record<string, string>>[]).map(({ id, cause, from }) => ({
-    id,
-    cause,
-    began: from,
-  }))
-  const named = new Map(items.map(({ incident }) => [incident.id, incident]))
-  expect([...named.values()]).toEqual(expect.arrayContaining(known))
-  expect(named.size).toBe(known.length)
+  for (const found of [...FINDINGS, doubted])
+    expect(ofOne(findingJson(found, CHECKED)), ajv.errorsText(ofOne.errors)).toBe(true)
 })
 
 test('schema/event.schema.json describes the last line of a rerun', () => {

@@ -6,8 +6,8 @@ import { DEFAULT_RERUNNABLE } from '../../src/core/row/policy.ts'
 import type { Suspension, TaskRecord } from '../../src/core/task/task-record.ts'
 import type { Resolution, Row, StoredRow } from '../../src/core/types.ts'
 import { checkSummary, findingEvent } from '../../src/format/check/finding.ts'
-import { incidentLines } from '../../src/format/check/incidents.ts'
 import { collectNeeds, needsLines } from '../../src/format/check/needs.ts'
+import { problemLines } from '../../src/format/check/problems.ts'
 import { logLine, logObject } from '../../src/format/log/log.ts'
 import { leftOutLine, plannedLines, planSummary, progressLine, rerunLine } from '../../src/format/rerun/rerun.ts'
 import { resolvedText, unresolvedText } from '../../src/format/resolve.ts'
@@ -24,8 +24,8 @@ import {
 } from '../../src/format/task/task-change.ts'
 import { shellWord } from '../../src/format/text.ts'
 import type { LeftOut } from '../../src/verdict/cautions.ts'
-import { collectIncidents } from '../../src/verdict/incidents.ts'
 import { isFinding, NO_FINDINGS, type TaskFinding } from '../../src/verdict/judge.ts'
+import { collectProblems } from '../../src/verdict/problems.ts'
 import { verdictOf } from '../../src/verdict/verdict.ts'
 import {
   FAILED,
@@ -69,7 +69,7 @@ test('the lines of the log, of check and of the commands for operators read as i
     ...section('Log lines of a run that other runs must not overlap', [line('refused', GUARDED_CONTEXT)]),
     ...section('Log lines with next steps of a run on ECS', ecsLines()),
     ...section('Log lines of the rerun of a range', rerunLines()),
-    ...section('check', incidentSamples()),
+    ...section('check', problemSamples()),
     ...section('check, below the findings', checkLines()),
     ...section('resolve', resolveLines()),
     ...section('pause, resume and retire', taskChangeLines()),
@@ -212,11 +212,11 @@ function findings(more: Parameters<typeof judgedAt>[2] = {}): readonly TaskFindi
 const CHECKED = 'dynamodb:cronledger'
 
 /** Each finding alone, an outage of three tasks, and three findings on a narrow screen. */
-function incidentSamples(): readonly string[] {
+function problemSamples(): readonly string[] {
   const linesOf = (found: readonly TaskFinding[], columns: number | null = null) => {
-    const { add, incidents } = collectIncidents()
+    const { add, problems } = collectProblems()
     for (const one of found) add(one)
-    return incidentLines(incidents(), { columns, color: false }, LATER)
+    return problemLines(problems(), { columns, color: false }, LATER)
   }
   const unusual = findingAt(rowWith({ ending: SUCCEEDED }), { ...EXPECT, task: 'import' })
   const limit = recordWith([], { expectations: { since: 0, expect: 'duration<=2h' } })
@@ -243,7 +243,7 @@ function checkLines(): readonly string[] {
   for (const found of [...findings(onEcs), findingAt(null, onEcs, -1)]) add(found, 'several on ECS')
   for (const found of findings(owned).slice(0, 1)) add(found, 'owned')
   const checked = {
-    ...{ since: NOW - 7 * 86_400_000, until: NOW + 1, now: NOW, zone: 'Asia/Tokyo', newMs: undefined },
+    ...{ since: NOW - 7 * 86_400_000, until: NOW + 1, now: NOW, zone: 'Asia/Tokyo' },
     ...{ of: undefined, mayHideTasks: false },
   }
   const ofOneRole = { ...checked, mayHideTasks: true }
@@ -255,9 +255,6 @@ function checkLines(): readonly string[] {
     checkSummary({ ...NO_FINDINGS, late: 1 }, ofOneRole),
     checkSummary({ ...NO_FINDINGS, late: 1 }, checked),
     checkSummary({ ...NO_FINDINGS, missed: 2, failed: 1 }, checked),
-    checkSummary(NO_FINDINGS, { ...checked, newMs: 900_000 }),
-    checkSummary({ ...NO_FINDINGS, missed: 1 }, { ...checked, newMs: 900_000 }),
-    checkSummary({ ...NO_FINDINGS, missed: 1, overdue: 2 }, { ...checked, newMs: 900_000 }),
     ...needsLines(needs, CHECKED),
   ]
 }

@@ -694,6 +694,39 @@ resource "aws_iam_role_policy_attachment" "check" {
   ][count.index]
 }
 
+resource "aws_iam_role_policy" "told" {
+  count  = local.checks
+  name   = "told"
+  role   = aws_iam_role.check[0].name
+  policy = data.aws_iam_policy_document.told.json
+}
+
+data "aws_iam_policy_document" "told" {
+  statement {
+    sid       = "Told"
+    actions   = ["dynamodb:PutItem"]
+    resources = [local.table_arn]
+    condition {
+      test     = "ForAllValues:StringLike"
+      variable = "dynamodb:LeadingKeys"
+      values   = ["#told/*"]
+    }
+  }
+  dynamic "statement" {
+    for_each = var.table_key == null ? [] : [1]
+    content {
+      sid       = "Key"
+      actions   = ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"]
+      resources = [var.table_key]
+      condition {
+        test     = "StringEquals"
+        variable = "kms:ViaService"
+        values   = ["dynamodb.${local.table_region}.amazonaws.com"]
+      }
+    }
+  }
+}
+
 resource "aws_cloudwatch_log_group" "check" {
   count             = local.checks
   name_prefix       = "/ecs/${local.prefix}-check/"
@@ -719,8 +752,8 @@ resource "aws_ecs_task_definition" "check" {
     name       = var.container
     image      = var.check.image
     entryPoint = ["cronledger"]
-    # It runs once a day. A day has up to 25 hours. The hour more is for a check that starts late.
-    command     = ["check", "--new", "26h"]
+    # It remembers in the table what it has told, in an item of its own.
+    command     = ["check", "--once", "daily"]
     essential   = true
     environment = [{ name = "CRONLEDGER_STORE", value = "dynamodb:${var.table}" }]
     logConfiguration = {

@@ -1,34 +1,33 @@
-import type { CheckOptions, Ledger } from '../../api.ts'
+import type { CheckOptions } from '../../api.ts'
 import type { Note } from '../../audit/check.ts'
-import { countDueOf } from '../../audit/expected.ts'
-import type { KnownTask } from '../../audit/tasks.ts'
-import { DAY_MS } from '../../core/duration.ts'
 import { isFaultOfTask, type LedgerError, usageError } from '../../core/errors.ts'
 import { formatInstant } from '../../core/instant.ts'
 import { optionName } from '../../core/option.ts'
+import type { TimeRange } from '../../core/schedule/time-range.ts'
 import type { Instant } from '../../core/types.ts'
 import { EXIT } from '../../exit-code.ts'
-import { checkSummary, totalOf } from '../../format/check/finding.ts'
+import { checkSummary, findingJson, totalOf } from '../../format/check/finding.ts'
+import { toldLines } from '../../format/check/told.ts'
 import { zonedTime } from '../../format/local-time.ts'
 import { healthMetrics } from '../../format/metrics/openmetrics.ts'
 import type { Screen } from '../../format/table.ts'
-import { jsonArray, printable } from '../../format/text.ts'
-import { createLedger } from '../../ledger.ts'
+import { jsonArray, printable, safeJson } from '../../format/text.ts'
+import { createLedger, type TellingLedger } from '../../ledger.ts'
 import { systemClock, withDeadline } from '../../process/clock.ts'
 import { NOTIFY_TIMEOUT_MS } from '../../process/notifier.ts'
 import { describeStore } from '../../store/open.ts'
-import type { CountDue } from '../../verdict/incidents.ts'
-import { FINDING_KINDS, NO_FINDINGS, type TaskFinding } from '../../verdict/judge.ts'
+import { FINDING_KINDS, type JudgedSlot, NO_FINDINGS, type TaskFinding } from '../../verdict/judge.ts'
+import { collectProblems } from '../../verdict/problems.ts'
 import { OTHER_COMMAND, otherPlaceText } from '../../verdict/sentence.ts'
 import { readBoundedRange, wantedTasks, zoneOfTerminal } from '../lookup.ts'
 import { type CommandContext, defineCommand, isGiven, type Values } from '../options/arguments.ts'
 import { formatOf } from '../options/format.ts'
 import { openNotify } from '../options/notify.ts'
 import { COMMON, type CommandHelp } from '../options/options.ts'
-import { printAll, screenOf } from '../output.ts'
+import { print, printAll, screenOf } from '../output.ts'
 import { openProgress, type Progress } from '../progress.ts'
-import { openFindingsJson } from './check/json.ts'
 import { openTeller } from './check/notifications.ts'
+import { tellOnce } from './check/once.ts'
 import { findingsText } from './check/text.ts'
 
 type CheckValues = Values<typeof help.options>
@@ -53,14 +52,13 @@ const help = {
     until: COMMON.until,
     timezone: COMMON.rangeZone,
     commands: { kind: 'switch', help: 'Print the commands for each task; for one task, always' },
-    newMs: {
-      kind: 'duration',
-      default: null,
-      bounds: [1_000, 366 * DAY_MS],
-      otherwise: 'all findings',
-      help: 'Report only findings that began within this time',
+    once: {
+      kind: 'text',
+      value: 'NAME',
+      isFlagOnly: true,
+      help: 'Tell NAME each problem once: what is new, what has joined, and what is over',
       details:
-        'A check every 15 minutes with --new 15m reports each finding once, and --notify also tells when an incident has ended. If the check may start late, use a longer span, and a finding may be reported twice.',
+        'NAME is whom is told, such as ops. The ledger remembers what was told, so run this check as often as you like. Exits with 1 if something is new or has joined.',
     },
     format: {
       ...COMMON.format,
@@ -70,29 +68,23 @@ const help = {
     },
     json: COMMON.json,
     notify: COMMON.notify,
-    notifyEach: {
-      kind: 'switch',
-      group: 'Notifications and output',
-      help: 'Send a message for each finding, instead of one for all; for programs',
-      details: 'With --notify-format cloudevents, this is always so.',
-    },
     notifyFormat: COMMON.notifyFormat,
     notifyOn: {
       ...COMMON.notifyOn,
       otherwise: 'all',
       help: `Notify only about ${[...FINDING_KINDS, 'recovered'].join(', ')}`,
-      details: 'recovered: no slot of an incident is left, with --new. A check sends no other kinds.',
+      details: 'recovered: what --once has told is over. A check sends no other kinds.',
     },
     ledgerTimeoutMs: COMMON.ledgerTimeoutMs,
   },
   takesTask: true,
   examples: [
     ['cronledger check --store dynamodb:cronledger', 'all tasks of the last seven days'],
-    ["cronledger check 'pay/*' … --since yesterday --commands", 'some tasks, with what to do about each'],
     [
-      "cronledger check … --new 15m --notify 'mail -s cronledger ops@example.org'",
-      'each finding once, if it runs every 15 minutes',
+      "cronledger check … --once ops --notify 'mail -s cronledger ops@example.org'",
+      'what is new, has joined and is over since the last such check',
     ],
+    ["cronledger check 'pay/*' … --since yesterday --commands", 'some tasks, with what to do about each'],
     [
       "cronledger check … --notify 'curl -sSf -d @- https://example.org/hook'",
       'send what was found to a webhook, as one message',
@@ -108,21 +100,20 @@ export const check = defineCommand(help, async (values, context) => {
   const ledger = createLedger({ store: values.store })
   const wanted = wantedTasks(values)
   const { since, until } = await readBoundedRange({ ...values, ...wanted }, ledger, now, help.options.since.otherwise)
-  const known: KnownTask[] = []
-  const only = (task: KnownTask) => wanted.only?.(task) !== false && known.push(task) > 0
   const progress = await openProgress(env)
   stops.aborted.addEventListener('abort', () => progress?.hide())
   const notes: Note[] = []
   const options = {
     ...values,
-    ...{ ...wanted, only, emitNote: (note: Note) => notes.push(note) },
+    ...{ ...wanted, emitNote: (note: Note) => notes.push(note) },
     progress: progress === null ? undefined : drawn(progress, since, until),
     since: new Date(since),
     until: new Date(until),
   }
-  const asking = { ledger, options, now, progress, countDue: countDueOf(known) }
+  const asking = { ledger, options, now, progress }
   let hasFound: boolean
   try {
+    if (values.once !== undefined) return await printOnce(values.once, asking, values, format, context)
     hasFound = await (format === 'openmetrics'
       ? printMetrics(asking, context)
       : printFindings(asking, values, format, context))
@@ -136,8 +127,7 @@ export const check = defineCommand(help, async (values, context) => {
 type CheckFormat = (typeof help.options)['format']['choices'][number]
 
 interface Asking {
-  readonly countDue: CountDue
-  readonly ledger: Ledger
+  readonly ledger: TellingLedger
   readonly options: CheckOptions & { readonly since: Date; readonly until: Date }
   readonly now: Instant
   readonly progress: Progress | null
@@ -145,7 +135,7 @@ interface Asking {
 
 /** Returns whether any slot needs attention. Throws a usage error for a flag without effect. */
 async function printMetrics({ ledger, options, progress }: Asking, { argv }: CommandContext): Promise<boolean> {
-  const ignored = ['newMs', 'notify', 'notifyFormat', 'notifyOn'].find((name) => isGiven(name, argv))
+  const ignored = ['notify', 'notifyFormat', 'notifyOn'].find((name) => isGiven(name, argv))
   if (ignored !== undefined) {
     throw usageError(`--${optionName(ignored)} has no effect with --format openmetrics. Leave it out.`)
   }
@@ -160,73 +150,117 @@ async function printMetrics({ ledger, options, progress }: Asking, { argv }: Com
   return hasFound
 }
 
+/** Tells each problem once. Throws a usage error for an option that does not go with it. */
+async function printOnce(
+  name: string,
+  { ledger, options, now, progress }: Asking,
+  values: CheckValues,
+  format: CheckFormat,
+  { argv, env, stops, sink }: CommandContext,
+): Promise<number> {
+  const without = ['until', 'commands'].find((option) => isGiven(option, argv))
+  if (without !== undefined) throw usageError(`--${without} has no effect with --once. Leave it out.`)
+  if (format === 'openmetrics') throw usageError('--once has no effect with --format openmetrics. Leave it out.')
+  const notify = openNotify(values, { argv, env }, [...FINDING_KINDS, 'recovered'])
+  stops.aborted.addEventListener('abort', () => notify?.kill())
+  const zone = values.timezone ?? zoneOfTerminal()
+  const { store, task, owner, status } = values
+  const notifyOn = notify === null ? undefined : values.notifyOn
+  const told = { ...{ name, store, task, owner, status, notifyOn }, ...{ zone, now } }
+  const screen = screenOf(env)
+  const { hasNews, count, unread, failures } = await tellOnce(
+    ledger,
+    { ...options, now: new Date(now) },
+    told,
+    notify,
+    async (telling, messages) => {
+      progress?.hide()
+      if (format === 'json') return await print(safeJson(messages))
+      const lines = toldLines(telling, screen, now)
+      if (lines.length > 0) await print(lines.join('\n'))
+    },
+  )
+  progress?.hide()
+  const checked = checkedOf(values, { since: options.since.getTime(), until: options.until.getTime(), now })
+  const more = unread === 0 ? '' : `, and ${unread === 1 ? '1 task' : `${unread} tasks`} could not be read`
+  if (format === 'text') await print(`${checkSummary(count, checked)}${more}`)
+  for (const why of failures)
+    sink.write(
+      printable(`cronledger: a message was not sent: ${why}. The next check with --once ${name} sends it again.`),
+    )
+  return hasNews || failures.length > 0 ? EXIT.found : EXIT.ok
+}
+
 async function printFindings(
-  { ledger, options, now, progress, countDue }: Asking,
+  { ledger, options, now, progress }: Asking,
   values: CheckValues,
   format: 'text' | 'json',
   { argv, env, stops, sink }: CommandContext,
 ): Promise<boolean> {
-  const notify = openNotify(values, { argv, env }, [...FINDING_KINDS, 'recovered'])
-  // The span was stated before this process started, which may take a while: a repair since then must not be lost.
-  const newMs = values.newMs && values.newMs + process.uptime() * 1_000
-  const teller = notify && openTeller(notify, { ...values, newMs }, now, countDue)
+  const notify = openNotify(values, { argv, env }, FINDING_KINDS)
+  const teller = notify && openTeller(notify, values, options.since.getTime(), now)
   // A stop ends this process at once. We must kill the notifications, otherwise they would go on without it.
   stops.aborted.addEventListener('abort', () => notify?.kill())
   const count: Record<TaskFinding['kind'], number> = { ...NO_FINDINGS }
   const [since, until] = [options.since.getTime(), options.until.getTime()]
-  const { store, task, owner, newMs: given } = values
-  const of = owner === undefined ? task : `${task ?? 'the tasks'} of ${owner}`
-  const { mayHideTasks } = describeStore(store)
-  const checked = {
-    ...{ since, until, now, zone: values.timezone ?? zoneOfTerminal(), newMs: given },
-    ...{ of, mayHideTasks: mayHideTasks && task === undefined },
-  }
-  const hasFound = () => totalOf(count) > 0
-  const json = format === 'json' ? openFindingsJson(values.store, countDue, values.status) : null
-  const emitSlot: CheckOptions['emitSlot'] = (one, isFound) => {
-    teller?.emitSlot(one, isFound)
-    json?.emitSlot(one)
+  const checked = checkedOf(values, { since, until, now })
+  const isWanted = ({ kind }: JudgedSlot) => kind !== null && values.status?.includes(kind) !== false
+  const problems = collectProblems()
+  const emitSlot = (one: JudgedSlot) => {
+    if (format === 'text') problems.add(one, isWanted(one))
+    teller?.add(one)
   }
   let fault = null as LedgerError | null
   /** An error of a task is thrown after the findings and their summary. Without findings, a summary would say "no problems". */
   async function* found() {
     try {
       for await (const finding of ledger.check({ ...options, emitSlot })) {
-        if (values.status?.includes(finding.kind) === false) continue
+        if (!isWanted(finding)) continue
         count[finding.kind] += 1
         yield finding
       }
     } catch (error) {
-      if (!hasFound() || !isFaultOfTask(error)) throw error
+      if (totalOf(count) === 0 || !isFaultOfTask(error)) throw error
       fault = error
     }
   }
   const screen = screenOf(env)
   const pieces =
-    json !== null
-      ? jsonArray(json.items(found()), (items) => items)
-      : findingsText(found(), {
+    format === 'json'
+      ? jsonArray(found(), (finding) => safeJson(findingJson(finding, values.store)))
+      : findingsText(found(), problems.problems, {
           ...{ store: values.store, commands: values.commands },
-          ...{ scope: scopeOf(values, screen, argv), screen, now, countDue },
+          ...{ scope: scopeOf(values, screen, argv), screen, now },
           summary: () => checkSummary(count, checked),
         })
   try {
     // Notifications must be sent even if the reader of standard output has gone away.
     await printAll(withProgress(progress, pieces), { toTheEnd: notify !== null })
   } finally {
-    teller?.end(since)
+    teller?.end()
     const warning = notify === null ? null : await withDeadline(systemClock, NOTIFY_TIMEOUT_MS, [], notify.end)
     if (warning !== null) sink.write(printable(`cronledger: ${warning}`))
   }
   if (fault !== null) throw fault
-  return hasFound()
+  return totalOf(count) > 0
+}
+
+function checkedOf(
+  { store, task, owner, timezone }: CheckValues,
+  range: Required<TimeRange> & { readonly now: Instant },
+) {
+  return {
+    ...range,
+    zone: timezone ?? zoneOfTerminal(),
+    of: owner === undefined ? task : `${task ?? 'the tasks'} of ${owner}`,
+    mayHideTasks: describeStore(store).mayHideTasks && task === undefined,
+  }
 }
 
 /** On a terminal, the command to paste leaves out a ledger that the environment names. */
-function scopeOf({ store, task, owner, status, until, newMs }: CheckValues, screen: Screen, argv: readonly string[]) {
+function scopeOf({ store, task, owner, status, until }: CheckValues, screen: Screen, argv: readonly string[]) {
   const isKnown = screen.columns !== null && !isGiven('store', argv)
-  const isOpen = until === undefined && newMs === undefined
-  return { store: isKnown ? undefined : store, task, owner, status, isOpen }
+  return { store: isKnown ? undefined : store, task, owner, status, isOpen: until === undefined }
 }
 
 function noteText(note: Note): string {

@@ -1,5 +1,5 @@
 import type { RerunnableSlot, RunOptions } from '../../api.ts'
-import { firstLine, LedgerError, quote, usageError } from '../../core/errors.ts'
+import { LedgerError, quote, usageError } from '../../core/errors.ts'
 import { optionName } from '../../core/option.ts'
 import { DEFAULT_FORCED, DEFAULT_RERUNNABLE } from '../../core/row/policy.ts'
 import { checkOperator, isTaskPattern } from '../../core/user-text.ts'
@@ -16,7 +16,6 @@ import { COMMON, type CommandHelp, TASK_OR_ALL, variableOf } from '../options/op
 import { RUN_GROUPS, SUPERVISION_OPTIONS } from '../options/run-options.ts'
 import { showsProgress } from '../progress.ts'
 import { askedAt, openRunner, type Runner } from '../runner.ts'
-import { tellRepairs } from './check/notifications.ts'
 import { checkSlotOrRange, planRange, printPlan, SLOT_OR_RANGE } from './rerun/plan.ts'
 import { printScript } from './rerun/script.ts'
 
@@ -189,9 +188,7 @@ async function rerunRange(ask: RerunRequest, { ledger, run, format, beginRange }
   const hasProgress = format === 'text' && showsProgress(env)
   const counts = { completed: 0, failed: 0, unrecorded: 0, refused: 0, skipped: 0, duplicate: 0, left: slots.length }
   let exitCode: number = EXIT.ok
-  const since = systemClock.now()
-  const [first] = slots
-  const notify = slots.length > 1 ? beginRange() : null
+  if (slots.length > 1) beginRange()
   for (const planned of slots) {
     const { slot, why, schedule, skewMs } = planned
     if (stops.aborted.aborted) break
@@ -214,10 +211,6 @@ async function rerunRange(ask: RerunRequest, { ledger, run, format, beginRange }
   }
   const stop = stops.first()
   if (stop !== null && (counts.left > 0 || exitCode !== EXIT.ok)) exitCode = exitCodeOfSignal(stop.signal)
-  if (notify !== null && first !== undefined && !stops.aborted.aborted)
-    await tellRepairs(notify, ledger, { ...values, since, from: first.slot }).catch((error: unknown) =>
-      sink.write(printable(`cronledger: no message says what was repaired: ${firstLine(error)}`)),
-    )
   const line = rerunLine({ task: values.task, only, counts, doubts, exitCode }, format, systemClock.now())
   if (line !== null) sink.write(line)
   return exitCode

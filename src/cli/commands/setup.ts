@@ -19,11 +19,11 @@ const help = {
     role: {
       kind: 'choice',
       value: 'ROLE',
-      choices: ['runner', 'auditor', 'operator'],
+      choices: ['runner', 'auditor', 'checker', 'operator'],
       otherwise: 'operator',
       help: 'Permissions to check',
       details:
-        'A runner uses run. An auditor uses history, show, check, tasks, serve and report. An operator uses all commands.',
+        'A runner uses run. An auditor uses history, show, check, tasks, serve and report. A checker also uses check --once. An operator uses all commands.',
     },
     task: { ...COMMON.task, required: undefined, help: 'Name of the batch to check' },
     json: { ...COMMON.json, help: 'Print JSON' },

@@ -30,6 +30,7 @@ const TEMPLATES: Readonly<Record<string, { readonly file?: string; readonly what
   'terraform-batch': { file: 'terraform/batch/main.tf', what: 'Terraform module of a batch' },
   'runner-policy': { file: 'iam/runner.json', what: 'IAM policy for the role of one batch' },
   'auditor-policy': { file: 'iam/auditor.json', what: 'IAM policy for the commands that read' },
+  'checker-policy': { file: 'iam/checker.json', what: 'IAM policy for check --once, which writes what it has told' },
   'operator-policy': { file: 'iam/operator.json', what: 'IAM policy for all commands' },
   cronjob: { file: 'cronjob.yaml', what: 'CronJob of Kubernetes for a batch' },
   postgres: { file: 'postgres.sql', what: 'Roles of a ledger in PostgreSQL, and a role limited to one task' },

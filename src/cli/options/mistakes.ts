@@ -114,7 +114,7 @@ const RUN_PREFIX = variableOf('run-')
 
 /** Options of other commands, which read the same environment, and variables that the stack gives to the container. */
 export const KNOWN_ELSEWHERE: ReadonlySet<string> = new Set(
-  `all script slot from to only each dry-run json keep-going since until commands new format notify-each status limit fields port host
+  `all script slot from to only each dry-run json keep-going since until commands format status limit fields port host
   out state run check role parameters outputs computed at from-schedule from-timezone from-anchor to-schedule to-timezone
   to-anchor count ecs-network pod password-command delivery-attempt secrets`.split(/\s+/),
 )

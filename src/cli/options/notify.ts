@@ -16,7 +16,7 @@ import { isGiven, type Values } from './arguments.ts'
 import { COMMON, variableOf } from './options.ts'
 
 /** With these, a `cronledger` in the command could force a slot, or start notifications that start others. */
-const KEPT_FROM_IT = [...FORCING_VARIABLES, ...['notify', 'notifyEach', 'notifyFormat', 'notifyOn'].map(variableOf)]
+const KEPT_FROM_IT = [...FORCING_VARIABLES, ...['notify', 'notifyFormat', 'notifyOn'].map(variableOf)]
 
 type NotifyKind = (typeof COMMON.notifyOn.choices)[number]
 
@@ -42,14 +42,14 @@ function isUsualDuplicate(event: LogObject): boolean {
   return event.event === 'duplicate' && event['cause'] !== 'running' && event['otherPlace'] === undefined
 }
 
-type NotifyValues = Pick<Values<typeof COMMON>, 'store' | 'notify' | 'notifyFormat' | 'notifyOn'> & {
-  readonly notifyEach?: boolean | undefined
-}
+type NotifyValues = Pick<Values<typeof COMMON>, 'store' | 'notify' | 'notifyFormat' | 'notifyOn'>
 
-export interface Notify extends Omit<Notifier, 'send'> {
+export interface Notify extends Omit<Notifier, 'send' | 'deliver'> {
   emit(event: LogObject, about: Omit<TitleParts, 'word'>): void
   /** Null: each finding is sent by itself. */
   readonly emitDigest: ((digest: Digest) => void) | null
+  /** Sends it at once. Returns why it failed, or null. */
+  deliver(digest: Digest, ms: number): Promise<string | null>
   wants(kind: NotifyKind): boolean
 }
 
@@ -59,9 +59,9 @@ export function openNotify(
   { argv, env }: { readonly argv: readonly string[]; readonly env: Environment },
   sent: readonly NotifyKind[],
 ): Notify | null {
-  const { store, notify, notifyEach, notifyFormat, notifyOn: kinds } = values
+  const { store, notify, notifyFormat, notifyOn: kinds } = values
   if (notify === undefined) {
-    const [alone] = keysOf(defined({ notifyOn: kinds, notifyFormat, notifyEach: notifyEach || undefined }))
+    const [alone] = keysOf(defined({ notifyOn: kinds, notifyFormat }))
     if (alone === undefined) return null
     throw usageError(`--${optionName(alone)} requires --notify.`)
   }
@@ -71,7 +71,17 @@ export function openNotify(
   const { send, ...notifier } = openNotifier(notify, systemClock)
   const base = without(KEPT_FROM_IT, env)
   const source = hideSecret(store)
-  const { event: eventText, digest: digestText } = NOTIFY_FORMATS[notifyFormat ?? COMMON.notifyFormat.default]
+  const { event: eventText, digest: digestText, hasEach } = NOTIFY_FORMATS[notifyFormat ?? COMMON.notifyFormat.default]
+  // A digest is about no single slot, and must not seem to be about that of an outer run.
+  const none = Object.fromEntries(
+    Object.keys(slotVariables({ task: '', slot: 0, timezone: 'UTC' })).map((name) => [name, '']),
+  )
+  const noticeOf = (digest: Digest) => {
+    const { event } = digest
+    const kind = KIND_OF_EVENT[event] ?? event
+    const variables = { ...none, CRONLEDGER_RUN_KIND: kind, CRONLEDGER_RUN_EVENT: event }
+    return { kind, slot: event, input: `${digestText(digest, source)}\n`, env: { ...base, ...variables } }
+  }
   return {
     ...notifier,
     wants,
@@ -95,16 +105,7 @@ export function openNotify(
         env: { ...base, ...variables },
       })
     },
-    emitDigest:
-      digestText === null || notifyEach
-        ? null
-        : (digest) => {
-            const { event } = digest
-            const kind = KIND_OF_EVENT[event] ?? event
-            // A digest is about no single slot, and must not seem to be about that of an outer run.
-            const none = Object.keys(slotVariables({ task: '', slot: 0, timezone: 'UTC' })).map((name) => [name, ''])
-            const variables = { ...Object.fromEntries(none), CRONLEDGER_RUN_KIND: kind, CRONLEDGER_RUN_EVENT: event }
-            send({ kind, slot: event, input: `${digestText(digest)}\n`, env: { ...base, ...variables } })
-          },
+    emitDigest: hasEach ? null : (digest) => send(noticeOf(digest)),
+    deliver: (digest, ms) => notifier.deliver(noticeOf(digest), ms),
   }
 }

@@ -152,7 +152,7 @@ export const COMMON = {
     choices: [...RUN_KINDS, ...FINDING_KINDS.filter((kind) => kind !== 'failed')],
     otherwise: 'all but started, succeeded, and the duplicate of a slot that is done in the same place',
     help: `Notify only about ${RUN_KINDS.join(', ')}`,
-    details: `check notifies about ${FINDING_KINDS.join(', ')}, and with --new about recovered. A rerun of several slots sends one message at its end, instead of recovered for each, if the kinds are not given.`,
+    details: `check notifies about ${FINDING_KINDS.join(', ')}, and with --once about recovered. A rerun of several slots sends no recovered for each, if the kinds are not given.`,
   },
 } as const satisfies OptionTable
 

@@ -28,9 +28,9 @@ export function otherPlace(row: Row, trigger: Origin): OtherPlace | null {
   return null
 }
 
-/** Returns the newest rejected trigger that came from another account, or else from another place, since `since`. */
-export function rejectedFromOtherPlace(row: Row, since: number): OtherPlace | null {
-  const isTwin = ({ kind, cause, at }: Rejection) => (kind === 'duplicate' || cause === 'otherAccount') && at > since
+/** Returns the newest rejected trigger that came from another account, or else from another place. */
+export function rejectedFromOtherPlace(row: Row): OtherPlace | null {
+  const isTwin = ({ kind, cause }: Rejection) => kind === 'duplicate' || cause === 'otherAccount'
   const found = keptRejections(row)
     .filter(isTwin)
     .flatMap((one) => otherPlace(row, one) ?? [])

@@ -249,7 +249,7 @@ function listedAttempts(base: Row | null, attempts: readonly EndedAttempt[]) {
 }
 
 /** The latest attempt or resolution decides. An attempt that never started does not count. */
-export function deriveState(attempts: readonly EndedAttempt[], resolutions: readonly Resolution[]): ResolvedState {
+function deriveState(attempts: readonly EndedAttempt[], resolutions: readonly Resolution[]): ResolvedState {
   const attempt = attempts.findLast((one) => !isUnstarted(one))
   const resolution = resolutions.at(-1)
   if (resolution !== undefined && resolution.afterAttempt >= (attempt?.number ?? 0)) return resolution.state

@@ -3,7 +3,7 @@ import { LedgerError, option, quote, said, usageError } from '../errors.ts'
 import { isKeyOf } from '../objects.ts'
 import { batchReport, measuredAttempt, ranMsOf, successOf } from '../row/attempts.ts'
 import { type Fact, factOf } from '../row/report.ts'
-import type { AttemptRecord, Instant, Row } from '../types.ts'
+import type { Instant, Row } from '../types.ts'
 
 // The expectations of a slot (`--expect`): of its duration, and of the facts that its batch reports.
 
@@ -120,11 +120,6 @@ function boundFor({ bound, isRelative, ...rule }: Rule, usual: number | null, sl
   if (isRelative && usual === null) return null
   const most = isRelative ? Number(bound) * Number(usual) : bound
   return isUpper(rule) ? Number(most) * slots : most
-}
-
-/** Returns when an attempt that still runs was first too long. */
-export function tooLongSince({ startedAt }: AttemptRecord, unmet: readonly Unmet[]): Instant {
-  return startedAt + Math.min(...unmet.map((one) => Number(boundFor(one, one.usual, one.slots))))
 }
 
 function measured(row: Row, name: string): Fact | undefined {

@@ -1,24 +1,22 @@
-import { elapsed } from '../../core/duration.ts'
 import { formatInstant } from '../../core/instant.ts'
-import { defined } from '../../core/objects.ts'
 import type { Instant } from '../../core/types.ts'
 import { cronledger } from '../../verdict/command.ts'
-import type { EndedIncident } from '../../verdict/incident-course.ts'
-import type { Incident } from '../../verdict/incidents.ts'
+import type { Problem } from '../../verdict/problems.ts'
 import { commandText } from '../command-line.ts'
-import { spanTime } from '../local-time.ts'
-import { counted, printable } from '../text.ts'
-import { incidentFacts, incidentLines, incidentTitle } from './incidents.ts'
+import { counted } from '../text.ts'
+import { problemJson, problemLines, problemTitle, teamsText } from './problems.ts'
 
-/** One message of a digest must fit the smallest service, so it has this many lines of its incidents, of so many columns. */
-const [MAX_LINES, MAX_COLUMNS] = [40, 200]
+/** A message must fit the smallest service, and a phone. */
+const [MAX_PROBLEMS, MAX_COLUMNS, MAX_BYTES] = [20, 100, 16_000]
+export const MAX_LINES = 40
 
 export interface Digest extends Readonly<Record<string, unknown>> {
   readonly event: 'digest' | 'repaired'
   readonly title: string
+  readonly time: string
 }
 
-interface DigestContext {
+export interface DigestContext {
   readonly store: string
   /** The task or the prefix of the check. */
   readonly task: string | undefined
@@ -26,77 +24,55 @@ interface DigestContext {
   readonly now: Instant
 }
 
-/** Returns one notification for all incidents, the largest one first. */
-export function digestOf(incidents: readonly Incident[], { store, task, since, now }: DigestContext): Digest {
+/** Returns one notification for all problems. What it has no room for, it counts. */
+export function digestOf(problems: readonly Problem[], context: DigestContext): Digest {
+  return fitting((most) => digestWith(problems, context, most))
+}
+
+export function digestWith(
+  problems: readonly Problem[],
+  { store, task, since, now }: DigestContext,
+  most: number,
+): Digest & { readonly message: string } {
   const command = commandText(cronledger('check', { store, task, since: formatInstant(since) }, '--commands'))
-  const [first] = incidents
-  const says = first !== undefined && first.tasks.length > 1 && first.says !== null ? ` · ${first.says}` : ''
-  return {
-    title: titleOf(incidents, (one) => `${incidentTitle(one, now)}${says}`),
-    time: formatInstant(now),
-    level: 'error',
-    event: 'digest',
-    ...countsIn(incidents),
-    incidents: incidents.map((one) => incidentJson(one, now)),
-    command,
-    message: firstLines(incidentLines(incidents, { columns: MAX_COLUMNS, color: false }, now)),
+  return { ...messageOf(problems, now, most), ...{ level: 'error', event: 'digest', command } }
+}
+
+/** Returns the message with the most tasks of each problem with which it has a size that all services take. */
+export function fitting(digestWith: (most: number) => Digest): Digest {
+  for (const most of [Number.POSITIVE_INFINITY, 50, 20, 5, 1]) {
+    const digest = digestWith(most)
+    if (new TextEncoder().encode(JSON.stringify(digest)).length <= MAX_BYTES) return digest
   }
+  return digestWith(0)
 }
 
-/** Returns one notification for all incidents that have ended, the largest one first. */
-export function repairedOf(incidents: readonly EndedIncident[], now: Instant): Digest {
-  const lines = incidents.flatMap((one) => [
-    repairedText(one, now),
-    ...one.tasks.map(({ task, owner }) => `  ${task}${owner === undefined ? '' : ` (${owner})`}`),
-  ])
-  return {
-    title: titleOf(incidents, (one) => `REPAIRED ${repairedText(one, now)}`),
-    time: formatInstant(now),
-    level: 'info',
-    event: 'repaired',
-    ...countsIn(incidents),
-    incidents: incidents.map((one) => ({ ...incidentJson(one, now), ended: formatInstant(one.endedAt) })),
-    message: firstLines(lines.map(printable)),
-  }
-}
-
-/** Returns `Outage 11-29 02:10 to 04:20 JST · 18 tasks · 59 slots · Owners: Data 18: all repaired at 11-29 14:40 JST, 12h 30m after it began`. */
-function repairedText(incident: EndedIncident, now: Instant): string {
-  const { endedAt, from, zone } = incident
-  const what = [incidentTitle(incident, now), ...incidentFacts({ ...incident, says: null })].join(' · ')
-  const all = incident.slots === 1 ? 'repaired' : 'all repaired'
-  return `${what}: ${all} at ${spanTime(endedAt, endedAt, zone, now)}, ${elapsed(endedAt - from)} after it began`
-}
-
-function titleOf<Kind extends Incident>([first, ...others]: readonly Kind[], textOf: (first: Kind) => string): string {
+/** Returns the first problem as one line, with its teams: what is wrong, how many, since when and whose it is. */
+export function digestTitle(problems: readonly Problem[], now: Instant): string {
+  const [first, ...others] = problems
   if (first === undefined) return ''
-  const more = others.length === 0 ? '' : ` · ${counted(others.length, 'other problem')}`
-  return printable(`${textOf(first)}${more}`)
+  const team = teamsText(first)
+  const more = others.length === 0 ? '' : ` · and ${counted(others.length, 'other problem')}`
+  return `${problemTitle(first, now)}${team === null ? '' : ` (${team})`}${more}`
 }
 
-function countsIn(incidents: readonly Incident[]) {
-  const slots = incidents.reduce((sum, one) => sum + one.slots, 0)
-  return { slots, tasks: new Set(incidents.flatMap((one) => one.tasks.map(({ task }) => task))).size }
-}
-
-function firstLines(lines: readonly string[]): string {
-  const left = lines.length - MAX_LINES
-  return [...lines.slice(0, MAX_LINES), ...(left > 0 ? [`… and ${left} more lines`] : [])].join('\n')
-}
-
-function incidentJson(incident: Incident, now: Instant) {
-  const { id, cause, from, to, zone, slots, tasks, says, owners } = incident
+function messageOf(problems: readonly Problem[], now: Instant, most: number) {
+  const shown = problems.slice(0, MAX_PROBLEMS)
+  const left = problems.length - shown.length
+  const lines = [
+    ...problemLines(shown, { columns: MAX_COLUMNS, color: false }, now).slice(0, MAX_LINES),
+    ...(left > 0 ? [`and ${counted(left, 'more problem')}`] : []),
+  ]
   return {
-    id,
-    title: incidentTitle(incident, now),
-    ...{ cause, zone, slots, owners: Object.fromEntries(owners) },
-    ...(says !== null && { says }),
-    from: formatInstant(from),
-    to: formatInstant(to),
-    tasks: tasks.map(({ task, owner, counts, blockedBy, from: oldest, to: newest }) => ({
-      task,
-      ...defined({ owner, blockedBy }),
-      ...{ counts: Object.fromEntries(counts), from: formatInstant(oldest), to: formatInstant(newest) },
-    })),
+    title: digestTitle(problems, now),
+    time: formatInstant(now),
+    slots: problems.reduce(
+      (sum, { slots, waiting }) => sum + slots + waiting.reduce((all, one) => all + one.slots.length, 0),
+      0,
+    ),
+    tasks: new Set(problems.flatMap(({ tasks, waiting }) => [...tasks, ...waiting].map(({ task }) => task))).size,
+    problems: shown.map((one) => problemJson(one, now, most)),
+    ...(left > 0 && { moreProblems: left }),
+    message: lines.join('\n'),
   }
 }

@@ -1,4 +1,4 @@
-import { elapsed, formatDuration } from '../../core/duration.ts'
+import { elapsed } from '../../core/duration.ts'
 import { formatInstant } from '../../core/instant.ts'
 import { defined, isKeyOf } from '../../core/objects.ts'
 import { attemptCount } from '../../core/row/attempts.ts'
@@ -8,8 +8,8 @@ import { KEY } from '../../core/row/stored-row.ts'
 import type { TimeRange } from '../../core/schedule/time-range.ts'
 import type { Instant, Row } from '../../core/types.ts'
 import { causeText } from '../../verdict/endings.ts'
-import type { Incident } from '../../verdict/incidents.ts'
-import { FINDINGS, type FindingKind, type JudgedSlot, type TaskFinding } from '../../verdict/judge.ts'
+import { FINDINGS, type FindingKind, type TaskFinding } from '../../verdict/judge.ts'
+import { wordsOf } from '../../verdict/problems.ts'
 import { targetOfSlot, type Verdict, verdictOf } from '../../verdict/verdict.ts'
 import { zonedTime } from '../local-time.ts'
 import type { LogObject } from '../log/log.ts'
@@ -32,11 +32,10 @@ export function totalOf(count: Readonly<Record<FindingKind, number>>): number {
   return Object.values(count).reduce((sum, number) => sum + number, 0)
 }
 
-/** Which slots a check has looked at. `newMs`: only what began within this time is a finding. The zone is that of the reader. */
+/** Which slots a check has looked at. The zone is that of the reader. */
 export interface Checked extends Required<TimeRange> {
   readonly zone: string
   readonly now: Instant
-  readonly newMs: number | undefined
   /** Whose slots, such as `pay/*`. Undefined: those of all tasks. */
   readonly of: string | undefined
   /** This user of the ledger may not see every task. */
@@ -45,16 +44,13 @@ export interface Checked extends Required<TimeRange> {
 
 /** Returns `3 slots need attention: 2 missed, 1 failed`, or where nothing was found. */
 export function checkSummary(count: Readonly<Record<FindingKind, number>>, checked: Checked): string {
-  const { newMs, mayHideTasks } = checked
+  const { mayHideTasks } = checked
   const total = totalOf(count)
-  const isNew = newMs !== undefined
   const visible = mayHideTasks ? ' that this user may see' : ''
-  const when = `${visible && ` in the tasks${visible}`}${isNew ? ` in the last ${formatDuration(newMs)}` : ''}`
   const { of = `all tasks${visible}` } = checked
-  if (total === 0)
-    return isNew ? `no new problems found${when}` : `no problems found in the slots of ${of} ${rangeText(checked)}`
-  const slots = `${total} ${isNew ? 'new ' : ''}${total === 1 ? 'slot needs' : 'slots need'}`
-  return `${slots} attention${when}: ${countsText(count)}`
+  if (total === 0) return `no problems found in the slots of ${of} ${rangeText(checked)}`
+  const where = visible && ` in the tasks${visible}`
+  return `${total} ${total === 1 ? 'slot needs' : 'slots need'} attention${where}: ${countsText(count)}`
 }
 
 function rangeText({ since, until, zone, now }: Checked): string {
@@ -65,8 +61,10 @@ function rangeText({ since, until, zone, now }: Checked): string {
 export function findingJson(found: TaskFinding, store: string): Record<string, unknown> {
   const { kind, status, task, slot, schedule, owner, own, doubt, blockedBy } = found
   const verdict = verdictOf(found, store)
+  const { words } = wordsOf(found)
   return {
     kind,
+    ...(words !== null && { words }),
     status,
     task,
     slot: formatInstant(slot),
@@ -89,7 +87,7 @@ function endingJson(row: Row) {
 }
 
 function messageOf({ slot, schedule, kind }: TaskFinding, { happened }: Verdict): string {
-  return `${zonedTime(slot, schedule.zone)} ${FINDINGS[kind].words}: ${sentenceText(happened, slot, schedule.zone)}`
+  return `${zonedTime(slot, schedule.zone)} ${FINDINGS[kind]}: ${sentenceText(happened, slot, schedule.zone)}`
 }
 
 /** Returns why a slot failed, or what is unusual or late about it. Null: it is something else. */
@@ -104,11 +102,6 @@ export function whyFound(found: TaskFinding): string | null {
   return said?.replace(/^(, but |, which is |\. )/, runs) ?? null
 }
 
-/** Returns what a finding in JSON says of the incident that it belongs to. */
-export function incidentOfFinding({ id, cause, began }: Incident) {
-  return { id, cause, began: formatInstant(began) }
-}
-
 export function findingEvent(found: TaskFinding, now: Instant, store: string): LogObject {
   const { kind, message, ...fields } = findingJson(found, store)
   const { task, slot } = found
@@ -116,20 +109,6 @@ export function findingEvent(found: TaskFinding, now: Instant, store: string): L
     ...{ time: formatInstant(now), level: 'error', event: found.kind, task, slot: formatInstant(slot) },
     ...fields,
     message: String(message),
-  }
-}
-
-/** Returns the event of a slot that is no finding any more. */
-export function repairedEvent(one: JudgedSlot, now: Instant): LogObject {
-  const { task, slot, schedule, status, owner, own } = one
-  // The sentence about a slot does not depend on its ledger.
-  const happened = sentenceText(verdictOf(one, '').happened, slot, schedule.zone)
-  const local = zonedTime(slot, schedule.zone)
-  return {
-    ...{ time: formatInstant(now), level: 'info', event: 'repaired', task, slot: formatInstant(slot) },
-    ...{ status, zone: schedule.zone, local, ...(own !== null && { attempts: attemptCount(own) }) },
-    ...(owner !== undefined && { owner }),
-    ...{ happened, message: `${local} is repaired: ${happened}` },
   }
 }
 

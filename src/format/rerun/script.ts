@@ -1,4 +1,4 @@
-import { DAY_MS, elapsed } from '../../core/duration.ts'
+import { elapsed } from '../../core/duration.ts'
 import { formatInstant } from '../../core/instant.ts'
 import { type LeftOut, STALE_SLOTS_CAUTION } from '../../verdict/cautions.ts'
 import { BATCH_WORD, cronledger, program, type Word } from '../../verdict/command.ts'
@@ -57,12 +57,11 @@ export function scriptLines(script: RerunScript): readonly string[] {
   const blanks = [...new Set(functions.join('\n').match(/\bYOUR_[A-Z_]+|\bENABLED_OR_DISABLED/g))]
   const ownCommands = blanks.includes('YOUR_COMMAND') && tasksOf(slots) > 1 ? '. Each task has its own command.' : ''
   const kinds = [...new Set(slots.map(({ shown }) => shown.target.place?.kind))]
-  const tell = count === 1 ? null : tellCommand(script)
-  const end = endLines(count, tell, kinds.some(Boolean))
+  const end = endLines(count)
   const lines = [
     `echo ${shellWord(`${head} Ctrl-C starts nothing more, and waits for what runs.`)} >&2`,
     ...functions,
-    ...runLines({ store, count, keepGoing, isNamed, tell }),
+    ...runLines({ store, count, keepGoing, isNamed }),
     ...(jobs === 1 ? oneByOne(list, end) : sideBySide(Math.min(jobs, tasksOf(slots)), list, end)),
   ]
   const body = [
@@ -86,16 +85,6 @@ export function scriptLines(script: RerunScript): readonly string[] {
   const word = endWord(body)
   // zsh takes no comments from a terminal, and has variables that cannot be set.
   return [OUTER_TRAP, `sh <<'${word}'`, ...body, word]
-}
-
-const USUAL_SPAN_MS = 7 * DAY_MS
-
-/** Other tasks may be parts of the same incident, so all are read, also those of the last week that are no part of the script. */
-function tellCommand({ store, slots }: RerunScript): string {
-  const oldest = Math.min(...slots.map(({ slot }) => slot))
-  const isOlder = slots.some(({ of }) => oldest < of.now - USUAL_SPAN_MS)
-  const since = isOlder ? { since: formatInstant(oldest) } : {}
-  return commandText(cronledger('check', { store, task: '*', ...since, 'notify-on': 'recovered' }))
 }
 
 function tasksOf(slots: readonly SlotInLane[]): number {

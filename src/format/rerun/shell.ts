@@ -15,24 +15,20 @@ interface RunParts {
   readonly keepGoing: boolean
   /** The operator named the slot, so it is a failure if it is done. */
   readonly isNamed: boolean
-  /** The command that sends one message about all that was repaired. Null: each run sends its own. */
-  readonly tell: string | null
 }
 
 /** `run` runs a slot, and `tell` counts and says how it ended. */
-export function runLines({ store, count, keepGoing, isNamed, tell }: RunParts): readonly string[] {
+export function runLines({ store, count, keepGoing, isNamed }: RunParts): readonly string[] {
   const isDone = `cronledger show --store ${shellWord(store)} --task "$3" --slot "$4" | grep -Eq '^ +status +(completed|skipped)'`
   const ifRefused = `
   # Refused: if another run has completed it since, all is well.
   [ "$code" != 65 ] || ! ${isDone} || code=0`
   const begin = `
-began=$(date +%s) notified=
 if [ -n "$CRONLEDGER_NOTIFY" ] && [ -z "$CRONLEDGER_NOTIFY_ON" ]; then
-  # One message says at the end what was repaired, instead of one for each slot.
-  notified=true
+  # check --once tells what is repaired.
   export CRONLEDGER_NOTIFY_ON=refused,skipped,failed
 fi`
-  return `left=${count} good=0 failed=0 first= stop=${tell === null ? '' : begin}
+  return `left=${count} good=0 failed=0 first= stop=${count === 1 ? '' : begin}
 run() { # as slot
   trap '' INT TERM HUP
   name="$3 $5"
@@ -141,16 +137,10 @@ export function indented(line: string): string {
   return `  ${line}`
 }
 
-/** Containers have another `--notify` than this shell, and send no message of their own that a slot is repaired. */
-export function endLines(count: number, tell: string | null, hasContainers: boolean): readonly string[] {
-  const span = '--new "$(($(date +%s) - began + 1))s"'
-  const send = tell === null ? '' : `\n[ -z "$notified" ] || ${tell} ${span} >/dev/null`
-  const how = `To send one message for what is repaired, if no check --new --notify does: ${tell}`
-  const say = `\n[ -n "$notified" ] || [ "$good" = 0 ] || echo ${shellWord(how)} ${span} --notify COMMAND >&2`
-  const notify = tell !== null && hasContainers ? send + say : send
+export function endLines(count: number): readonly string[] {
   return `again=
 [ "$good" = ${count} ] || again=' Run the same command again to continue.'
-echo "$good done, $failed failed, $((${count} - good - failed)) not run.$again" >&2${notify}
+echo "$good done, $failed failed, $((${count} - good - failed)) not run.$again" >&2
 [ "$left" != 0 ] || stop=
 exit "\${first:-\${stop:-0}}"`.split('\n')
 }

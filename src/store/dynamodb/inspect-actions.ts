@@ -28,6 +28,9 @@ const NEVER = {
 const PROBES = {
   'dynamodb:GetItem': (TableName: string, Key: Item) => new GetItemCommand({ TableName, Key, ConsistentRead: true }),
   'dynamodb:PutItem': (TableName: string, Item: Item) => new PutItemCommand({ TableName, Item, ...NEVER }),
+  /** What `check --once` has told. */
+  'dynamodb:PutItem of #told/*': (TableName: string, { slot }: Item) =>
+    new PutItemCommand({ TableName, Item: { task: { S: '#told/#check' }, slot } as Item, ...NEVER }),
   'dynamodb:UpdateItem': (TableName: string, Key: Item) =>
     new UpdateItemCommand({
       ...NEVER,
@@ -62,6 +65,7 @@ const PROBES = {
 
 type Action = keyof typeof PROBES
 
+const TOLD = 'dynamodb:PutItem of #told/*'
 const WRITES = ['dynamodb:PutItem', 'dynamodb:UpdateItem'] as const
 const READS = ['dynamodb:Query', 'dynamodb:Query on index by-day', 'dynamodb:BatchGetItem'] as const
 
@@ -69,6 +73,7 @@ const READS = ['dynamodb:Query', 'dynamodb:Query on index by-day', 'dynamodb:Bat
 const NEEDED_ACTIONS: Readonly<Record<Role, readonly Action[]>> = {
   runner: [...WRITES, 'dynamodb:Query'],
   auditor: READS,
+  checker: [...READS, TOLD],
   operator: [...WRITES, ...READS],
 }
 

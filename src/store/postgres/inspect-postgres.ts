@@ -11,6 +11,7 @@ const RIGHTS = {
   runner: ['SELECT', 'INSERT', 'UPDATE'],
   operator: ['SELECT', 'INSERT', 'UPDATE'],
   auditor: ['SELECT'],
+  checker: ['SELECT', 'INSERT', 'UPDATE'],
 } as const
 
 const SERVER = `SELECT current_setting('server_version') AS version, pg_is_in_recovery() AS standby,
@@ -69,6 +70,10 @@ export async function* inspectPostgres(name: string, settings: InspectSettings, 
     if (settings.task !== null && settings.role === 'runner') {
       const denial = await denialOfClaim(postgres, settings.task, call)
       yield denial === null ? ok('task', `the user may claim slots of task ${settings.task}`) : wrong('task', denial)
+    }
+    if (settings.role === 'checker') {
+      const denial = await denialOfClaim(postgres, '#told/#check', call)
+      yield denial === null ? ok('told', 'the user may write what check --once has told') : wrong('told', denial)
     }
     for (const upstream of await settings.after()) yield await upstreamFinding(postgres, upstream, call)
   } catch (error) {

@@ -65,8 +65,8 @@ export function createApp(options: AppOptions): Hono {
   app.get('/metrics', async (context) => {
     const found = await sharedNeeds()
     if (!found.isWhole) return context.text('The ledger is still being read for the first time.\n', 503, NOT_STORED)
-    const { tasks, problems, byTask, now } = found
-    const text = findingsMetrics({ ageMs: options.clock.now() - now, tasks, unreadable: problems.length, byTask })
+    const { tasks, faults, byTask, now } = found
+    const text = findingsMetrics({ ageMs: options.clock.now() - now, tasks, unreadable: faults.length, byTask })
     return context.body(text, 200, {
       ...NOT_STORED,
       'content-type': 'application/openmetrics-text; version=1.0.0; charset=utf-8',

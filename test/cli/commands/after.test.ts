@@ -55,10 +55,10 @@ test('a night of three tasks in a chain: the first one fails and is repaired in 
     ['load', { task: 'extract', slot: SLOT }],
     ['report', { task: 'load', slot: SLOT }],
   ])
-  // One incident, in a notification, too.
-  const { incidents } = JSON.parse(readFileSync(join(folder, 'digest.json'), 'utf8'))
-  expect(incidents).toMatchObject([
-    { tasks: [{ task: 'extract' }, { task: 'load', blockedBy: 'extract' }, { task: 'report', blockedBy: 'load' }] },
+  // One problem, in a notification, too.
+  const { problems } = JSON.parse(readFileSync(join(folder, 'digest.json'), 'utf8'))
+  expect(problems).toMatchObject([
+    { tasks: [{ task: 'extract' }, { task: 'load', waitsFor: 'extract' }, { task: 'report', waitsFor: 'load' }] },
   ])
   expect(await run('load', ['--ignore-after'])).toMatchObject({
     code: 64,

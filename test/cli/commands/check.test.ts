@@ -54,10 +54,13 @@ describe('a ledger with faults, over a clock change and a change of the schedule
 
   test('a ledger with faults, over a clock change and a change of the schedule says below the findings what to do about each task, as commands that work', async () => {
     const { stdout } = await cronledger(['check', '--since', '2026-10-31', '--until', '2026-11-02'], { env })
-    const [first, detail, ...rest] = stdout.trimEnd().split('\n')
-    expect([first, detail]).toEqual([
-      'nightly  1 missed, 1 failed  10-31 01:30 to 11-02 01:30 EST',
-      expect.stringMatching(/^ {2}latest: was due .* ago, no run is recorded$/),
+    const [missed, due, sinceThen, failed, detail, ...rest] = stdout.trimEnd().split('\n')
+    expect([missed, due, sinceThen, failed, detail]).toEqual([
+      'missed · nightly · 11-02 01:30 EST',
+      expect.stringMatching(/^ {2}was due .* ago, no run is recorded$/),
+      'since then done:',
+      'failed: exit code 1 · nightly · 10-31 01:30 EDT',
+      expect.stringMatching(/^ {2}attempt 1 on .* failed \(exit code 1\) after /),
     ])
     const range = `--store ${store} --task nightly --from 2026-10-31T05:30:00Z --to 2026-11-02T06:30:01Z`
     expect(rest).toEqual([
@@ -197,7 +200,9 @@ describe('on a terminal', () => {
     // A backslash joins the lines of a command.
     const joined = lines.join('\n').replaceAll(/(?: \\)?\n {4,}/g, ' ')
     expect(joined.split('\n')).toEqual([
-      expect.stringMatching(new RegExp(`^minutes  ${count} missed  (2026-)?01-01 00:00 to (2026-)?02-28 23:59 UTC$`)),
+      expect.stringMatching(
+        new RegExp(`^missed · minutes · ${count} slots · (2026-)?01-01 00:00 to (2026-)?02-28 23:59 UTC$`),
+      ),
       expect.stringMatching(/^ {2}latest: was due .* is recorded at all$/),
       ...['', 'minutes:'],
       expect.stringMatching(/^ {2}list these slots: cronledger rerun .* --task minutes --from .* --dry-run$/),
@@ -207,7 +212,7 @@ describe('on a terminal', () => {
   })
 })
 
-describe('an outage of 27 tasks of three teams, and two other problems', () => {
+describe('problems of 27 tasks of three teams, and of two other tasks', () => {
   const THEN = '2026-11-25T13:20:00Z'
   const { cronledger } = commandsAt(THEN)
   const path = join(scratch(), 'outage.db')
@@ -245,19 +250,24 @@ describe('an outage of 27 tasks of three teams, and two other problems', () => {
 
   const REPAIR = "cronledger rerun --from 2026-11-25T06:00Z --reason 'YOUR REASON' --all"
 
-  test('nothing wraps at 80 columns, the tasks of a team with the same problems share a line, and the headline and one command come last', async () => {
+  test('nothing wraps at 80 columns, the tasks of a team share a line, and the headline and one command come last', async () => {
     const lines = await onScreen(80)
     expect(lines.filter((line) => stringWidth(line) > 80)).toEqual([])
-    expect(lines.slice(0, 4)).toEqual([
-      'Outage 11-25 15:00 to 17:00 JST · 27 tasks · 55 slots',
-      '  all 12 failed (exit code 3)',
-      '  Payments · 8 tasks · 17 slots',
-      '    6 tasks  2 to 3 missed each  15:00 to 17:00   p/夜間-0, p/夜間-12, …',
-    ])
-    expect(lines).toContain('    5 tasks  2 missed each       15:00 and 16:00  n/夜間-11, n/夜間-15, …')
-    expect(lines.slice(-9)).toEqual([
-      ...['  No owner · 1 task · 2 slots', '    1 task  2 failed  11-25 21:00 and 22:00 JST  x/late-1'],
-      ...['      latest: failed (exit code 3)'],
+    expect(lines).toEqual([
+      'failed: exit code 3 · 2 tasks · 4 slots · 21:00 to 22:00 JST · still: 2 tasks',
+      '  Payments · 1 task: p/late-2',
+      '  no owner · 1 task: x/late-1',
+      'since then done:',
+      'missed · 21 tasks · 43 slots · 15:00 to 17:00 JST',
+      '  Payments · 6 tasks: p/夜間-0, p/夜間-12, p/夜間-16, p/夜間-4, p/夜間-8, pay/a…',
+      '  https://wiki.example.org/runbooks/of/th… · 5 tasks: s/夜間-1, s/夜間-13, s/夜…',
+      '  夜間バッチのチーム · 5 tasks: x/夜間-10, x/夜間-14, x/夜間-18, x/夜間-2, x/夜…',
+      '  no owner · 5 tasks: n/夜間-11, n/夜間-15, n/夜間-19, n/夜間-3, n/夜間-7',
+      'failed: exit code 3 · 6 tasks · 12 slots · 15:00 to 16:00 JST',
+      '  Payments · 2 tasks: p/夜間-20, p/夜間-24',
+      '  https://wiki.example.org/runbooks/of/th… · 2 tasks: s/夜間-21, s/夜間-25',
+      '  夜間バッチのチーム · 1 task: x/夜間-22',
+      '  no owner · 1 task: n/夜間-23',
       ...['To see all names, add "| cat".'],
       ...['To see what to do about each task, add --commands, or check one task.', GUIDE],
       ...['59 slots need attention: 43 missed, 16 failed', 'To print the script that runs them:', `  ${REPAIR}`],
@@ -265,13 +275,13 @@ describe('an outage of 27 tasks of three teams, and two other problems', () => {
     expect((await onScreen(200)).at(-1)).toBe(`To print the script that runs them: ${REPAIR}`)
     // The reader knows the owner that was asked for.
     const own = (await onScreen(80, '--owner', 'PAYMENTS')).join('\n')
-    expect(own).toMatch(/^Outage .* · 8 tasks · 17 slots\n {2}all 4 failed \(exit code 3\)\n {2}p\//)
+    expect(own).toMatch(/^failed: exit code 3 · p\/late-2 · 2 slots/)
     expect(own).not.toContain('Payments')
   })
 
   test('through a pipe, each line is whole and has the name of each task', async () => {
     const { stdout } = await cronledger(['check'], { env: many })
-    expect(stdout).toMatch(new RegExp(`^ {4}6 tasks {2}2 to 3 missed each .* p/夜間-0, .*, ${LONG}$`, 'm'))
+    expect(stdout).toMatch(new RegExp(`^ {2}Payments · 6 tasks: p/夜間-0, .*, ${LONG}$`, 'm'))
     for (let index = 0; index < 26; index += 1)
       expect(stdout.match(new RegExp(`夜間-${index}\\b`, 'g'))).toHaveLength(1)
     expect(stdout.endsWith(`runs them: ${REPAIR.replace('rerun', `rerun --store ${many.CRONLEDGER_STORE}`)}\n`)).toBe(
@@ -301,16 +311,12 @@ describe('an outage of 27 tasks of three teams, and two other problems', () => {
     expect(script.stdout).toContain(`\n# ${slots} slots of `)
   })
 
-  test('each finding in JSON names its incident', async () => {
+  test('each finding in JSON has its words', async () => {
     const { stdout } = await cronledger(['check', '--json'], { env: many })
-    const incidents = groupedBy(
-      JSON.parse(stdout) as Loose[],
-      ({ incident: { id, cause, began } }) => `${id}, ${cause}, ${began}`,
-    )
-    expect([...incidents].map(([incident, found]) => [incident, found.length])).toEqual([
-      ['broken n/夜間-11 2026-11-25T06:00:00Z, broken, 2026-11-25T06:00:00Z', 55],
-      ['broken p/late-2 2026-11-25T12:00:00Z, broken, 2026-11-25T12:00:00Z', 2],
-      ['broken x/late-1 2026-11-25T12:00:00Z, broken, 2026-11-25T12:00:00Z', 2],
+    const found = groupedBy(JSON.parse(stdout) as Loose[], ({ kind, words }) => `${kind} ${words}`)
+    expect([...found].map(([like, all]) => [like, all.length])).toEqual([
+      ['missed undefined', 43],
+      ['failed exit code 3', 16],
     ])
   })
 })

@@ -123,7 +123,7 @@ test('an overdue slot is found while it runs, and not after it has completed', a
   expect(await found('04:00')).toEqual({ code: 1, kinds: ['overdue 24T03:00'] })
   const { stdout } = await call('05:05', ['check'])
   expect(stdout.split('\n')).toEqual([
-    'nightly  1 overdue  11-24 03:00 UTC',
+    'overdue · nightly · 03:00 UTC',
     expect.stringMatching(
       /^ {2}attempt 1 on .* has been running since 03:00:00 \(2h 5m\), and should have completed by 04:00:00$/,
     ),
@@ -150,31 +150,21 @@ test('an overdue slot has no row and is not missed yet, and history has it in it
   expect((await found('2026-11-25T03:15:00Z')).kinds).toEqual(['missed 25T03:00'])
 })
 
-test('check --new: run every 15 minutes, it reports each finding once', async () => {
+test('check --once, every 15 minutes, tells each finding once, and what is over', async () => {
   const { run, call } = ledgerOf()
-  await run('03:04', ['--late-after', '3m', '--done-by', '25m', '--grace', '20m'], 'false')
+  await run('03:00', ['--grace', '20m'])
   const told: string[] = []
   for (const day of ['24', '25']) {
     for (const time of ['03:05', '03:20', '03:35', '03:50']) {
       const instant = `2026-11-${day}T${time}:00Z`
-      const { code, stdout } = await call(instant, ['check', '--new', '15m', '--json'])
-      const found = JSON.parse(stdout) as Loose[]
-      expect(code).toBe(found.length > 0 ? 1 : 0)
-      told.push(...found.map(({ kind, slot }) => `${day}T${time} ${kind} ${slot.slice(8, 10)}`))
+      if (day + time === '2503:50') await run('2026-11-25T03:40:00Z')
+      const { code, stdout } = await call(instant, ['check', '--once', 'ops', '--json'])
+      const messages = JSON.parse(stdout) as Loose[]
+      expect(code).toBe(messages.some(({ event }) => event === 'digest') ? 1 : 0)
+      told.push(...messages.map(({ event, title }) => `${day}T${time} ${event} ${title}`))
     }
   }
-  expect(told).toEqual(['24T03:05 failed 24', '25T03:20 missed 25'])
-})
-
-test('check --new says that the slots are new', async () => {
-  const { run, call } = ledgerOf()
-  await run('03:00', [], 'false')
-  expect((await call('03:10', ['check', '--new', '15m'])).stdout).toContain(
-    '\n1 new slot needs attention in the last 15m: 1 failed\n',
-  )
-  expect(await call('03:20', ['check', '--new', '15m'])).toMatchObject({
-    ...{ code: 0, stdout: 'no new problems found in the last 15m\n' },
-  })
+  expect(told).toEqual(['25T03:20 digest missed · nightly · 03:00 UTC', '25T03:50 repaired over: missed · 1 task'])
 })
 
 test('check --format openmetrics has the last success, the status and the findings of each task, and the exit code of check', async () => {
@@ -198,7 +188,7 @@ test('check --format openmetrics refuses a flag that would have no effect, and t
   const { run, call } = ledgerOf()
   await run('03:00')
   for (const flag of [
-    ['--new', '15m'],
+    ['--once', 'ops'],
     ['--notify', 'true'],
   ]) {
     const { code, stderr } = await call('03:01', ['check', '--format', 'openmetrics', ...flag])

@@ -9,21 +9,8 @@ import { openNotify } from '../../../src/cli/options/notify.ts'
 import { RUN_KINDS } from '../../../src/cli/options/options.ts'
 import { livingMember } from '../../../src/process/process-group.ts'
 import { runKey } from '../../../src/run/slot-variables.ts'
-import {
-  commandsAt,
-  type Ended,
-  type Loose,
-  MAIN,
-  NIGHTLY,
-  type Options,
-  pasted,
-  cronledger as real,
-  refused,
-  scratch,
-  writeProgram,
-} from '../../support/cli.ts'
+import { commandsAt, type Ended, type Loose, MAIN, NIGHTLY, type Options, refused, scratch } from '../../support/cli.ts'
 import { readEmf } from '../../support/metrics/emf.ts'
-import { startOfToday } from '../../support/today.ts'
 
 const folder = scratch()
 const { cronledger, start } = commandsAt('2026-11-24T12:00:00Z')
@@ -341,25 +328,7 @@ test.each<[readonly string[], RegExp]>([
 
 const range = ['--since', '2026-11-23', '--until', '2026-11-24']
 
-test('check sends each finding with --notify-each, and its output and exit code stay', async () => {
-  const { run, store, keep, events } = ledger()
-  await run(['false'])
-  const plain = await cronledger(['check', '--store', store, ...range])
-  const told = await cronledger(['check', '--store', store, ...range, ...keep, '--notify-each'])
-  const untold = await cronledger(['check', '--store', store, ...range, '--notify-each'])
-  expect(untold).toMatchObject({ code: 64, stderr: expect.stringContaining('--notify-each requires --notify.') })
-  const never = await cronledger(['check', '--store', store, ...range, ...keep, '--notify-on', 'started,succeeded'])
-  expect(never).toMatchObject({
-    code: 64,
-    stderr: expect.stringContaining('--notify-on has no kind that this command sends.'),
-  })
-  expect({ ...told, stdout: '' }).toEqual({ code: 1, signal: null, stdout: '', stderr: '' })
-  expect(told.stdout.split('\n').length).toBe(plain.stdout.split('\n').length)
-  const found = events().map(({ event, task, slot }) => `${event} ${task} ${slot}`)
-  expect(found.toSorted()).toEqual([`failed nightly ${SLOT}`, 'missed nightly 2026-11-24T03:00:00Z'])
-})
-
-test('check sends one digest of several findings, which names no slot in the environment', async () => {
+test('check sends one digest of several findings, which names no slot in the environment, and its output and exit code stay', async () => {
   const { store, told, events } = ledger()
   await cronledger(['setup', '--store', store])
   for (const task of ['a', 'b', 'c', 'd']) {
@@ -369,130 +338,31 @@ test('check sends one digest of several findings, which names no slot in the env
   }
   const day = ['--since', '2026-11-22T12:00:00Z', '--until', '2026-11-23T05:00:00Z']
   const notify = ['--notify', `cat >>${told}; env | grep ^CRONLEDGER_RUN | sort >&2; exit 3`]
-  const { stderr } = await cronledger(['check', '--store', store, ...day, ...notify])
+  const plain = await cronledger(['check', '--store', store, ...day])
+  const { stderr, ...ended } = await cronledger(['check', '--store', store, ...day, ...notify])
   expect(stderr).toContain('(event digest): exit code 3')
+  expect({ ...ended, stderr: '' }).toEqual(plain)
   expect(events()).toMatchObject([
     {
-      title: 'Outage 11-23 03:00 to 04:00 UTC · 3 tasks · 6 slots · 1 other problem',
+      title:
+        'missed · 3 tasks · 6 slots · 11-23 03:00 to 04:00 UTC · still: 3 tasks (a team 1 task, b team 1 task, c team 1 task) · and 1 other problem',
       ...{ event: 'digest', slots: 7, tasks: 4 },
-      incidents: [
-        { cause: 'broken', slots: 6, tasks: [{ task: 'a', owner: 'a team', counts: { missed: 2 } }, {}, {}] },
-        { title: 'd: 1 missed, 11-23 00:00 UTC (d team)', slots: 1 },
+      problems: [
+        { kind: 'missed', slots: 6, still: 3, tasks: [{ task: 'a', owner: 'a team', slots: 2, still: true }, {}, {}] },
+        { title: 'missed · d · 11-23 00:00 UTC', slots: 1, teams: { 'd team': 1 } },
       ],
       command: `cronledger check --store ${store} --since 2026-11-22T12:00:00Z --commands`,
-      message: expect.stringMatching(
-        /^Outage .*\n {2}Owners: a team 1, b team 1, c team 1\n {2}a {2}2 missed {2}11-23 03:00 to 04:00 UTC {2}a team\n/,
-      ),
+      message: expect.stringMatching(/^missed .*\n {2}a team · 1 task: a\n/),
     },
   ])
-})
-
-describe('an outage of three teams', () => {
-  const DAY_MS = 86_400_000
-  const dayBefore = (time: string) => `${new Date(startOfToday() - DAY_MS).toISOString().slice(0, 10)}T${time}`
-  const from = dayBefore('03:00:00Z')
-  const ID = `broken data/load ${from}`
-  const INCIDENT = { id: ID, cause: 'broken', began: from }
-
-  /** As if the start of `check` took an hour. */
-  const SLOW_CHECK = `--import data:text/javascript,${encodeURIComponent(`if (process.argv[2] === 'check') {
-    const [now, uptime] = [Date.now, process.uptime]
-    Object.assign(Date, { now: () => now() + 3600e3 })
-    Object.assign(process, { uptime: () => uptime() + 3600 })
-  }`)}`
-
-  /** Each team has a task with two missed slots of the day before. */
-  async function outage() {
-    const { store, keep, events, told } = ledger()
-    await real(['setup', '--store', store])
-    for (const [task, owner] of [
-      ['data/load', 'Data'],
-      ['pay/capture', 'Payments'],
-      ['web/sync', 'Web'],
-    ] as const) {
-      const stated = ['--schedule', '0 3,4 * * *', '--from', dayBefore('02:00:00Z'), '--owner', owner]
-      await real(['declare', task, '--store', store, ...stated])
-    }
-    const env = { CRONLEDGER_STORE: store, CRONLEDGER_NOTIFY: keep[1] ?? '' }
-    writeProgram(folder)
-    return {
-      events,
-      check: (...args: readonly string[]) =>
-        real(['check', '--since', from, '--until', dayBefore('05:00:00Z'), ...args], { env }),
-      resolve: (task: string, slot: string, state: string) =>
-        real(['resolve', '--store', store, '--task', task, '--slot', slot, '--state', state, '--reason', 'looked']),
-      /** Prints the script that repairs it, and runs it with sh. The batch of the Web team needs a file. */
-      async repair(...options: readonly string[]) {
-        const batch = ['--', 'sh', '-c', `[ $CRONLEDGER_RUN_TASK != web/sync ] || [ -e ${told}.fixed ]`]
-        const range = ['--from', from, '--to', dayBefore('05:00:00Z'), '--reason', 'the network is back']
-        const { stdout } = await real(['rerun', '--all', '--store', store, ...range, ...options, ...batch])
-        const PATH = `${folder}:${process.env['PATH']}`
-        return pasted(stdout, { ...env, PATH, NODE_OPTIONS: SLOW_CHECK })
-      },
-      correct: () => writeFileSync(`${told}.fixed`, ''),
-    }
-  }
-  const titles = (sent: readonly Loose[]) => sent.map(({ title }) => title)
-
-  test('the script that repairs its slots sends one message at its end, with the owners, when none is left', async () => {
-    const { repair, correct, events, check } = await outage()
-    expect((await repair('--jobs', '3')).code).toBe(1)
-    expect(titles(events())).toEqual([expect.stringMatching(/^FAILED web\/sync /)])
-    correct()
-    expect((await repair()).code).toBe(0)
-    const [, last, ...more] = events()
-    expect(last).toMatchObject({
-      ...{ event: 'repaired', slots: 6, tasks: 3 },
-      title: expect.stringMatching(
-        /^REPAIRED Outage .* · 3 tasks · 6 slots · Owners: Data 1, Payments 1, Web 1: all repaired at .*, .* after it began$/,
-      ),
-      incidents: [{ id: ID, from, ended: expect.any(String), owners: { Data: 1, Payments: 1, Web: 1 } }],
-      message: expect.stringMatching(/^Outage .*\n {2}data\/load \(Data\)\n/),
-    })
-    expect(more).toEqual([])
-    expect((await check('--new', '2d')).code).toBe(0)
-    expect(titles(events()).slice(2)).toEqual([last?.['title']])
-  })
-
-  test('check sends its end with the id of its begin, also if the oldest slot was repaired before, and a finding and check --json have it', async () => {
-    const { resolve, events, check } = await outage()
-    const open = () => events().map(({ event, incidents, incident }) => [event, incidents?.[0]?.id ?? incident?.id])
-    await check('--new', '2d')
-    await resolve('data/load', from, 'completed')
-    await check('--new', '2d')
-    const { stdout } = await check('--json')
-    expect(JSON.parse(stdout).map(({ incident }: Loose) => incident)).toEqual(Array(5).fill(INCIDENT))
-    const slots = [dayBefore('03:00:00Z'), dayBefore('04:00:00Z')]
-    for (const slot of slots) for (const task of ['pay/capture', 'web/sync']) await resolve(task, slot, 'skipped')
-    await check('--new', '2d')
-    expect(open()).toEqual([
-      ['digest', ID],
-      ['digest', ID],
-      ['digest', ID],
-      ['missed', ID],
-    ])
-    expect(events()[3]?.['incident']).toEqual(INCIDENT)
-    await resolve('data/load', slots[1] ?? '', 'completed')
-    await check('--new', '2d', '--notify', 'true')
-    await check()
-    expect(open()).toHaveLength(4)
-    await check('--new', '2d', '--notify-on', 'recovered')
-    expect(open().slice(4)).toEqual([['repaired', ID]])
-    expect(events()[4]?.['incidents']).toMatchObject([{ slots: 6, tasks: [{}, {}, {}] }])
-  })
-
-  test('check --notify-each sends the end of each slot, under the key of the slot', async () => {
-    const { resolve, check, events } = await outage()
-    await resolve('web/sync', from, 'skipped')
-    await check('--new', '2d', '--notify-each', '--notify-on', 'recovered', 'web/*')
-    expect(events()).toMatchObject([
-      { event: 'repaired', status: 'skipped', task: 'web/sync', slot: from, owner: 'Web' },
-    ])
-    expect(events()[0]?.['title']).toMatch(/^RECOVERED web\/sync .* \(Web\): .* skipped it at .*: looked$/)
+  const never = await cronledger(['check', '--store', store, ...day, ...notify, '--notify-on', 'started,succeeded'])
+  expect(never).toMatchObject({
+    code: 64,
+    stderr: expect.stringContaining('--notify-on has no kind that this command sends.'),
   })
 })
 
-test('a rerun of several slots of a task sends one message at its end, unless each is asked for', async () => {
+test('a rerun of several slots of a task sends nothing of what it repaired, unless that is asked for', async () => {
   const { store, keep, events } = ledger()
   await cronledger(['setup', '--store', store])
   const rerun = async (task: string, ...more: readonly string[]) => {
@@ -502,14 +372,9 @@ test('a rerun of several slots of a task sends one message at its end, unless ea
     return cronledger(['rerun', task, '--store', store, ...range, '--', 'true'])
   }
   expect((await rerun('nightly')).code).toBe(0)
-  expect(events()).toMatchObject([
-    {
-      ...{ event: 'repaired', slots: 2 },
-      title: expect.stringMatching(/^REPAIRED nightly: 2 missed, .* \(Payments\): all repaired at /),
-    },
-  ])
+  expect(events()).toEqual([])
   expect((await rerun('hourly', ...on('recovered'))).code).toBe(0)
-  expect(events().map(({ event }) => event)).toEqual(['repaired', 'completed', 'completed'])
+  expect(events().map(({ event }) => event)).toEqual(['completed', 'completed'])
 })
 
 test('check names the kind and the slot in the environment, in the zone of its schedule', async () => {

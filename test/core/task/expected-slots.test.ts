@@ -10,19 +10,7 @@ import {
 import type { InForce } from '../../../src/core/task/schedules-in-force.ts'
 import type { ExpectedTimes } from '../../../src/core/task/task-record.ts'
 import type { Row, StoredRow } from '../../../src/core/types.ts'
-import { FINDINGS } from '../../../src/verdict/judge.ts'
-import {
-  closed,
-  FAILED,
-  FORCED,
-  judgedAt,
-  lastWaiting,
-  NOT_STARTED,
-  NOW,
-  pending,
-  rowWith,
-  SUCCEEDED,
-} from '../../support/rows.ts'
+import { closed, FAILED, FORCED, judgedAt, lastWaiting, NOW, pending, rowWith, SUCCEEDED } from '../../support/rows.ts'
 
 const at = (text: string) => Date.parse(text)
 const inForce = (since: string, expression: string, zone = 'UTC', after?: string): InForce => ({
@@ -345,60 +333,5 @@ describe('overdue', () => {
     expect(await findings([], [skipped], null, late)).toEqual([])
     expect(await findings([], [rowWith({ ending: FAILED })], null, late)).toEqual(['failed 24'])
     expect(await findings([], [rowWith({})], null, late)).toEqual(['stale 24'])
-  })
-})
-
-describe('a finding arises at the first instant at which a check finds it', () => {
-  const { slot } = rowWith({})
-  const MINUTE_MS = 60_000
-  const resolved: Row = {
-    ...closed(rowWith({ ending: FAILED })),
-    resolutions: [{ state: 'FAILED', at: NOW + 7 * MINUTE_MS, by: 'ada', reason: 'it did nothing', afterAttempt: 1 }],
-  }
-  const live = { ...pending(rowWith({})), leaseUntil: NOW + 86_400_000 }
-  const settings = { skewMs: AUDIT.skewMs, graceMs: 10 * MINUTE_MS, doneByMs: 20 * MINUTE_MS, lateAfterMs: 1_000 }
-
-  test.each([
-    ['missed', null, slot + settings.graceMs],
-    ['overdue', live, slot + settings.doneByMs],
-    ['stale', rowWith({}), (pending(rowWith({})).leaseUntil ?? 0) + settings.skewMs + 1],
-  ] as const)('a finding arises at the first instant at which a check finds it: %s', (kind, row, arose) => {
-    const at = (now: number) => judgedAt(now, row, { slot, ...settings, lateAfterMs: null })
-    expect(at(arose - 1).kind).toBe(null)
-    expect(at(arose).kind).toBe(kind)
-    expect(FINDINGS[kind].aroseAt(at(arose))).toBe(arose)
-  })
-
-  // A trigger in a pause, an hour after the failure.
-  const failedRow = rowWith({ ending: FAILED }, { ending: NOT_STARTED })
-  const pausedAfterFailure: Row = {
-    ...closed(failedRow),
-    attempts: closed(failedRow).attempts.map((attempt, index) =>
-      index === 0 ? attempt : { ...attempt, startedAt: NOW + 3_600_000, endedAt: NOW + 3_600_000 },
-    ),
-  }
-
-  // The run made a retry of its own, which a stop or a pause prevented an hour later.
-  const retryDropped: Row = {
-    ...pausedAfterFailure,
-    attempts: pausedAfterFailure.attempts.map((attempt) => ({ ...attempt, runId: 'run-1' })),
-  }
-  const neverReported = closed(rowWith({}, { ending: NOT_STARTED }))
-  const resolvedBetween: Row = {
-    ...pausedAfterFailure,
-    resolutions: [{ state: 'FAILED', at: NOW + 7 * MINUTE_MS, by: 'ada', reason: 'it did nothing', afterAttempt: 1 }],
-  }
-
-  test.each([
-    ['failed: the end of a retry that never started', retryDropped, NOW + 3_600_000],
-    ['failed: the end of an attempt of another run that never started', pausedAfterFailure, NOW + 3_600_000],
-    ['failed: that end, also after a resolution', resolvedBetween, NOW + 3_600_000],
-    ['stale: the end of the attempt after it that never started', neverReported, NOW + 1_000],
-    ['failed: the end of its last attempt', rowWith({ ending: FAILED }), NOW + 1_000],
-    ['failed: the resolution after it', resolved, NOW + 7 * MINUTE_MS],
-    ['late: the start of its first attempt', rowWith({ ending: SUCCEEDED }), NOW],
-  ])('a finding arises at the first instant at which a check finds it: %s', (_, row, arose) => {
-    const found = judgedAt(AUDIT.now, row, settings)
-    expect(found.kind && FINDINGS[found.kind].aroseAt(found)).toBe(arose)
   })
 })

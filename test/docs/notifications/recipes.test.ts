@@ -96,8 +96,8 @@ async function opened<T>(starting: Promise<Service<T>>): Promise<Service<T>> {
 }
 
 /**
- * Runs a batch that fails, then again so that it succeeds. Then a check finds two missed slots of another task, and that an operator
- * has skipped them.
+ * Runs a batch that fails, then again so that it succeeds. Then checks tell two missed slots of another task, and that an operator has
+ * skipped them.
  */
 async function openedAndClosed(script: string, env: Env, between = async (): Promise<Ended[]> => []) {
   const { run, cli } = withScript(script, env)
@@ -105,20 +105,16 @@ async function openedAndClosed(script: string, env: Env, between = async (): Pro
   const others = await between()
   const again = ['--force-slot', SLOT, '--reason', 'the disk was full', '--log', 'json', '--', 'true']
   const recovered = await cli('run', ...NIGHTLY, ...again)
-  const slots = [0, 1].map((hour) => new Date(TODAY - (12 - hour) * 3_600_000).toISOString().replace('.000', ''))
-  const stated = ['--schedule', '0 12,13 * * *', '--from', slots[0] ?? '', '--owner', 'the Web team']
+  const slots = [0, 1].map((hour) => new Date(TODAY - (11 - hour) * 3_600_000).toISOString().replace('.000', ''))
+  const stated = ['--schedule', '0 13,14 * * *', '--from', slots[0] ?? '', '--owner', 'the Web team']
   await cli('declare', 'web', ...stated)
   const check = async (code: number) =>
-    expect(await cli('check', 'web', '--new', '2d', '--until', new Date(TODAY).toISOString())).toMatchObject({
-      code,
-      stderr: '',
-    })
+    expect(await cli('check', 'web', '--once', 'ops')).toMatchObject({ code, stderr: '' })
   await check(1)
   for (const slot of slots)
     await cli('resolve', '--task', 'web', '--slot', slot, '--state', 'skipped', '--reason', 'holiday')
   await check(0)
   expectHarmless(failed, ...others, recovered)
-  return `broken web ${slots[0]}`
 }
 
 const shown = (text: string) => text.replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&amp;', '&')
@@ -157,16 +153,16 @@ describe.skipIf(!hasPrograms)('Slack', () => {
     ])
   })
 
-  test('a failure and an incident of check are followed by a message that each is over', async () => {
+  test('a failure and a problem of check are followed by a message that each is over', async () => {
     const { url, accepted } = await opened(startSlack())
     await openedAndClosed('notify-slack.sh', { WEBHOOK_URL: url })
     expect(accepted.map(({ text }) => shown(text))).toEqual([
       expect.stringMatching(/^\*FAILED nightly 11-23 03:00 UTC: failed \(exit code 1\)\*\n/),
       expect.stringMatching(/^\*RECOVERED nightly 11-23 03:00 UTC: attempt 2 .* succeeded/),
       expect.stringMatching(
-        /^\*web: 2 missed, .* \(the Web team\)\*\n```web .*```\nsee the commands:\n```cronledger check /s,
+        /^\*missed · web · 2 slots · .* \(the Web team\)\*\n```missed · web .*```\nsee the commands:\n```cronledger check /s,
       ),
-      expect.stringMatching(/^\*REPAIRED web: 2 missed, .* \(the Web team\): all repaired at .*\*\n```web: .*```$/s),
+      expect.stringMatching(/^\*over: missed · 1 task\*\n```over: missed .*```$/s),
     ])
   })
 
@@ -200,27 +196,24 @@ describe.skipIf(!hasPrograms)('a pager', () => {
     ],
     ['Opsgenie', startOpsgenie, 'notify-opsgenie.sh', 'OPSGENIE_URL', { OPSGENIE_KEY: '0123' }],
   ] as const)(
-    '%s opens one alert for a slot or an incident, from a run or a check, and closes it when that is over',
+    '%s opens one alert for a slot of a run, or for a problem of a check, and closes it when that is over',
     async (_, starting, script, name, env) => {
       const { url, accepted } = await opened(starting())
       const { runHostile, cli } = withScript(script, { [name]: url, ...env })
-      const id = await openedAndClosed(script, { [name]: url, ...env }, async () => {
-        const checked = await cli(
-          'check',
-          'nightly',
-          '--notify-each',
-          '--since',
-          SLOT,
-          '--until',
-          '2026-11-23T03:00:01Z',
-        )
+      await openedAndClosed(script, { [name]: url, ...env }, async () => {
+        // A check without --once names no alert.
+        const checked = await cli('check', 'nightly', '--since', SLOT, '--until', '2026-11-23T03:00:01Z')
         expect(checked).toMatchObject({ code: 1, stderr: '' })
         return [await runHostile()]
       })
       const open = { action: 'open', key: KEY, title: expect.stringMatching(/^FAILED nightly 11-23 03:00 UTC/) }
-      const incident = { action: 'open', key: id, title: expect.stringMatching(/^web: 2 missed, .* \(the Web team\)$/) }
-      const close = { action: 'close', key: KEY }
-      expect(accepted).toEqual([open, open, open, close, incident, { action: 'close', key: id }])
+      const key = accepted.at(-1)?.key
+      const title = expect.stringMatching(/^missed · web · 2 slots · .* \(the Web team\)$/)
+      expect(accepted).toEqual([
+        ...[open, open, { action: 'close', key: KEY }],
+        { action: 'open', key, title },
+        { action: 'close', key },
+      ])
     },
   )
 
@@ -347,7 +340,7 @@ describe.skipIf(!hasPrograms)('healthchecks.io', () => {
       ['fail', null],
       ['log', KEY],
     ])
-    expect(accepted[2]?.body).toMatch(/^nightly {2}1 missed, 1 failed /)
+    expect(accepted[2]?.body).toMatch(/^missed · nightly /)
   })
 
   // promise: notification-hostile

@@ -1,7 +1,7 @@
 import type { ExpectedTimes, StatedExpectations } from '../../../src/core/task/task-record.ts'
 import type { StoredRow } from '../../../src/core/types.ts'
-import { collectIncidents } from '../../../src/verdict/incidents.ts'
 import { isFinding, NO_FINDINGS, type TaskFinding } from '../../../src/verdict/judge.ts'
+import { collectProblems } from '../../../src/verdict/problems.ts'
 import type { Needs } from '../../../src/web/views/overview/needs.tsx'
 import { FAILED, judgedAt, LEASE_MS, NOW, pending, recordWith, rowWith, SUCCEEDED } from '../rows.ts'
 
@@ -46,13 +46,13 @@ export const WELL: Needs = {
   isWhole: true,
   count: NO_FINDINGS,
   byTask: new Map(),
-  incidents: [],
+  problems: [],
   when: 'in the last 7 days',
   now: LATER,
-  problems: [],
+  faults: [],
 }
 
-const collected = collectIncidents()
+const collected = collectProblems()
 const older = FINDINGS.filter(({ kind }) => kind === 'missed').map((found) => ({ ...found, slot: slot - 86_400_000 }))
 for (const found of [...FINDINGS.slice(0, 4), ...older, ...FINDINGS.slice(4)]) collected.add(found)
 
@@ -66,5 +66,5 @@ export const ILL: Needs = {
       new Map(FINDINGS.flatMap((found) => (found.task === task ? [[found.kind, 1] as const] : []))),
     ]),
   ),
-  incidents: collected.incidents(),
+  problems: collected.problems(),
 }

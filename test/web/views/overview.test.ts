@@ -235,7 +235,7 @@ describe('what needs attention', () => {
 
   // The snapshot of all texts has the other answers.
   test.each<[Needs, string]>([
-    [{ ...WELL, tasks: 1, problems: ['task x: no'] }, '1 task could not be checkedtask x: no'],
+    [{ ...WELL, tasks: 1, faults: ['task x: no'] }, '1 task could not be checkedtask x: no'],
     [{ ...WELL, tasks: 0, of: 0 }, 'No tasks'],
     [{ ...WELL, now: LATER - 59_999 }, 'No problems foundIn the last 7 days.'],
   ])('what needs attention says whether all is well: %#', (needs, text) => {
@@ -253,33 +253,34 @@ describe('what needs attention', () => {
   })
 
   test('an incomplete answer says "at least", and names the first task that cannot be checked', () => {
-    const problems = ['task x: no', 'task y: no', 'task z: no']
-    expect(textOf(top({ ...ILL, problems }))).toMatch(/^At least 8 slots need attention.*task x: noand 2 more tasks/)
+    const faults = ['task x: no', 'task y: no', 'task z: no']
+    expect(textOf(top({ ...ILL, faults }))).toMatch(/^At least 8 slots need attention.*task x: noand 2 more tasks/)
     expect(textOf(top({ ...ILL, isWhole: false }))).toMatch(
       /^At least 8 slots .*Partial: 3 of 3 tasks checked so far\./,
     )
-    expect(textOf(list({ ...ILL, problems }))).toMatch(/^At least 8 slots .*task x: notask y: notask z: no/)
+    expect(textOf(list({ ...ILL, faults }))).toMatch(/^At least 8 slots .*task x: notask y: notask z: no/)
     expect([WELL, ILL, { ...ILL, isWhole: false }].map(countInTitle)).toEqual(['', '(8) ', '(8+) '])
   })
 
-  test('an outage is one line, five incidents are named at the top, and the list has all of them', () => {
-    const [own] = ILL.incidents[0]?.tasks ?? []
+  test('a problem of several tasks is one line, five problems are named at the top, and the list has all of them', () => {
+    const [own] = ILL.problems[0]?.tasks ?? []
     const tasks = Array.from({ length: 12 }, (_, index) => ({
       ...(own ?? expect.unreachable()),
       task: `task-${index}`,
     }))
-    const of = (some: typeof tasks) => ({ ...(ILL.incidents[0] ?? expect.unreachable()), tasks: some, slots: 36 })
-    const incidents = [of(tasks.slice(0, 4)), ...tasks.slice(4).map((task) => of([task]))]
-    const text = textOf(top({ ...ILL, incidents }))
-    expect(text).toMatch(/Outage.* · 4 tasks · 36 slots/)
+    const of = (some: typeof tasks) => ({ ...(ILL.problems[0] ?? expect.unreachable()), tasks: some, slots: 36 })
+    const shared = { ...of(tasks.slice(0, 4)), kind: 'failed' as const, words: 'no disk', still: 2 }
+    const problems = [shared, ...tasks.slice(4).map((task) => of([task]))]
+    const text = textOf(top({ ...ILL, problems }))
+    expect(text).toMatch(/failed: no disk 4 tasks · 36 slots · .* · still: 2 tasks/)
     expect(text.match(/task-\d+/g)).toEqual([4, 5, 6, 7].map((index) => `task-${index}`))
-    expect(text).toMatch(/All 9 incidents$/)
-    expect(textOf(list({ ...ILL, incidents })).match(/task-\d+/g)).toHaveLength(12)
+    expect(text).toMatch(/All 9 problems$/)
+    // The head of a problem of one task names it, too.
+    expect(new Set(textOf(list({ ...ILL, problems })).match(/task-\d+/g)).size).toBe(12)
     // Tasks of one team with the same text share a row.
-    expect(String(list({ ...ILL, incidents })).match(/<tr><th scope="row">/g)).toHaveLength(9)
-    const broken = [{ ...of(tasks.slice(0, 4)), cause: 'broken' as const, says: '3 of 4 report: no disk' }]
-    const outage = textOf(top({ ...ILL, incidents: broken, isWhole: false }))
-    expect(outage).toMatch(/Outage, as far as checked.*3 of 4 report: no disk.*cronledger rerun .* --all/)
+    expect(String(list({ ...ILL, problems })).match(/<tr><th scope="row">/g)).toHaveLength(9)
+    const partial = textOf(top({ ...ILL, problems: [shared], isWhole: false }))
+    expect(partial).toMatch(/failed: no disk, as far as checked.*cronledger rerun .* --all/)
   })
 
   test('while tasks are still checked, and in an empty ledger, nothing looks like a success or like a problem', () => {
@@ -287,7 +288,7 @@ describe('what needs attention', () => {
     expect(classOf(WELL)).toBe('needs well')
     expect(classOf({ ...WELL, isWhole: false })).toBe('needs open')
     expect([classOf(ILL), classOf({ ...ILL, isWhole: false })]).toEqual(['needs ', 'needs '])
-    expect(classOf({ ...WELL, isWhole: false, problems: ['task x: no'] })).toBe('needs ')
+    expect(classOf({ ...WELL, isWhole: false, faults: ['task x: no'] })).toBe('needs ')
     expect(classOf({ ...WELL, tasks: 0, of: 0 })).toBe('needs open')
     expect(textOf(EmptyLedger({ store: 'file:/a b.db' }))).toContain(
       "cronledger run --store 'file:/a b.db' --task nightly --schedule '0 3 * * *' -- YOUR_COMMAND",

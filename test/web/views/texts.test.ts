@@ -7,8 +7,8 @@ import { type EcsFacts, STATUSES } from '../../../src/core/types.ts'
 import { findingDetail } from '../../../src/format/check/finding.ts'
 import { collectNeeds, needsOf } from '../../../src/format/check/needs.ts'
 import { STALE_CAUTION } from '../../../src/verdict/cautions.ts'
-import type { Incident } from '../../../src/verdict/incidents.ts'
 import { isFinding, type JudgedSlot, NO_FINDINGS } from '../../../src/verdict/judge.ts'
+import type { Problem } from '../../../src/verdict/problems.ts'
 import { MissingSlot, MissingTask, ProblemView } from '../../../src/web/views/frame/document.tsx'
 import { MOST_URGENT_FIRST } from '../../../src/web/views/frame/marks.ts'
 import { axisUntil } from '../../../src/web/views/overview/axis.ts'
@@ -112,29 +112,21 @@ const overview = (lines: readonly TaskLine[], model: Partial<OverviewModel> = {}
     ...props,
   })
 
-const [own] = ILL.incidents
-const OUTAGE: Incident = {
-  ...{
-    id: 'i',
-    says: null,
-    owners: new Map(),
-    cause: 'broken',
-    from: LATER - 7_200_000,
-    began: LATER - 7_200_000,
-    to: LATER,
-    slots: 3,
-    zone: 'Asia/Tokyo',
-  },
+const [own] = ILL.problems
+const SHARED: Problem = {
+  ...(own ?? expect.unreachable()),
   tasks: own === undefined ? [] : ['a', 'b', 'c'].flatMap((task) => own.tasks.map((one) => ({ ...one, task }))),
+  waiting: own === undefined ? [] : own.tasks.map((one) => ({ ...one, task: 'd', waitsFor: 'a' })),
+  still: 3,
 }
 
 const OVERVIEWS: Readonly<Record<string, unknown>> = {
   'An empty ledger': EmptyLedger(summary),
   'Nothing needs attention': NeedsLine({ needs: WELL, ...summary }),
   'Checking goes on': NeedsLine({ needs: { ...WELL, isWhole: false, tasks: 1 }, ...summary }),
-  'A task cannot be checked': NeedsLine({ needs: { ...WELL, problems: ['task a: …', 'task b: …'] }, ...summary }),
+  'A task cannot be checked': NeedsLine({ needs: { ...WELL, faults: ['task a: …', 'task b: …'] }, ...summary }),
   'Slots need attention': NeedsLine({
-    needs: { ...ILL, incidents: [OUTAGE, ...ILL.incidents] },
+    needs: { ...ILL, problems: [SHARED, ...ILL.problems] },
     ...summary,
     now: LATER + 90_000,
   }),
@@ -163,7 +155,7 @@ const OVERVIEWS: Readonly<Record<string, unknown>> = {
     page: 2,
     before: 200,
   }),
-  'Needs attention': NeedsList({ needs: { ...ILL, incidents: [OUTAGE, ...ILL.incidents] }, ...summary }),
+  'Needs attention': NeedsList({ needs: { ...ILL, problems: [SHARED, ...ILL.problems] }, ...summary }),
 }
 
 const expectations = { since: slot, lateAfterMs: 1_000, owner: 'the data team' }

@@ -1,12 +1,11 @@
 import { concurrently } from '../../../audit/concurrently.ts'
-import { countDueOf } from '../../../audit/expected.ts'
 import type { KnownTask } from '../../../audit/tasks.ts'
 import { DAY_MS } from '../../../core/duration.ts'
 import { isOwnedBy } from '../../../core/task/pattern.ts'
 import type { Instant } from '../../../core/types.ts'
 import { collectNeeds, needsOf } from '../../../format/check/needs.ts'
-import { collectIncidents } from '../../../verdict/incidents.ts'
-import { type FindingKind, NO_FINDINGS, type TaskFinding } from '../../../verdict/judge.ts'
+import { type FindingKind, isFinding, type JudgedSlot, NO_FINDINGS, type TaskFinding } from '../../../verdict/judge.ts'
+import { collectProblems } from '../../../verdict/problems.ts'
 import { type Needs, sumOf } from '../../views/overview/needs.tsx'
 import type { ShownFindings } from '../../views/task/findings.tsx'
 import { askOptions, faultOf, type Reading, type ReadTask } from './reading.ts'
@@ -31,7 +30,7 @@ const BESIDE_A_PAGE = 100
 export function beginNeeds(since: Instant, reading: Reading, turn = async () => {}): NeedsReading {
   const byTask = new Map<string, Map<FindingKind, number>>()
   const known: KnownTask[] = []
-  const collected = collectIncidents(countDueOf(known))
+  const collected = collectProblems()
   const unlisted: string[] = []
   const unchecked: UncheckedTask[] = []
   const ended = new Set<string>()
@@ -43,18 +42,19 @@ export function beginNeeds(since: Instant, reading: Reading, turn = async () => 
     return {
       ...{ isWhole, byTask: found, count: sumOf([...found.values()]), when: lastDaysText(since, reading) },
       // The record of a task that cannot be read does not say whose it is.
-      problems: [...unlisted, ...unchecked.filter(isWanted).map(({ task, problem }) => `task ${task}: ${problem}`)],
+      faults: [...unlisted, ...unchecked.filter(isWanted).map(({ task, problem }) => `task ${task}: ${problem}`)],
       tasks: [...names].filter((name) => ended.has(name)).length,
       of: names.size,
-      incidents: collected.incidents(isWanted, owner === '' ? undefined : countDueOf(wanted)),
+      problems: collected.problems(({ task }) => names.has(task)),
       now: reading.now,
     }
   }
   const needsOfAll = (isWhole: boolean) => ({ ...needs(isWhole), ofOwner: (text: string) => needs(isWhole, text) })
 
-  function add(finding: TaskFinding): void {
-    const { task, kind } = finding
-    collected.add(finding)
+  function add(one: JudgedSlot): void {
+    collected.add(one)
+    if (!isFinding(one)) return
+    const { task, kind } = one
     const kinds = byTask.get(task) ?? new Map<FindingKind, number>()
     byTask.set(task, kinds.set(kind, (kinds.get(kind) ?? 0) + 1))
   }
@@ -72,12 +72,11 @@ export function beginNeeds(since: Instant, reading: Reading, turn = async () => 
     async function* check(one: KnownTask, signal: AbortSignal) {
       begun += 1
       if (begun > BESIDE_A_PAGE) await turn()
-      yield* findingsOf(one, since, { ...reading, signal })
+      yield* findingsOf(one, since, { ...reading, signal }, add)
     }
     for await (const part of concurrently(() => known, check, [reading.signal])) {
       if ('ended' in part) ended.add(part.ended)
-      else if ('problem' in part) addProblem(part)
-      else add(part)
+      else addProblem(part)
     }
     return needsOfAll(true)
   }
@@ -90,24 +89,30 @@ interface UncheckedTask {
   readonly problem: string
 }
 
-/** Yields the findings of a task, or the problem of one that cannot be checked, and then its end. */
+/** Hands over the slots of a task. Yields the problem of one that cannot be checked, and then its end. */
 async function* findingsOf(
   task: KnownTask,
   since: Instant,
   reading: Reading,
-): AsyncGenerator<TaskFinding | UncheckedTask | { readonly ended: string }, void> {
+  emitSlot: (one: JudgedSlot) => void,
+): AsyncGenerator<UncheckedTask | { readonly ended: string }, void> {
   try {
-    yield* findingsIn(task, since, reading)
+    for await (const _ of findingsIn(task, since, reading, emitSlot));
   } catch (error) {
     yield { task: task.task, problem: faultOf(error) }
   }
   yield { ended: task.task }
 }
 
-function findingsIn(task: KnownTask | string, since: Instant, reading: Reading) {
+function findingsIn(
+  task: KnownTask | string,
+  since: Instant,
+  reading: Reading,
+  emitSlot: (one: JudgedSlot) => void = () => undefined,
+) {
   // Judged at the time of the page, however long the other tasks take: equal sentences then share a row.
   const now = new Date(reading.now)
-  return reading.ledger.check({ task, since: new Date(since), until: now, now, ...askOptions(reading) })
+  return reading.ledger.check({ task, since: new Date(since), until: now, now, emitSlot, ...askOptions(reading) })
 }
 
 function lastDaysText(since: Instant, { now }: Reading): string {

@@ -1,13 +1,11 @@
-import type { Child } from 'hono/jsx'
 import { groupedBy } from '../../../core/objects.ts'
 import type { Instant } from '../../../core/types.ts'
 import { countsText, findingDetail, totalOf } from '../../../format/check/finding.ts'
-import { INCIDENT_NAMES, ownerCounts } from '../../../format/check/incidents.ts'
-import { commandText } from '../../../format/command-line.ts'
+import { problemName, teamsText } from '../../../format/check/problems.ts'
 import { counted, printable } from '../../../format/text.ts'
 import { firstRun } from '../../../verdict/command.ts'
-import type { Incident, IncidentTask } from '../../../verdict/incidents.ts'
 import { NO_FINDINGS, type TaskFinding } from '../../../verdict/judge.ts'
+import type { Problem, ProblemTask } from '../../../verdict/problems.ts'
 import { repairStep } from '../../../verdict/steps.ts'
 import { verdictOf } from '../../../verdict/verdict.ts'
 import { Badge } from '../frame/badge.tsx'
@@ -21,7 +19,7 @@ type Kind = TaskFinding['kind']
 export interface Needs {
   readonly count: Readonly<Record<Kind, number>>
   readonly byTask: ReadonlyMap<string, ReadonlyMap<Kind, number>>
-  readonly incidents: readonly Incident[]
+  readonly problems: readonly Problem[]
   /** The span of the slots that were looked at, in words: `in the last 7 days`. */
   readonly when: string
   readonly now: Instant
@@ -31,10 +29,10 @@ export interface Needs {
   /** Whether all tasks were read. Otherwise these are the findings so far, while the other tasks are being read. */
   readonly isWhole: boolean
   /** Why the answer is incomplete, task by task. Empty when it is complete. */
-  readonly problems: readonly string[]
+  readonly faults: readonly string[]
 }
 
-/** How many incidents the top of the overview names, one a line. The others are one click away. */
+/** How many problems the top of the overview names, one a line. The others are one click away. */
 const NAMED = 5
 
 /** The page says when the findings were read if that was this long before the page was made. */
@@ -49,35 +47,36 @@ export interface NeedsProps {
   readonly owner?: string | undefined
 }
 
-/** The top of the overview: what needs attention, by incident. */
+/** The top of the overview: the problems that most tasks still have. */
 export function NeedsLine({ needs, zone, now, store, owner }: NeedsProps) {
-  const { incidents, count, problems, isWhole, tasks } = needs
+  const { problems, count, faults, isWhole, tasks } = needs
   const total = totalOf(count)
   // A page that is still checking must neither look like a problem nor like a success.
-  const isCalm = total === 0 && problems.length === 0
+  const isCalm = total === 0 && faults.length === 0
   return (
     <section
       id="needs-line"
       class={`needs ${isWhole && isCalm && tasks > 0 ? 'well' : isCalm ? 'open' : ''}`}
       aria-labelledby="needs-title"
     >
-      <NeedsSummary {...{ needs, now, owner }} problems={problems.slice(0, 1)} allHref={links.overview()} />
-      {problems.length > 1 && (
+      <NeedsSummary {...{ needs, now, owner }} faults={faults.slice(0, 1)} allHref={links.overview()} />
+      {faults.length > 1 && (
         <p class="problem">
-          <a href={links.needs(owner)}>and {counted(problems.length - 1, 'more task')}</a>
+          <a href={links.needs(owner)}>and {counted(faults.length - 1, 'more task')}</a>
         </p>
       )}
       {total > 0 && (
         <>
           <ul>
-            {incidents.slice(0, NAMED).map((incident, index) => (
-              <IncidentLine {...{ incident, index, zone, store, owner, isWhole }} />
+            {problems.slice(0, NAMED).map((problem, index) => (
+              <li>
+                <ProblemHead {...{ problem, zone, isWhole }} href={`${links.needs(owner)}#problem-${index + 1}`} />
+              </li>
             ))}
           </ul>
+          <Repair {...{ problems, store, owner }} />
           <p>
-            <a href={links.needs(owner)}>
-              {incidents.length > 1 ? `All ${incidents.length} incidents` : 'All details'}
-            </a>
+            <a href={links.needs(owner)}>{problems.length > 1 ? `All ${problems.length} problems` : 'All details'}</a>
           </p>
         </>
       )}
@@ -89,10 +88,10 @@ function NeedsSummary({
   needs,
   now,
   owner,
-  problems,
+  faults,
   allHref,
 }: Pick<NeedsProps, 'needs' | 'now' | 'owner'> & {
-  readonly problems: readonly string[]
+  readonly faults: readonly string[]
   /** The same page without the filter by owner. */
   readonly allHref: string
 }) {
@@ -122,112 +121,50 @@ function NeedsSummary({
           Checked at <Time at={readAt} clock={UTC} />.
         </p>
       )}
-      {problems.map((problem) => (
-        <p class="problem">{printable(problem)}</p>
+      {faults.map((fault) => (
+        <p class="problem">{printable(fault)}</p>
       ))}
     </>
   )
 }
 
-interface IncidentProps extends Pick<NeedsProps, 'zone' | 'store' | 'owner'>, Pick<Needs, 'isWhole'> {
-  readonly incident: Incident
-  readonly index: number
-}
-
-/** A shared incident in one line, or the findings of one task. */
-function IncidentLine({ index, ...props }: IncidentProps) {
-  const { incident, zone, store, owner } = props
-  const { cause, tasks, from, to } = incident
-  const [only] = tasks
-  if (tasks.length === 1 && only !== undefined)
-    return (
-      <li>
-        <a class="task" href={links.task(only.task)}>
-          {printable(only.task)}
-        </a>
-        <span>
-          <TaskFindings found={only} zone={zone} />
-          <OwnerOf found={only} before=" · owner: " />
-        </span>
-      </li>
-    )
+/** The command that runs what was missed or failed in several tasks. Nothing: one task has a page with its own commands. */
+function Repair({ problems, store, owner }: Pick<Needs, 'problems'> & Pick<NeedsProps, 'store' | 'owner'>) {
+  const open = problems.filter(({ kind }) => kind === 'missed' || kind === 'failed')
+  const tasks = open.flatMap((one) => [...one.tasks, ...one.waiting])
+  if (new Set(tasks.map(({ task }) => task)).size < 2) return null
+  const [from, to] = [Math.min(...tasks.map((one) => one.from)), Math.max(...tasks.map((one) => one.to))]
   return (
-    <li>
-      <IncidentHead {...props} href={`${links.needs(owner)}#incident-${index + 1}`}>
-        {cause === 'broken' && (
-          <span class="fact needs-script">
-            <code class="aside" aria-hidden="true">
-              {commandText(repairStep({ store, task: null, owner, from, to }).command)}
-            </code>
-            <button type="button" class="copy">
-              Copy the command that repairs them
-            </button>
-          </span>
-        )}
-      </IncidentHead>
-    </li>
+    <details class="commands">
+      <summary>Run the missed and failed slots again</summary>
+      <CommandToCopy {...repairStep({ store, task: null, owner, from, to })} />
+    </details>
   )
 }
 
-type HeadProps = Pick<IncidentProps, 'incident' | 'zone' | 'isWhole'> & Readonly<{ href?: string; children: Child }>
+type HeadProps = Readonly<{ problem: Problem; zone: string | undefined; isWhole: boolean; href?: string }>
 
-/** `Outage 02:10 to 04:15 · 18 tasks · 59 slots`, what most failures say, and how many tasks each team has. */
-function IncidentHead({ incident, zone, isWhole, href, children }: HeadProps) {
-  const { cause, tasks, slots, from, to, says } = incident
-  const owners = ownerCounts(incident)
+/** `failed: connection to db-7 refused · 22 tasks · 44 slots · 02:10 to 04:15 JST · still: 7 tasks`, and how many tasks each team has. */
+function ProblemHead({ problem, zone, isWhole, href }: HeadProps) {
+  const { tasks, waiting, slots, from, to, still } = problem
+  const teams = teamsText(problem)
+  const [only] = tasks
   return (
     <>
-      {/* An outage of which only a part was read must not look like a whole one. */}
-      <strong>{`${INCIDENT_NAMES[cause]}${isWhole ? '' : ', as far as checked'}`}</strong>{' '}
+      {/* A problem of which only a part was read must not look like a whole one. */}
+      <strong>{`${problemName(problem)}${isWhole ? '' : ', as far as checked'}`}</strong>{' '}
       <span>
-        <strong>
-          <DatesOf from={from} to={to} zone={zone ?? incident.zone} />
-        </strong>{' '}
-        · <a href={href}>{tasks.length} tasks</a> · {slots} slots{' '}
-        <span class="quiet">({countsText(sumOf(tasks.map(({ counts }) => counts)))})</span>
-        {says !== null && <span class="fact">{printable(says)}</span>}
-        {owners.length > 0 && (
-          <span class="fact">
-            Owners:{' '}
-            {owners.map(([owner, tasks], index) => (
-              <>
-                {index > 0 && ' · '}
-                <Owner owner={owner} /> {tasks}
-              </>
-            ))}
-          </span>
-        )}
-        {children}
+        {tasks.length === 1 && only !== undefined ? (
+          <TaskNames tasks={[only]} />
+        ) : (
+          <a href={href}>{tasks.length} tasks</a>
+        )}{' '}
+        {slots > 1 && `· ${slots} slots `}· <DatesOf from={from} to={to} zone={zone ?? problem.zone} />
+        {still === 0 ? ' · since then done' : tasks.length > 1 && ` · still: ${counted(still, 'task')}`}
+        {waiting.length > 0 && ` · waiting for this: ${counted(waiting.length, 'task')}`}
+        {teams !== null && <span class="fact">{teams}</span>}
       </span>
     </>
-  )
-}
-
-function TaskFindings({
-  found: { task, counts, from, fromZone, to, newest },
-  zone,
-  isAlone = true,
-}: Readonly<{ found: IncidentTask; zone: string | undefined; isAlone?: boolean }>) {
-  const dates = <DatesOf from={from} to={to} zone={zone ?? newest.schedule.zone} fromZone={zone ?? fromZone} />
-  return (
-    <>
-      {[...counts].map(([kind, count]) => (
-        <>
-          <Badge mark={kind} word={`${count === 1 ? '' : `${count} `}${kind}`} />{' '}
-        </>
-      ))}
-      {isAlone ? <a href={from === to ? links.slot(task, from) : links.task(task)}>{dates}</a> : dates}
-    </>
-  )
-}
-
-function OwnerOf({ found: { owner }, before }: Readonly<{ found: IncidentTask; before: string }>) {
-  if (owner === undefined) return null
-  return (
-    <span class="quiet">
-      {before}
-      <Owner owner={owner} />
-    </span>
   )
 }
 
@@ -253,12 +190,13 @@ export function sumOf(counts: readonly ReadonlyMap<Kind, number>[]): Readonly<Re
   return sum
 }
 
-/** All incidents, each with its tasks and what is known of the newest finding of each. */
+/** All problems, each with its tasks and what is known of the newest slot of each. */
 export function NeedsList({ needs, store, owner, zone, now }: NeedsProps) {
   return (
     <section id="needs" aria-labelledby="needs-title">
-      <NeedsSummary {...{ needs, now, owner }} problems={needs.problems} allHref={links.needs()} />
-      {needs.incidents.length > 0 && (
+      <NeedsSummary {...{ needs, now, owner }} faults={needs.faults} allHref={links.needs()} />
+      <Repair problems={needs.problems} {...{ store, owner }} />
+      {needs.problems.length > 0 && (
         <section class="scroll" tabindex={0} aria-label="Slots that need attention">
           <table class="list stacked">
             <thead>
@@ -266,8 +204,16 @@ export function NeedsList({ needs, store, owner, zone, now }: NeedsProps) {
                 <Heads columns={[['Task'], ['Slots'], ['Newest slot']]} />
               </tr>
             </thead>
-            {needs.incidents.map((incident, index) => (
-              <IncidentRows {...{ incident, index, store, owner, zone }} now={needs.now} isWhole={needs.isWhole} />
+            {needs.problems.map((problem, index) => (
+              <tbody id={`problem-${index + 1}`}>
+                <tr class="group">
+                  <th scope="rowgroup" colspan={3}>
+                    <ProblemHead {...{ problem, zone }} isWhole={needs.isWhole} />
+                  </th>
+                </tr>
+                <TaskRows tasks={problem.tasks} {...{ zone }} now={needs.now} />
+                <TaskRows tasks={problem.waiting} {...{ zone }} now={needs.now} isWaiting />
+              </tbody>
             ))}
           </table>
         </section>
@@ -276,89 +222,67 @@ export function NeedsList({ needs, store, owner, zone, now }: NeedsProps) {
   )
 }
 
-function IncidentRows({ index, now, ...props }: IncidentProps & Pick<NeedsProps, 'now'>) {
-  const { incident, store, owner, zone } = props
-  const { cause, tasks, from, to } = incident
-  const isShared = tasks.length > 1
+type RowsProps = Pick<NeedsProps, 'zone' | 'now'> & Readonly<{ tasks: readonly ProblemTask[] }>
+
+/** The tasks by team. Those of one team with the same text share a row. */
+function TaskRows({ tasks, isWaiting = false, ...props }: RowsProps & { readonly isWaiting?: boolean }) {
   const teams = groupedBy(tasks, ({ owner = '' }) => owner)
-  return (
-    <tbody id={`incident-${index + 1}`}>
-      {isShared && (
-        <tr class="group">
+  return [...teams].map(([team, ofTeam]) => (
+    <>
+      {(teams.size > 1 || team !== '' || isWaiting) && (
+        <tr class="team">
           <th scope="rowgroup" colspan={3}>
-            <IncidentHead {...props}>
-              {cause === 'broken' && (
-                <details class="commands">
-                  <summary>Run these slots again</summary>
-                  <CommandToCopy {...repairStep({ store, task: null, owner, from, to })} />
-                </details>
-              )}
-            </IncidentHead>
+            {isWaiting && 'Waiting for this: '}
+            {team === '' ? 'no owner' : <Owner owner={team} />} · {counted(ofTeam.length, 'task')}
           </th>
         </tr>
       )}
-      {[...teams].map(([team, ofTeam]) => (
-        <>
-          {teams.size > 1 && (
-            <tr class="team">
-              <th scope="rowgroup" colspan={3}>
-                {team === '' ? 'No owner' : <Owner owner={team} />} · {counted(ofTeam.length, 'task')}
-              </th>
-            </tr>
-          )}
-          {[...groupedBy(ofTeam, alikeOf).values()].map((alike) => (
-            <TaskRow {...{ alike, zone, now }} isAlone={!isShared} />
-          ))}
-        </>
+      {[...groupedBy(ofTeam, alikeOf).values()].map((alike) => (
+        <TaskRow tasks={alike} {...props} />
       ))}
-    </tbody>
-  )
+    </>
+  ))
 }
 
-/** Returns what a row says of a task. Tasks of one team with the same text share a row. */
-function alikeOf({ counts, from, to, newest }: IncidentTask): string {
-  return JSON.stringify([...counts, from, to, newest.schedule.zone, findingDetail(newest)])
+/** Returns what a row says of a task. */
+function alikeOf({ slots, from, to, newest }: ProblemTask): string {
+  return JSON.stringify([slots.length, from, to, newest.kind, newest.schedule.zone, findingDetail(newest)])
 }
 
 /** How many tasks a row names. The others are folded. */
 const NAMES_SHOWN = 8
 
-type TaskRowProps = Pick<NeedsProps, 'zone' | 'now'> & Readonly<{ alike: readonly IncidentTask[]; isAlone: boolean }>
-
-function TaskRow({ alike, zone, now, isAlone }: TaskRowProps) {
-  const [own] = alike
+function TaskRow({ tasks, zone, now }: RowsProps) {
+  const [own] = tasks
   if (own === undefined) return null
-  const { task, newest } = own
+  const { task, slots, from, fromZone, to, newest } = own
   const age = ageText(newest.slot, now)
-  const rest = alike.slice(NAMES_SHOWN)
+  const rest = tasks.slice(NAMES_SHOWN)
+  const clock = zone ?? newest.schedule.zone
   return (
     <tr>
       <th scope="row">
-        <TaskNames tasks={alike.slice(0, NAMES_SHOWN)} />
+        <TaskNames tasks={tasks.slice(0, NAMES_SHOWN)} />
         {rest.length > 0 && (
           <details>
             <summary>and {counted(rest.length, 'other task')}</summary>
             <TaskNames tasks={rest} />
           </details>
         )}
-        {isAlone && <OwnerOf found={own} before="" />}
       </th>
       <td>
-        <TaskFindings found={own} zone={zone} isAlone={isAlone} />
+        <Badge mark={newest.kind} word={`${slots.length === 1 ? '' : `${slots.length} `}${newest.kind}`} />{' '}
+        <DatesOf from={from} to={to} zone={clock} fromZone={zone ?? fromZone} />
       </td>
       <td>
-        {alike.length > 1 ? age : <a href={links.slot(task, newest.slot)}>{age}</a>}:{' '}
-        <Said
-          said={verdictOf(newest, '').happened}
-          near={newest.slot}
-          clock={wallClock(zone ?? newest.schedule.zone)}
-        />
+        {tasks.length > 1 ? age : <a href={links.slot(task, newest.slot)}>{age}</a>}:{' '}
+        <Said said={verdictOf(newest, '').happened} near={newest.slot} clock={wallClock(clock)} />
       </td>
     </tr>
   )
 }
 
-function TaskNames({ tasks }: { readonly tasks: readonly IncidentTask[] }) {
+function TaskNames({ tasks }: { readonly tasks: readonly ProblemTask[] }) {
   return tasks.map(({ task }) => (
     <a class="task" href={links.task(task)}>
       {printable(task)}
@@ -379,26 +303,26 @@ export function EmptyLedger({ store }: { readonly store: string }) {
   )
 }
 
-export function isEmpty({ tasks, problems, isWhole }: Needs): boolean {
-  return tasks === 0 && isWhole && problems.length === 0
+export function isEmpty({ tasks, faults, isWhole }: Needs): boolean {
+  return tasks === 0 && isWhole && faults.length === 0
 }
 
-function wellText({ problems, isWhole, of }: Needs): string {
-  if (problems.length > 0) return `${counted(problems.length, 'task')} could not be checked`
+function wellText({ faults, isWhole, of }: Needs): string {
+  if (faults.length > 0) return `${counted(faults.length, 'task')} could not be checked`
   if (isWhole && of === 0) return 'No tasks'
   return isWhole ? 'No problems found' : 'Still checking'
 }
 
 /** Says what was found in which span. Returns an empty text if no task could be checked. */
-function spanText({ count, problems, isWhole, tasks, of, when }: Needs): string {
+function spanText({ count, faults, isWhole, tasks, of, when }: Needs): string {
   if (totalOf(count) > 0) return `${countsText(count)} ${when}.`
   if (of === 0) return ''
-  if (problems.length === 0) return `${when[0]?.toUpperCase()}${when.slice(1)}.`
-  return isWhole && tasks > problems.length ? `No problems found in the other tasks ${when}.` : ''
+  if (faults.length === 0) return `${when[0]?.toUpperCase()}${when.slice(1)}.`
+  return isWhole && tasks > faults.length ? `No problems found in the other tasks ${when}.` : ''
 }
 
-function atLeast({ problems, isWhole }: Needs): string {
-  return problems.length > 0 || !isWhole ? 'At least ' : ''
+function atLeast({ faults, isWhole }: Needs): string {
+  return faults.length > 0 || !isWhole ? 'At least ' : ''
 }
 
 /** Returns `(4) `, for the title of a page, or an empty text when nothing needs attention. */

@@ -295,8 +295,15 @@ describe('a table', () => {
   test.each([
     ['runner', ['BatchGetItem', 'DescribeTable', 'DescribeTimeToLive']],
     ['auditor', ['PutItem', 'UpdateItem', 'DescribeTable', 'DescribeTimeToLive']],
+    ['checker', ['UpdateItem', 'DescribeTable', 'DescribeTimeToLive']],
   ] as const)('what a %s does not need is not tried, or does not count', async (role, forbidden) => {
     expect(await behind(denying(...forbidden), { role })).toMatchObject({ code: 0, wrong: [] })
+  })
+
+  test('a checker that may not write what it has told: 77, and the policy that allows it', async () => {
+    const found = await behind(denying('PutItem'), { role: 'checker' })
+    expect(found).toMatchObject({ code: 77, wrong: ['dynamodb:PutItem of #told/*'] })
+    expect(found.lines['dynamodb:PutItem of #told/*']).toMatch(/was denied.*template checker-policy/)
   })
 
   test('a task that the run comes after, whose rows its role may not read: 77', async () => {

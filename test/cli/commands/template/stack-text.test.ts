@@ -188,9 +188,9 @@ test('the table is that of table.json', () => {
   expect(SSESpecification).toEqual({ If: ['HasTableKey', key, { Ref: 'AWS::NoValue' }] })
 })
 
-test('the batch, auditors and operators may use the key of the table, and the execution role those of the secrets', () => {
+test('the batch, auditors, operators and the check may use the key of the table, and the execution role those of the secrets', () => {
   const ofTable = [...statement('batch', 'Key'), ...statement('ledger', 'Key')]
-  expect(ofTable).toHaveLength(3)
+  expect(ofTable).toHaveLength(4)
   for (const { Action, Resource, Condition } of ofTable) {
     expect(Action).toContain('kms:Decrypt')
     expect(Resource).toEqual({ Ref: 'TableKey' })
@@ -266,12 +266,6 @@ test('EventBridge may publish without a condition, which it does not support for
   const { Statement } = propertiesOf('ledger', 'AlarmsPolicy')['PolicyDocument']
   const ofEvents = Statement.filter(({ Principal }: Loose) => Principal.Service === 'events.amazonaws.com')
   expect(ofEvents.map((one: Loose) => Object.keys(one))).toEqual([['Sid', 'Effect', 'Principal', 'Action', 'Resource']])
-})
-
-test('the check looks back over the longest day of a time zone and more, so that it skips no finding', () => {
-  const [{ Command }] = propertiesOf('ledger', 'CheckDefinition')['ContainerDefinitions']
-  const [, hours] = /^(\d+)h$/.exec(Command[Command.indexOf('--new') + 1]) ?? []
-  expect(Number(hours)).toBeGreaterThan(25)
 })
 
 test('the check has a family that no batch has, which the rule about stopped tasks knows', () => {

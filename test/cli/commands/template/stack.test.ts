@@ -193,9 +193,14 @@ describe.skipIf(!hasAws)('the stack on a server', () => {
     expect(await allowed('keys')).toMatchObject([{ Action: 'kms:Decrypt', Resource: [key] }])
     expect(await run(['declare', '--from', '2026-11-20'], env)).toMatchObject({ code: 0 })
     const check = await environmentOf('cronledger--check')
-    expect([...check.container.entryPoint, ...check.container.command]).toEqual(['cronledger', 'check', '--new', '26h'])
+    expect([...check.container.entryPoint, ...check.container.command]).toEqual([
+      'cronledger',
+      'check',
+      '--once',
+      'daily',
+    ])
     const found = await run(['check', '--since', '2026-11-20', '--until', '2026-11-25'], check.env)
-    expect(found).toMatchObject({ code: 1, stdout: expect.stringMatching(/^weekly .*missed/m) })
+    expect(found).toMatchObject({ code: 1, stdout: expect.stringMatching(/^missed · weekly/m) })
   })
 
   test('a batch with roles of its own makes none, and the state machine starts it with the same network', async () => {

@@ -35,10 +35,8 @@ const hourly = (task: string, fateOf: PlannedTask['fateOf'] = () => 'succeeded')
   fateOf,
 })
 
-const namesOf = ({ incidents }: Needs) =>
-  incidents.flatMap(({ tasks }) =>
-    tasks.flatMap(({ task, counts }) => [...counts].map(([kind, n]) => `${task} ${n} ${kind}`)),
-  )
+const namesOf = ({ problems }: Needs) =>
+  problems.flatMap(({ tasks }) => tasks.map(({ task, slots, newest }) => `${task} ${slots.length} ${newest.kind}`))
 
 /** Three tasks. The first and the last one have a failure, and the one between them has a row that cannot be read. */
 async function withMalformed(name: string): Promise<string> {
@@ -61,7 +59,7 @@ test('a row that cannot be read is named with its task, and the findings of the 
   const needs = await beginNeeds(NOW - 24 * HOUR_MS, own).whole
   expect(needs.count).toEqual({ ...NO_FINDINGS, failed: 2, unknown: 20 })
   expect(namesOf(needs).sort()).toEqual(['a 1 failed', 'b 20 unknown', 'c 1 failed'])
-  expect(needs.problems).toEqual([])
+  expect(needs.faults).toEqual([])
 })
 
 async function overview(query: OverviewQuery, own: Reading) {

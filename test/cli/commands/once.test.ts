@@ -1,0 +1,182 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Ajv2020 } from 'ajv/dist/2020.js'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { openStore } from '../../../src/store/open.ts'
+import { setUpPostgres } from '../../../src/store/postgres/setup-postgres.ts'
+import { commandsAt, type Loose, scratch } from '../../support/cli.ts'
+import { hasPostgres, startPostgres } from '../../support/postgres.ts'
+import { awsEnv, startDynalite } from '../../support/servers.ts'
+
+const folder = scratch()
+const schema = JSON.parse(readFileSync(new URL('../../../schema/event.schema.json', import.meta.url), 'utf8'))
+const validate = new Ajv2020({ strict: true, allErrors: true }).compile({ ...schema, unevaluatedProperties: false })
+const call = () => ({ signal: AbortSignal.timeout(60_000) })
+let files = 0
+
+interface Ledger {
+  readonly store: string
+  readonly env: Readonly<Record<string, string>>
+  stop(): unknown
+}
+
+const LEDGERS: Readonly<Record<string, () => Promise<Ledger>>> = {
+  file: async () => ({ store: `file:${join(folder, 'ledger.db')}`, env: {}, stop: () => undefined }),
+  async dynalite() {
+    const server = await startDynalite()
+    return { store: 'dynamodb:ledger', env: awsEnv(server), stop: server.stop }
+  },
+  ...(hasPostgres && {
+    async postgres() {
+      const server = await startPostgres()
+      await setUpPostgres(server.address(), {}, call())
+      return { store: server.address(), env: {}, stop: server.remove }
+    },
+  }),
+}
+
+describe.each(Object.keys(LEDGERS))('what was told, in a ledger of %s', (kind) => {
+  let ledger: Ledger
+  beforeAll(async () => {
+    ledger = (await LEDGERS[kind]?.()) ?? expect.unreachable()
+    await commandsAt('2026-11-24T12:00:00Z').cronledger(['setup', '--store', ledger.store], { env: ledger.env })
+  })
+  afterAll(() => ledger.stop())
+
+  /** A receiver of its own, and tasks with its name. */
+  function receiver() {
+    const name = `r${++files}`
+    const told = join(folder, `told-${kind}-${files}`)
+    const at = (time: string) => commandsAt(`2026-11-24T${time}Z`)
+    const own = { env: ledger.env }
+    const checkArgs = (...more: readonly string[]) => [
+      ...['check', `${name}/*`, '--store', ledger.store, '--once', name, ...more],
+    ]
+    return {
+      name,
+      told,
+      run: (time: string, task: string, command = 'false') =>
+        at(time).cronledger(
+          [
+            ...['run', `${name}/${task}`, '--store', ledger.store, '--schedule', '0 * * * *', '--log', 'quiet'],
+            ...['--owner', `team ${task}`, '--max-attempts', '9', '--', command],
+          ],
+          own,
+        ),
+      check: (time: string, command = `cat >>${told}`, ...more: readonly string[]) =>
+        at(time).cronledger(checkArgs('--notify', command, ...more), own),
+      silent: (time: string, ...more: readonly string[]) => at(time).cronledger(checkArgs(...more), own),
+      start: (time: string, command: string) => at(time).start(checkArgs('--notify', command), own),
+      messages: (): Loose[] =>
+        existsSync(told)
+          ? readFileSync(told, 'utf8')
+              .trim()
+              .split('\n')
+              .map((line) => JSON.parse(line))
+          : [],
+    }
+  }
+  const brief = ({ event, groups }: Loose) =>
+    `${event}: ${groups.map(({ state, tasks }: Loose) => `${state} ${tasks.map((task: string) => task.slice(-1)).join()}`).join('; ')}`
+
+  test('a problem is told when it begins, when a task joins it and when it is over, under one id', async () => {
+    const { run, check, messages } = receiver()
+    await run('01:00:00', 'z', 'true')
+    expect(await check('01:01:00')).toMatchObject({ code: 0, stdout: expect.stringMatching(/^no problems found/) })
+    await run('01:02:00', 'a')
+    expect(await check('01:03:00')).toMatchObject({
+      code: 1,
+      stdout: expect.stringMatching(
+        /^new:\nfailed: exit code 1 · r\d+\/a · 01:00 UTC\n.*\n1 slot needs attention: 1 failed\n$/,
+      ),
+    })
+    expect(await check('01:04:00')).toMatchObject({ code: 0, stdout: '1 slot needs attention: 1 failed\n' })
+    await run('01:05:00', 'b')
+    expect((await check('01:06:00')).code).toBe(1)
+    await run('01:07:00', 'a', 'true')
+    expect((await check('01:08:00')).code).toBe(0)
+    await run('01:09:00', 'b', 'true')
+    expect((await check('01:10:00')).stdout).toMatch(
+      /^over: failed: exit code 1 · 1 task: r\d+\/b, 7m 0s after it was told\n/,
+    )
+    expect(messages().map(brief)).toEqual(['digest: new a', 'digest: joined b', 'repaired: over b'])
+    for (const message of messages()) expect(validate(message), JSON.stringify(validate.errors)).toBe(true)
+    expect(new Set(messages().flatMap(({ groups }) => groups.map(({ id }: Loose) => id))).size).toBe(1)
+    expect(messages()[0]?.['title']).toMatch(/^failed: exit code 1 · r\d+\/a · 01:00 UTC \(team a\)$/)
+  })
+
+  test('a message whose command failed is sent by the next check, however soon it comes', async () => {
+    const { run, check, messages } = receiver()
+    await run('01:00:00', 'a')
+    const failed = await check('01:01:00', 'echo no >&2; exit 7')
+    expect(failed).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(
+        /a message was not sent: exit code 7: no\. The next check with --once r\d+ sends it again\.\n$/,
+      ),
+    })
+    expect((await check('01:01:01')).code).toBe(0)
+    expect((await check('01:01:02')).code).toBe(0)
+    expect(messages().map(brief)).toEqual(['digest: new a'])
+  })
+
+  test('a checker that is killed before its message was sent: another one sends it after 10 seconds, and not before', async () => {
+    const { run, check, start, told, messages } = receiver()
+    await run('01:00:00', 'a')
+    const killed = start('01:01:00', `echo >>${told}.began; sleep 300`)
+    while (!existsSync(`${told}.began`)) await new Promise(setImmediate)
+    killed.child.kill('SIGKILL')
+    await killed.ended
+    await check('01:01:09')
+    expect(messages()).toEqual([])
+    await check('01:01:11')
+    expect(messages().map(brief)).toEqual(['digest: new a'])
+  })
+
+  test('two checkers at the same time tell a problem once', async () => {
+    const { run, check, messages } = receiver()
+    for (const task of ['a', 'b', 'c']) await run('01:00:00', task)
+    await Promise.all([check('01:01:00'), check('01:01:00'), check('01:01:00')])
+    const told = messages().flatMap(({ groups }) => groups.flatMap(({ tasks }: Loose) => tasks))
+    expect(told.map((task) => task.slice(-1)).sort()).toEqual(['a', 'b', 'c'])
+  })
+
+  test('without --notify, what it prints is the message', async () => {
+    const { run, silent } = receiver()
+    await run('01:00:00', 'a')
+    const [message, ...more] = JSON.parse((await silent('01:01:00', '--json')).stdout)
+    expect([brief(message), more]).toEqual(['digest: new a', []])
+    expect(JSON.parse((await silent('01:02:00', '--json')).stdout)).toEqual([])
+  })
+
+  test('with --notify-format cloudevents, each message is one CloudEvent, whose id is its number', async () => {
+    const { run, check, messages } = receiver()
+    for (const task of ['a', 'b']) await run('01:00:00', task)
+    await check('01:01:00', undefined, '--notify-format', 'cloudevents')
+    expect(messages()).toMatchObject([{ specversion: '1.0', type: 'cronledger.digest', data: { slots: 2 } }])
+    const [{ id, data }] = messages() as [Loose]
+    expect(id).toBe(data.number)
+  })
+
+  test('a name has one filter, and an entry of a newer version stays as it is', async () => {
+    const { name, run, silent } = receiver()
+    await run('01:00:00', 'a')
+    await silent('01:01:00')
+    const message = `--once ${name} is for task ${name}/*, and not for task ${name}/* --owner a. Use another name`
+    expect(await silent('01:02:00', '--owner', 'a')).toMatchObject({
+      code: 64,
+      stderr: expect.stringContaining(message),
+    })
+    expect(await silent('01:02:00', '--until', '2026-11-24')).toMatchObject({ code: 64 })
+    for (const [variable, value] of Object.entries(ledger.env)) vi.stubEnv(variable, value)
+    const { store } = await openStore(ledger.store, process.env)
+    const key = { task: `#told/${name}`, kind: '#told' } as const
+    const found = (await store.readEntry(key, call())) ?? expect.unreachable()
+    const newer = { ...(found.document as object), schemaVersion: 9 }
+    await store.writeEntry(key, { version: found.version + 1, document: newer }, found.version, call())
+    expect(await silent('01:03:00')).toMatchObject({ code: 78, stderr: expect.stringContaining('nothing was told') })
+    expect((await store.readEntry(key, call()))?.document).toEqual(newer)
+    store.close()
+    vi.unstubAllEnvs()
+  })
+})
