@@ -56,6 +56,17 @@ describe('the next steps for several slots of a task', () => {
     expect(first).toContain('cronledger show --store dynamodb:ledger --task nightly --slot 2026-11-23T03:00:00Z')
   })
 
+  test('of slots that waited for another task, the slot of that task comes first', () => {
+    const blockedBy = { task: 'extract', slot: row.slot }
+    const waited = rowWith({ ending: { ...NOT_STARTED, blockedBy } })
+    const { needs, add } = collectNeeds()
+    for (const one of [of(waited, row.slot), of(waited, row.slot - DAY_MS)]) add(one)
+    const [, , first = ''] = needsLines(needs, 'dynamodb:ledger')
+    expect(first).toMatch(
+      /see extract, which comes first: +cronledger show --store dynamodb:ledger --task extract --slot /,
+    )
+  })
+
   test('the commands for several slots have the caution of a failed one whose work may be done', () => {
     const lost = rowWith({ ending: { outcome: 'abandoned' } }, { ending: FAILED })
     const { needs, add } = collectNeeds()

@@ -11,6 +11,7 @@ import {
   rerunStep,
   type Step,
   settleSteps,
+  showStep,
 } from '../../verdict/steps.ts'
 import type { StepTarget } from '../../verdict/target.ts'
 import { depthOf } from '../../verdict/upstream.ts'
@@ -151,7 +152,16 @@ function stepsOfTask(
   const isOnly = [again, stale].filter((group) => group !== null).length + alone.length === 1
   // The operator must first see what an attempt has done.
   const isSeen = tried === null || (tried === stale?.newest && stale.count === 1) || (isOnly && again?.count === 1)
-  const looks = isSeen ? [] : [lookStep(targetOf(tried), 'check the latest log')]
+  // Nothing was started in a slot that waited.
+  const blocker = tried?.blockedBy
+  const looks =
+    isSeen && (blocker === undefined || (isOnly && again?.count === 1))
+      ? []
+      : blocker !== undefined
+        ? [showStep(`see ${blocker.task}, which comes first`, { store, ...blocker })]
+        : tried === null
+          ? []
+          : [lookStep(targetOf(tried), 'check the latest log')]
   const unsureText =
     unsure && again?.count !== 1 && `${zonedTime(unsure.slot, zone ?? unsure.schedule.zone)}: ${cautionOf(unsure)}`
   return [
