@@ -32,15 +32,15 @@ describe('text from the ledger never reaches a terminal with its escape sequence
   function evilRow(task: string, change: (row: ClosedRow) => Partial<ClosedRow>): Row {
     const trigger = { kind: 'forced', by: EVIL, reason: `=HYPERLINK("http://x")${EVIL}` } as const
     const row = closed(rowWith({ trigger, ending: SUCCEEDED }))
-    const attempts = row.attempts.map((attempt) => ({ ...attempt, host: EVIL, ecsTask: EVIL, signal: EVIL }))
+    const attempts = row.attempts.map((attempt) => ({ ...attempt, report: EVIL }))
     const schedule = { expression: '0 3 * * *', zone: 'UTC' }
-    const evil = { ...row, task, slot: yesterday, windowEnd: yesterday + DAY_MS, zoneData: EVIL, attempts, schedule }
+    const evil = { ...row, task, slot: yesterday, windowEnd: yesterday + DAY_MS, attempts, schedule, checkpoint: EVIL }
     return { ...evil, ...change(evil) }
   }
 
   beforeAll(async () => {
     const rejection = {
-      ...({ runId: EVIL, kind: 'refused', cause: 'failed', at: yesterday, host: EVIL } as const),
+      ...({ runId: 'r9', kind: 'refused', cause: 'failed', at: yesterday, host: 'vm' } as const),
       trigger: { kind: 'forced', by: EVIL, reason: EVIL },
     } as const
     const resolution = { state: 'COMPLETED', at: yesterday, by: EVIL, reason: EVIL, afterAttempt: 1 } as const
@@ -49,15 +49,21 @@ describe('text from the ledger never reaches a terminal with its escape sequence
       attempts: row.attempts.map((attempt) => ({ ...attempt, ...FAILED })),
       resolutions: [],
     })
-    seedLedger(store.slice('file:'.length), [
+    const path = store.slice('file:'.length)
+    seedLedger(path, [
       evilRow('nightly', () => ({
         resolutions: [resolution],
         rejections: { count: 1, refused: 1, otherCommands: 0, first: [rejection], latest: rejection },
       })),
       evilRow('failed', failed),
-      evilRow(`=1+1${EVIL}`, (row) => ({ schedule: { ...row.schedule, expression: EVIL } })),
+      evilRow('other', () => ({})),
     ])
-    const ledger = openFileStore(store.slice('file:'.length))
+    // What cronledger itself does not write.
+    const database = new Libsql(path)
+    const damage = "document = json_set(document, '$.zoneData', $evil, '$.attempts[0].host', $evil)"
+    database.prepare(`UPDATE rows SET task = '=1+1' || $evil, ${damage} WHERE task = 'other'`).run({ evil: EVIL })
+    database.close()
+    const ledger = openFileStore(path)
     const call = { signal: AbortSignal.timeout(120_000) }
     for (const task of ['nightly', 'failed']) {
       const spec = { expression: '0 3 * * *', zone: 'UTC' }
@@ -98,9 +104,10 @@ describe('text from the ledger never reaches a terminal with its escape sequence
     const path = join(folder, 'task-record.db')
     seedLedger(path, [evilRow('nightly', () => ({}))])
     const ledger = openFileStore(path)
-    const document = encodeTaskRecord(recordWith([{ since: yesterday, spec: { expression: EVIL, zone: EVIL } }]))
+    const schedules = [{ since: new Date(yesterday).toISOString(), schedule: EVIL, zone: EVIL }]
+    const document = { ...encodeTaskRecord(recordWith([])), schedules }
     const call = { signal: AbortSignal.timeout(120_000) }
-    await ledger.writeEntry({ kind: '#task', task: `evil${EVIL}` }, { version: 1, document }, 'absent', call)
+    await ledger.writeEntry({ kind: '#task', task: 'evil' }, { version: 1, document }, 'absent', call)
     ledger.close()
     for (const args of [['tasks'], ['tasks', '--format', 'json'], ['check', ...due]]) {
       expectOneLine(await cronledger(args, { env: { CRONLEDGER_STORE: `file:${path}` } }), [64, 78])

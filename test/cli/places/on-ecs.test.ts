@@ -14,8 +14,8 @@ import { filledIn } from '../../verdict/pasted.ts'
 
 const folder = scratch()
 const REGION = FARGATE.place.region
-/** ECS does not allow such a name of a container, so this is more than what a command must stand. */
-const NAME = `it's $(touch /tmp/no) "a" batch`
+/** Another name than that of the task definition, with each kind of character that ECS allows. */
+const NAME = 'The_batch-1'
 const STREAM = FARGATE.place.logStream
 const HOSTILE = `it's "bad" input: $(touch /tmp/no) \`id\` \\ ;&|<>*? 入力`
 
