@@ -173,7 +173,13 @@ async function callWork<T>(
   const readSaved = checkpointReader(live.warn)
   const env = attemptVariables(live)
   const attempt: Attempt = {
-    ...{ task, timezone, number, runId, checkpoint, env, signal: end.signal },
+    task,
+    timezone,
+    number,
+    runId,
+    checkpoint,
+    env,
+    signal: end.signal,
     slot: new Date(slot),
     date: env.CRONLEDGER_RUN_DATE,
     local: env.CRONLEDGER_RUN_LOCAL,

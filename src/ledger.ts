@@ -103,7 +103,9 @@ function runMethods(parts: LedgerParts): Pick<Ledger, 'run' | 'tryRun' | 'once' 
       if (!isMainThread) throw usageError('runCommand cannot be used in a worker thread. Call it in the main thread.')
       // A process that runs a command must see a pause that was set a second ago, so it always reads the record.
       const own = {
-        ...{ ...parts, known: unlessStarting(parts.known), traceEnv: command.env },
+        ...parts,
+        known: unlessStarting(parts.known),
+        traceEnv: command.env,
         commandHash: hashOfCommand(command.argv),
       }
       return runAndSay(options, (settings) => commandWork(command, settings), command.stops.aborted, own)
@@ -145,7 +147,11 @@ export function readMethods(reading: OpenForReading, records?: KnownRecords): Re
       const known = typeof task === 'string' ? await knownTask(task, deps) : task
       const { skewMs } = expectedTimes(known)
       const settings = {
-        ...{ from, to, only, retentionMs, ranges },
+        from,
+        to,
+        only,
+        retentionMs,
+        ranges,
         emitDoubt: emitDoubt && ((slot: Instant, why: LeftOut) => emitDoubt(new Date(slot), why)),
       }
       // A caller that keeps a list of many slots keeps each schedule once.
@@ -174,7 +180,11 @@ async function* audit<T>(
   ofAll: (settings: CheckSettings, deps: HistoryDeps) => AsyncIterable<T>,
 ): AsyncGenerator<T> {
   const settings: CheckSettings = {
-    ...{ now: now?.getTime() ?? deps.clock.now(), only, emitNote, emitSlot, emitFault },
+    now: now?.getTime() ?? deps.clock.now(),
+    only,
+    emitNote,
+    emitSlot,
+    emitFault,
     since: readInstant(since, 'since'),
     until: readInstant(until, 'until'),
     progress: (name, slot) => progress?.(name, new Date(slot)),

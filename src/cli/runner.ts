@@ -148,7 +148,10 @@ function openReporter(
       const object = logObject(event, context, now, entry)
       const hasFailed = event.event === 'ended' && object.event === 'failed'
       notify.emit(object, {
-        ...{ task, slot: window.slot, timezone: schedule.zone, owner: context.owner },
+        task,
+        slot: window.slot,
+        timezone: schedule.zone,
+        owner: context.owner,
         cause: hasFailed ? causeText(event.ending) : object.message,
       })
     },

@@ -178,7 +178,12 @@ export function explainSwitchJson(explained: ExplainedSwitch, count: number, zon
   const withWords = (schedule: Schedule) => ({ ...specJson(schedule.spec), words: inWords(schedule) })
   const shown = (instant: Instant | null) => (instant === null ? null : instantJson(instant, to.spec.zone))
   return {
-    ...{ from: withWords(from), to: withWords(to), zoneData, at: shown(at), units, affected },
+    from: withWords(from),
+    to: withWords(to),
+    zoneData,
+    at: shown(at),
+    units,
+    affected,
     before: explained.before.slice(-count).map((slot) => instantJson(slot, from.spec.zone)),
     after: explained.after.slice(0, count).map(shown),
     safe: safe.map((span) => ({ after: shown(span.after), before: shown(span.before) })),

@@ -147,8 +147,14 @@ export function openTaskTally(happenedOf: (slot: JudgedSlot) => string) {
     result() {
       const usualDelayMs = medianOf(delaysMs)
       return {
-        ...{ counts, exceptions, decisions, unlisted, longestMs, oldest },
-        ...{ rows: recorded, sha256: hash.digest('hex') },
+        counts,
+        exceptions,
+        decisions,
+        unlisted,
+        longestMs,
+        oldest,
+        rows: recorded,
+        sha256: hash.digest('hex'),
         usualDelayMs: usualDelayMs === null ? null : Math.round(usualDelayMs),
         // Not `Math.max(...)`, which takes no more than about 100,000 arguments.
         longestDelayMs: delaysMs.length === 0 ? null : delaysMs.reduce((one, other) => Math.max(one, other), 0),
@@ -231,8 +237,16 @@ export interface Report {
 export function* reportJson(report: Report): Generator<string, void> {
   const { since, until, zone, madeAt, store, version, by, tasks, leftOut, problems } = report
   const head = {
-    ...{ since: formatInstant(since), until: formatInstant(until), zone, madeAt: formatInstant(madeAt), store },
-    ...{ version, by, total: totalCounts(tasks), leftOut, problems },
+    since: formatInstant(since),
+    until: formatInstant(until),
+    zone,
+    madeAt: formatInstant(madeAt),
+    store,
+    version,
+    by,
+    total: totalCounts(tasks),
+    leftOut,
+    problems,
   }
   yield `${safeJson(head).slice(0, -1)},"tasks":[`
   for (const [index, task] of tasks.entries()) yield `${index === 0 ? '' : ','}\n${safeJson(taskReportJson(task))}`
@@ -256,11 +270,15 @@ function taskReportJson({
     pauses: pauses.map(suspensionFields),
     retirements: retirements.map(suspensionFields),
     schedules: schedules.map(({ since, spec: { expression, zone } }) => ({
-      ...{ since: formatInstant(since), expression, zone },
+      since: formatInstant(since),
+      expression,
+      zone,
     })),
     changes: changes.map(RECORD_CHANGE.encode),
     exceptions: exceptions.map(({ slot, class: name, happened }) => ({
-      ...{ slot: formatInstant(slot), class: name, happened },
+      slot: formatInstant(slot),
+      class: name,
+      happened,
     })),
   }
 }

@@ -97,7 +97,8 @@ function waitingLook({ task, slot }: PendingRow, { skewMs }: Pick<Settings, 'ske
     const { rows } = await ask((call) => io.store.list(query, call))
     const oldest = rows.findLast((row) => waitsForLock(row, askedAt, skewMs))
     return {
-      ...{ askedAt, around: null },
+      askedAt,
+      around: null,
       rows: new Map(rows.map((row) => [row.slot, row])),
       before: (isHeld) => (isHeld ? null : busyWith(readableRow(oldest ?? null))),
     }

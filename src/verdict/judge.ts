@@ -79,7 +79,8 @@ export function judge(record: SlotRecord, of: TaskFacts): JudgedSlot {
   const row = SITUATIONS[situation]
   const common = {
     ...found,
-    ...{ situation, schedule: zonedSchedule(found) },
+    situation,
+    schedule: zonedSchedule(found),
     ...(of.record?.expectations?.owner !== undefined && { owner: of.record.expectations.owner }),
   }
   const isOverdue = MAY_BE_OVERDUE.has(situation) && isPastDoneBy(found)
@@ -91,7 +92,9 @@ export function judge(record: SlotRecord, of: TaskFacts): JudgedSlot {
   const blocker = found.own === null ? null : blockedBy(found.own)
   return {
     ...common,
-    ...{ status, kind: finding, remarks },
+    status,
+    kind: finding,
+    remarks,
     mark: (status === 'completed' && open[0]) || ('mark' in row ? row.mark : (status ?? 'skipped')),
     class: counted === 'inTime' ? (said[0] ?? (isTimed(of.times) ? counted : 'completed')) : counted,
     range: hasNoSchedule(found) || found.later.covering?.kind === 'unknown' ? null : range,

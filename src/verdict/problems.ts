@@ -286,7 +286,11 @@ function tasksOf(streaks: readonly Streak[], stillOf: (streak: Streak) => boolea
       const slots = own.flatMap((one) => one.slots).sort((one, other) => other - one)
       const { task, newest, waitsFor } = last
       return {
-        ...{ task, owner: newest.owner, slots, newest, isStill: own.some(stillOf) },
+        task,
+        owner: newest.owner,
+        slots,
+        newest,
+        isStill: own.some(stillOf),
         from: slots.at(-1) ?? 0,
         to: slots[0] ?? 0,
         fromZone: (older.at(-1) ?? last).fromZone,

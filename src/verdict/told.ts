@@ -201,8 +201,12 @@ export function decideTold(before: Told | null, filter: string, seen: Seen, newI
   const doubtful = new Set<string>()
   const groups: OpenGroup[] = (before?.groups ?? []).map((group) => ({
     ...group,
-    ...{ spans: group.spans.filter(({ task }) => covers(task)), likes: [...group.likes] },
-    ...{ fresh: [], gone: [], isNew: false, since: Math.min(group.since, latest) },
+    spans: group.spans.filter(({ task }) => covers(task)),
+    likes: [...group.likes],
+    fresh: [],
+    gone: [],
+    isNew: false,
+    since: Math.min(group.since, latest),
     dropped: group.spans.filter(({ task }) => !covers(task)).map(({ task }) => task),
   }))
   let past = (before?.past ?? []).filter(({ task, last }) => covers(task) && last >= from)
@@ -273,7 +277,10 @@ function withMessages(
     spans.length > 0 || (fixed !== undefined && (!isRead || bouts.some((bout) => isIn(bout, fixed))))
   const stays = (group: OpenGroup) => isOpen(group) || held.has(group.id)
   const newsOf = (group: OpenGroup, state: GroupNews['state'], spans: readonly Span[]): GroupNews => ({
-    ...{ group: stored(group), state, spans, dropped: group.dropped },
+    group: stored(group),
+    state,
+    spans,
+    dropped: group.dropped,
   })
   const isTold = ({ id, fresh }: OpenGroup) => fresh.length > 0 || again.has(id)
   const open = groups
@@ -297,7 +304,10 @@ function withMessages(
       ...over,
       ...[...new Map(repeated.map((one) => [one.id, one])).values()].map(
         ({ id, name }): GroupNews => ({
-          ...{ group: { id, name, since: now, likes: [], spans: [] }, state: 'over', spans: [], dropped: [] },
+          group: { id, name, since: now, likes: [], spans: [] },
+          state: 'over',
+          spans: [],
+          dropped: [],
         }),
       ),
     ],
@@ -338,8 +348,16 @@ function newestLike(groups: readonly OpenGroup[], { likes }: Bout, now: Instant)
 
 function groupOf({ likes, name }: Bout, span: Span, now: Instant, id: string, isFirst: boolean): OpenGroup {
   return {
-    ...{ id, since: now, name: name.slice(0, MAX_NAME), likes: [...likes], spans: [span] },
-    ...{ fresh: [span], gone: [], dropped: [], isNew: true, ...(isFirst && { isFirst }) },
+    id,
+    since: now,
+    name: name.slice(0, MAX_NAME),
+    likes: [...likes],
+    spans: [span],
+    fresh: [span],
+    gone: [],
+    dropped: [],
+    isNew: true,
+    ...(isFirst && { isFirst }),
   }
 }
 

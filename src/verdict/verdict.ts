@@ -37,7 +37,10 @@ const OFF_SCHEDULE = ', and no recorded schedule has this slot'
 export function targetOfSlot({ task, slot, row, own, doubt, of }: JudgedSlot, store: string): StepTarget {
   const known = of.record ?? null
   return {
-    ...{ store, task, slot, doubt },
+    store,
+    task,
+    slot,
+    doubt,
     ...otherScheduleOf(scheduleOf({ of, own, slot }), known),
     ...ofRow(row, known?.place),
   }
@@ -61,7 +64,11 @@ export function verdictOf(one: JudgedSlot, to: string | StepTarget): Verdict {
   const cautions = [rule.caution, ...open.map(({ caution }) => caution)]
   return {
     ...rule,
-    ...{ situation, status, work, attempts, maxAttempts },
+    situation,
+    status,
+    work,
+    attempts,
+    maxAttempts,
     workText: open.find(({ workText }) => workText !== undefined)?.workText ?? rule.workText,
     caution: [...cautions, laterCaution(one), isUnknown && UNKNOWN_RANGE_CAUTION].filter(Boolean).join(' ') || null,
     ...(isUnknown && { nextTrigger: 'refused' as const }),

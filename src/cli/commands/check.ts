@@ -105,7 +105,8 @@ export const check = defineCommand(help, async (values, context) => {
   const notes: Note[] = []
   const options = {
     ...values,
-    ...{ ...wanted, emitNote: (note: Note) => notes.push(note) },
+    ...wanted,
+    emitNote: (note: Note) => notes.push(note),
     progress: progress === null ? undefined : drawn(progress, since, until),
     since: new Date(since),
     until: new Date(until),
@@ -166,7 +167,7 @@ async function printOnce(
   const zone = values.timezone ?? zoneOfTerminal()
   const { store, task, owner, status } = values
   const notifyOn = notify === null ? undefined : values.notifyOn
-  const told = { ...{ name, store, task, owner, status, notifyOn }, ...{ zone, now } }
+  const told = { name, store, task, owner, status, notifyOn, zone, now }
   const screen = screenOf(env)
   const { hasNews, count, unread, failures } = await tellOnce(
     ledger,
@@ -229,8 +230,11 @@ async function printFindings(
     format === 'json'
       ? jsonArray(found(), (finding) => safeJson(findingJson(finding, values.store)))
       : findingsText(found(), problems.problems, {
-          ...{ store: values.store, commands: values.commands },
-          ...{ scope: scopeOf(values, screen, argv), screen, now },
+          store: values.store,
+          commands: values.commands,
+          scope: scopeOf(values, screen, argv),
+          screen,
+          now,
           summary: () => checkSummary(count, checked),
         })
   try {

@@ -162,7 +162,9 @@ async function historySlots(
   const { task, status, ledgerTimeoutMs } = values
   const { since, until } = await readRange(values, ledger, now)
   const wished = {
-    ...{ task, ledgerTimeoutMs, now: new Date(now) },
+    task,
+    ledgerTimeoutMs,
+    now: new Date(now),
     since: since === undefined ? undefined : new Date(since),
     until: until === undefined ? undefined : new Date(until),
   }

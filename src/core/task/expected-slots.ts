@@ -96,7 +96,8 @@ function* dueKeysOf(
     const from = Math.max(since, after + 1)
     const isPlain = from < end && before !== undefined && isPlainSwitch(before.schedule, schedule, after, first)
     const doubt = {
-      ...{ after, until: first },
+      after,
+      until: first,
       ...(before === undefined && { isFirst: true as const }),
       ...(isPlain && { isPlain }),
     }

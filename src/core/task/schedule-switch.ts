@@ -86,7 +86,12 @@ export function explainSwitch(from: Schedule, to: Schedule, at: Instant): Explai
   }
   if (begun !== null) safe.push({ after: begun, before: null })
   return {
-    ...{ from, to, at, units, safe, searchedUntil },
+    from,
+    to,
+    at,
+    units,
+    safe,
+    searchedUntil,
     before: listed.flatMap(({ schedule, slot }) => (schedule === 'from' && slot < at ? slot : [])),
     after: listed.flatMap(({ schedule, slot }) => (schedule === 'to' && slot >= at ? slot : [])),
     affected: affected.sort((one, other) => (one.name < other.name ? -1 : 1)),

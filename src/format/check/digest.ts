@@ -35,7 +35,7 @@ export function digestWith(
   most: number,
 ): Digest & { readonly message: string } {
   const command = commandText(cronledger('check', { store, task, since: formatInstant(since) }, '--commands'))
-  return { ...messageOf(problems, now, most), ...{ level: 'error', event: 'digest', command } }
+  return { ...messageOf(problems, now, most), level: 'error', event: 'digest', command }
 }
 
 /** Returns the message with the most tasks of each problem with which it has a size that all services take. */

@@ -106,7 +106,11 @@ export function findingEvent(found: TaskFinding, now: Instant, store: string): L
   const { kind, message, ...fields } = findingJson(found, store)
   const { task, slot } = found
   return {
-    ...{ time: formatInstant(now), level: 'error', event: found.kind, task, slot: formatInstant(slot) },
+    time: formatInstant(now),
+    level: 'error',
+    event: found.kind,
+    task,
+    slot: formatInstant(slot),
     ...fields,
     message: String(message),
   }

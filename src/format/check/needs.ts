@@ -52,7 +52,13 @@ interface NeedsOfTask extends OpenFindings {
 }
 
 const NOTHING: OpenFindings = {
-  ...{ again: null, stale: null, settled: null, doubts: [], alone: [], tried: null, unsure: null },
+  again: null,
+  stale: null,
+  settled: null,
+  doubts: [],
+  alone: [],
+  tried: null,
+  unsure: null,
 }
 
 type NeedsOfTasks = Map<string, NeedsOfTask>
@@ -245,7 +251,9 @@ export function repairLines(
   const kinds = ['missed', 'failed'] as const
   const only = status && kinds.filter((kind) => status.includes(kind))
   const { what, command } = repairStep({
-    ...{ ...scope, task: scope.task ?? null, only: only?.length === 1 ? only : undefined },
+    ...scope,
+    task: scope.task ?? null,
+    only: only?.length === 1 ? only : undefined,
     from: Math.min(...found.map(({ oldest }) => oldest.slot)),
     to: isOpen ? null : Math.max(...found.map(({ newest }) => newest.slot)),
   })

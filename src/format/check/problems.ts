@@ -206,8 +206,14 @@ export function problemJson(problem: Problem, now: Instant, most = Number.POSITI
   const listed = [...tasks, ...waiting]
   return {
     title: problemTitle(problem, now),
-    ...{ kind, ...(words !== null && { words }), ...(alike > 0 && { alike }) },
-    ...{ from: formatInstant(from), to: formatInstant(to), zone, slots, still },
+    kind,
+    ...(words !== null && { words }),
+    ...(alike > 0 && { alike }),
+    from: formatInstant(from),
+    to: formatInstant(to),
+    zone,
+    slots,
+    still,
     teams: Object.fromEntries(
       teamsOf(tasks)
         .slice(0, most)
@@ -216,7 +222,10 @@ export function problemJson(problem: Problem, now: Instant, most = Number.POSITI
     tasks: listed.slice(0, most).map((own) => ({
       task: own.task,
       ...defined({ owner: own.owner, waitsFor: own.waitsFor }),
-      ...{ slots: own.slots.length, from: formatInstant(own.from), to: formatInstant(own.to), still: own.isStill },
+      slots: own.slots.length,
+      from: formatInstant(own.from),
+      to: formatInstant(own.to),
+      still: own.isStill,
     })),
     ...(listed.length > most && { moreTasks: listed.length - most }),
   }

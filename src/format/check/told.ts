@@ -49,7 +49,10 @@ function groupJson(news: GroupNews, telling: Telling, now: Instant, most: number
   const { group, state, spans, dropped } = news
   const tasks = [...new Set(spans.map(({ task }) => task))].sort()
   return {
-    ...{ id: group.id, state, title: titleOf(news, telling, now), since: formatInstant(group.since) },
+    id: group.id,
+    state,
+    title: titleOf(news, telling, now),
+    since: formatInstant(group.since),
     count: tasks.length + (state === 'over' ? 0 : (group.fixed?.tasks ?? 0)),
     tasks: tasks.slice(0, most),
     teams: teamsOf(tasks, telling, most),
@@ -97,7 +100,11 @@ export function overMessage(number: string, telling: Telling, now: Instant): Dig
   return fitting((most) => ({
     title: `${title}${others.length === 0 ? '' : ` · and ${others.length} more`}`,
     time: formatInstant(now),
-    ...{ level: 'info', event: 'repaired', number, tasks: tasks.size, problems: [] },
+    level: 'info',
+    event: 'repaired',
+    number,
+    tasks: tasks.size,
+    problems: [],
     groups: over.map((news) => groupJson(news, telling, now, most)),
     message: lines.slice(0, MAX_LINES).join('\n'),
   }))

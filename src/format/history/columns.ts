@@ -19,7 +19,9 @@ export function sourceOf(one: JudgedSlot) {
   const { own: row } = one
   const attempt = row?.attempts.at(-1)
   return {
-    ...{ one, row, attempt },
+    one,
+    row,
+    attempt,
     schedule: scheduleOf(one),
     ended: attempt?.phase === 'ended' ? attempt : undefined,
     durationMs: durationMsOf(one),

@@ -96,7 +96,9 @@ function refusedPart(
     source: (OF_SLOT.includes(cause) ? sourceText(row, last) : '') + unnoted(event),
     more: cause === 'failed' || cause === 'stale' ? `A further trigger for this slot ${nextTriggerText(verdict)}.` : '',
     fields: {
-      ...{ cause, noted, latenessMs },
+      cause,
+      noted,
+      latenessMs,
       ...defined({
         last: last && attemptFields(last),
         holder: holder && lockFields(holder),

@@ -56,8 +56,14 @@ export function rerunLine(
     const steps = doubtSteps(task, doubts)
     const level = exitCode === 0 ? 'info' : 'error'
     return safeJson({
-      ...{ time: formatInstant(now), level, event: 'rerun', task, ...counts },
-      ...{ doubtful: doubts.whys.length, exitCode, message },
+      time: formatInstant(now),
+      level,
+      event: 'rerun',
+      task,
+      ...counts,
+      doubtful: doubts.whys.length,
+      exitCode,
+      message,
       ...(steps.length > 0 && { steps: steps.map(stepJson) }),
     })
   }
@@ -111,7 +117,13 @@ export function plannedJson(task: string, planned: PlannedSlot): string {
   const { schedule: expression, timezone = 'UTC', anchor = null } = schedule
   const { happened = [], work = 'not done', caution = null } = verdict ?? {}
   return safeJson({
-    ...{ task, slot: formatInstant(slot), status, schedule: expression, zone: timezone, anchor, work },
+    task,
+    slot: formatInstant(slot),
+    status,
+    schedule: expression,
+    zone: timezone,
+    anchor,
+    work,
     ...(verdict !== null && { happened: sentenceText(happened, slot, timezone) }),
     ...(caution !== null && { caution }),
   })

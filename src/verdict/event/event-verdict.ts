@@ -75,7 +75,9 @@ function verdictOfRow(row: StoredRow | null, context: RunContext, now: Instant, 
     ...factsOf(task, undefined, now),
     times: {
       // A trigger has come for the slot, so it is not missed.
-      ...{ graceMs: Number.POSITIVE_INFINITY, lateAfterMs: null, doneByMs: null },
+      graceMs: Number.POSITIVE_INFINITY,
+      lateAfterMs: null,
+      doneByMs: null,
       skewMs: guards.skewMs ?? DEFAULT_SKEW_MS,
     },
     // A run does not read the slots before its own, so it does not know what is usual.

@@ -145,7 +145,7 @@ function viewsOfAll({ clock, store }: AppOptions, reading: ReadingOf, sharedNeed
           <a class="skip" href="#tasks">
             Skip to the table of the tasks
           </a>
-          <NeedsLine {...{ needs, store, owner }} {...props} />
+          <NeedsLine needs={needs} store={store} owner={owner} {...props} />
           <Overview model={model} now={props.now} />
         </>
       ),
@@ -164,7 +164,7 @@ function viewsOfAll({ clock, store }: AppOptions, reading: ReadingOf, sharedNeed
         <nav class="crumbs" aria-label="Breadcrumbs">
           <a href={links.overview({ owner })}>Tasks</a>
         </nav>
-        <NeedsList {...{ needs, store, owner }} zone={zoneOf(context)} now={clock.now()} />
+        <NeedsList needs={needs} store={store} owner={owner} zone={zoneOf(context)} now={clock.now()} />
       </>
     )
     return { title: `${countInTitle(needs)}Needs attention`, main, moves: !needs.isWhole, costMs: 0 }
@@ -204,7 +204,7 @@ function viewsOfTask({ store, clock }: AppOptions, reading: ReadingOf) {
     const findings = { ...found, steps: [...found.steps, ...ofTask] }
     return {
       title: head.task,
-      main: <TaskView {...{ head, findings, recent, page }} now={own.now} />,
+      main: <TaskView head={head} findings={findings} recent={recent} page={page} now={own.now} />,
       moves: [...page.slots, ...recent.slots].some((record) => isMoving(record)),
     }
   })

@@ -320,7 +320,10 @@ function openSight(
       const whole = new Set([...covered].filter((task) => !unread.has(task) && !notFound.has(task)))
       const ofUnread = isKind('unknown') ? [...unread].filter((task) => covered.has(task)) : []
       return {
-        ...{ now, from, skewMs: DEFAULT_SKEW_MS, whole },
+        now,
+        from,
+        skewMs: DEFAULT_SKEW_MS,
+        whole,
         bouts: [...[...whole].flatMap(bouts.boutsOf), ...ofUnread.map((task) => unreadBout(task, now))],
         covers: (task: string) => covered.has(task),
         isMoving: bouts.isMoving,

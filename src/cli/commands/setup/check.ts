@@ -60,7 +60,11 @@ export async function* inspectSetup(options: SetupCheckOptions, env: Environment
   const { skewMs = SETTINGS.skewMs.default, retentionMs } = run ?? {}
   const ledger = createLedger({ store })
   const settings = {
-    ...{ env, role, task, skewMs, hasRetention: retentionMs !== undefined },
+    env,
+    role,
+    task,
+    skewMs,
+    hasRetention: retentionMs !== undefined,
     now: () => systemClock.now(),
     async after() {
       // A forced run comes after those that the record names.

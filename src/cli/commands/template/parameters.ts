@@ -112,8 +112,13 @@ export function stackParameters(options: BatchOptions, now: Instant) {
   const values = isStack ? valuesOf(known.keys()) : { ...computed, ...given }
   const reserved = [...template.matchAll(/Name: (CRONLEDGER_\w+)/g)].map(([, name = '']) => name)
   checkBatch({
-    ...{ store: options.store, task: options.task, schedule: options.schedule, values, isStack },
-    ...{ variables: pairs.Variables, secrets: pairs.Secrets },
+    store: options.store,
+    task: options.task,
+    schedule: options.schedule,
+    values,
+    isStack,
+    variables: pairs.Variables,
+    secrets: pairs.Secrets,
     // In the other tools, the options are variables, and the form of the log is that of the container.
     reserved: isStack ? reserved : reserved.filter((name) => ![...RUN_VARIABLES, 'CRONLEDGER_LOG'].includes(name)),
     longestGapHours: missing.gapHours,

@@ -40,7 +40,10 @@ export function beginNeeds(since: Instant, reading: Reading, turn = async () => 
     const isWanted = ({ task }: { readonly task: string }) => names.has(task)
     const found = new Map([...byTask].filter(([task]) => names.has(task)))
     return {
-      ...{ isWhole, byTask: found, count: sumOf([...found.values()]), when: lastDaysText(since, reading) },
+      isWhole,
+      byTask: found,
+      count: sumOf([...found.values()]),
+      when: lastDaysText(since, reading),
       // The record of a task that cannot be read does not say whose it is.
       faults: [...unlisted, ...unchecked.filter(isWanted).map(({ task, problem }) => `task ${task}: ${problem}`)],
       tasks: [...names].filter((name) => ended.has(name)).length,

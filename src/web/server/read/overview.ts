@@ -85,17 +85,15 @@ export async function readOverview(
   const reads = readEach(shown, (task) => readKnown(task, reading))
   const lines: TaskLine[] = []
   const modelWith: ModelWith = (needs) => ({
-    ...{
-      lines: [...lines],
-      unread: shown.length - lines.length,
-      axis,
-      state,
-      sort,
-      query,
-      page,
-      before,
-      isWhole: needs.isWhole,
-    },
+    lines: [...lines],
+    unread: shown.length - lines.length,
+    axis,
+    state,
+    sort,
+    query,
+    page,
+    before,
+    isWhole: needs.isWhole,
     owners: [...owners].sort(),
     hasFindings: (task) => needs.byTask.has(task),
     counts: countStates(all.map((task) => stateOf(task, needs))),
@@ -145,7 +143,11 @@ async function readLine(read: ReadTask, axis: Axis, most: number, reading: Readi
   const { task, clock, current, next, suspended } = head
   const [since, end] = [axis.columns[0]?.from ?? 0, axis.columns.at(-1)?.to ?? 0]
   const line = {
-    ...{ task, clock, next, suspended, zone: current?.spec.zone ?? clock.zone },
+    task,
+    clock,
+    next,
+    suspended,
+    zone: current?.spec.zone ?? clock.zone,
     words: current === null ? 'no schedule is recorded' : (current.words ?? ''),
     expression: current?.spec.expression ?? '',
     gaps: gapsOf(known).filter(({ from, until }) => from < until && from < end && until > since),

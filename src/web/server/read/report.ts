@@ -129,7 +129,13 @@ async function taskReport(
   const within = ({ from, until }: Suspension) =>
     from < period.until && (until ?? Number.POSITIVE_INFINITY) > Math.max(from, period.since)
   return {
-    ...{ task, zone: clock.zone, owner: head.owner, problem, usualMs, ...result, forcedOnly },
+    task,
+    zone: clock.zone,
+    owner: head.owner,
+    problem,
+    usualMs,
+    ...result,
+    forcedOnly,
     recordedFrom: recordedFrom > period.since ? recordedFrom : null,
     hasRetention: keptFrom > period.since,
     isTimed: isTimed(expectedTimes(known)),

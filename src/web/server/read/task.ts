@@ -86,7 +86,11 @@ export async function readTaskPage(read: ReadTask, query: TaskQuery, reading: Re
     reading,
   )
   const pageOf = (more: Partial<TaskPage>): TaskPage => ({
-    ...{ query, slots, before: next, scanned: null, problem: null },
+    query,
+    slots,
+    before: next,
+    scanned: null,
+    problem: null,
     total: isCounted ? { counts, rejected, isWhole: scanned < most } : null,
     ...more,
   })

@@ -27,7 +27,10 @@ export interface SlotFacts {
 export function slotFactsOf(one: JudgedSlot): SlotFacts {
   const { slot, row, own, mark, kind, schedule } = one
   return {
-    ...{ slot, mark, needsAttention: kind !== null, zone: schedule.zone },
+    slot,
+    mark,
+    needsAttention: kind !== null,
+    zone: schedule.zone,
     durationMs: durationMsOf(one),
     isRunning: own?.attempts.at(-1)?.phase === 'running',
     attempts: attemptCount(own),

@@ -59,7 +59,7 @@ export function NeedsLine({ needs, zone, now, store, owner }: NeedsProps) {
       class={`needs ${isWhole && isCalm && tasks > 0 ? 'well' : isCalm ? 'open' : ''}`}
       aria-labelledby="needs-title"
     >
-      <NeedsSummary {...{ needs, now, owner }} faults={faults.slice(0, 1)} allHref={links.overview()} />
+      <NeedsSummary needs={needs} now={now} owner={owner} faults={faults.slice(0, 1)} allHref={links.overview()} />
       {faults.length > 1 && (
         <p class="problem">
           <a href={links.needs(owner)}>and {counted(faults.length - 1, 'more task')}</a>
@@ -70,11 +70,16 @@ export function NeedsLine({ needs, zone, now, store, owner }: NeedsProps) {
           <ul>
             {problems.slice(0, NAMED).map((problem, index) => (
               <li>
-                <ProblemHead {...{ problem, zone, isWhole }} href={`${links.needs(owner)}#problem-${index + 1}`} />
+                <ProblemHead
+                  problem={problem}
+                  zone={zone}
+                  isWhole={isWhole}
+                  href={`${links.needs(owner)}#problem-${index + 1}`}
+                />
               </li>
             ))}
           </ul>
-          <Repair {...{ problems, store, owner }} />
+          <Repair problems={problems} store={store} owner={owner} />
           <p>
             <a href={links.needs(owner)}>{problems.length > 1 ? `All ${problems.length} problems` : 'All details'}</a>
           </p>
@@ -194,8 +199,8 @@ export function sumOf(counts: readonly ReadonlyMap<Kind, number>[]): Readonly<Re
 export function NeedsList({ needs, store, owner, zone, now }: NeedsProps) {
   return (
     <section id="needs" aria-labelledby="needs-title">
-      <NeedsSummary {...{ needs, now, owner }} faults={needs.faults} allHref={links.needs()} />
-      <Repair problems={needs.problems} {...{ store, owner }} />
+      <NeedsSummary needs={needs} now={now} owner={owner} faults={needs.faults} allHref={links.needs()} />
+      <Repair problems={needs.problems} store={store} owner={owner} />
       {needs.problems.length > 0 && (
         <section class="scroll" tabindex={0} aria-label="Slots that need attention">
           <table class="list stacked">
@@ -208,11 +213,11 @@ export function NeedsList({ needs, store, owner, zone, now }: NeedsProps) {
               <tbody id={`problem-${index + 1}`}>
                 <tr class="group">
                   <th scope="rowgroup" colspan={3}>
-                    <ProblemHead {...{ problem, zone }} isWhole={needs.isWhole} />
+                    <ProblemHead problem={problem} zone={zone} isWhole={needs.isWhole} />
                   </th>
                 </tr>
-                <TaskRows tasks={problem.tasks} {...{ zone }} now={needs.now} />
-                <TaskRows tasks={problem.waiting} {...{ zone }} now={needs.now} isWaiting />
+                <TaskRows tasks={problem.tasks} zone={zone} now={needs.now} />
+                <TaskRows tasks={problem.waiting} zone={zone} now={needs.now} isWaiting />
               </tbody>
             ))}
           </table>

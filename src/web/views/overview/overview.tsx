@@ -145,7 +145,9 @@ function Search({ model: { query, owners, sort } }: Pick<OverviewProps, 'model'>
           </label>
         )}
         <Choice
-          {...{ label: 'Sort by', name: 'sort', chosen: given(sort) }}
+          label="Sort by"
+          name="sort"
+          chosen={given(sort)}
           options={keysOf(SORTS).map((one) => [given(one), SORTS[one]])}
         />
         {span && <input type="hidden" name="span" value={span} />}

@@ -127,13 +127,17 @@ export function changesOf({
     !changes.some(({ from, after }) => from === since && 'schedule' in after)
   return [
     ...decisions.map(({ at, by, slot, zone, what, reason }) => ({
-      ...{ at, by, why: reason },
+      at,
+      by,
+      why: reason,
       what: (clock: WallClock) => `${slotTime(slot, zone, clock)}: ${what}`,
     })),
     ...pauses.flatMap((pause) => suspended('pause', pause)),
     ...retirements.flatMap((retirement) => suspended('retirement', retirement)),
     ...changes.map((one) => ({
-      ...{ at: one.at, by: one.by, why: one.reason },
+      at: one.at,
+      by: one.by,
+      why: one.reason,
       what: (clock: WallClock) => `changed from ${clock.time(one.from)} on: ${changeText(one)}`,
     })),
     ...schedules.filter(isUnexplained).map((one) => {

@@ -26,7 +26,9 @@ interface CountColumn {
 const COUNT_COLUMNS: readonly CountColumn[] = [
   { name: 'due', words: 'due', always: true },
   ...SLOT_CLASSES.map((name) => ({
-    ...{ name, words: CLASS_WORDS[name], always: ['missed', 'failed'].includes(name) },
+    name,
+    words: CLASS_WORDS[name],
+    always: ['missed', 'failed'].includes(name),
   })),
   { name: 'repaired', words: 'failed and repaired', always: true },
   { name: 'duplicates', words: 'duplicates rejected', always: true },

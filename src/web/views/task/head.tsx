@@ -37,7 +37,7 @@ export function TaskTitle({ head, recent, now }: TitleProps) {
   return (
     <>
       <h1>{printable(task)}</h1>
-      <StatusNow {...{ head, recent, now }} />
+      <StatusNow head={head} recent={recent} now={now} />
       {suspended !== null && (
         <p>
           <SuspensionInForce found={suspended} clock={clock} />

@@ -46,13 +46,13 @@ export function TaskView({ head, recent, page, findings, now }: TaskViewProps) {
       <nav class="crumbs" aria-label="Breadcrumbs">
         <a href={links.overview()}>Tasks</a>
       </nav>
-      <TaskTitle {...{ head, recent, now }} />
+      <TaskTitle head={head} recent={recent} now={now} />
       <div class="sheet">
         <div>
-          <Findings {...{ findings, clock }} />
+          <Findings findings={findings} clock={clock} />
         </div>
         <div class="side">
-          <Recent {...{ task, recent, clock }} />
+          <Recent task={task} recent={recent} clock={clock} />
           <section class="last" aria-labelledby="changes-title">
             <h2 id="changes-title">Changes</h2>
             <Changes head={head} />
@@ -90,7 +90,7 @@ function History({ head, page }: HistoryProps) {
       )}
       {slots.length > 0 && (
         <section class="scroll" tabindex={0} aria-label="Table of the history">
-          <HistoryTable {...{ head, slots }} />
+          <HistoryTable head={head} slots={slots} />
         </section>
       )}
       <Pages head={head} page={page} />
@@ -140,7 +140,9 @@ function Filters({ task, query, zone }: Readonly<{ task: string; query: TaskQuer
       <form method="get" action="/task" autocomplete="off">
         <input type="hidden" name="task" value={task} />
         <Choice
-          {...{ label: 'Status', name: 'status', chosen: status }}
+          label="Status"
+          name="status"
+          chosen={status}
           options={[['', 'any'], ...STATUSES.map((name) => [name, MARKS[name].word] as const)]}
         />
         <Bound label="From" name="since" value={since} />
