@@ -1,4 +1,4 @@
-// The rules of CONTRIBUTING about files and names that no tool of ours checks.
+// The rules about files that no tool of ours checks.
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'

@@ -13,13 +13,14 @@ function promised(): string[] {
   return cells.flatMap((cell) => [...cell.matchAll(/`([a-z0-9-]+)`/g)].map(([, id = '']) => id))
 }
 
-/** The ids that the tests carry, as `// promise: id, id` above a test of vitest, or `# promise: id` in another file. */
+/** The ids that the tests carry: `// promise: id, id` in the line above a test, or `# promise: id` in a text. */
 function tested(): string[] {
   const files = readdirSync(new URL('test', root), { recursive: true, encoding: 'utf8' })
     .filter((path) => /\.(tsx?|mjs|txt)$/.test(path) && !path.includes('node_modules'))
     .map((path) => read(`test/${path}`))
-  const comments = files.flatMap((text) => [...text.matchAll(/^ *(?:\/\/|#) promise: (.+)$/gm)])
-  return comments.flatMap(([, ids = '']) => ids.split(', '))
+  const carried = /^ *(?:\/\/ promise: (.+)\n *(?:test|it|describe)|# promise: (.+)$)/gm
+  const comments = files.flatMap((text) => [...text.matchAll(carried)])
+  return comments.flatMap(([, above, within]) => (above ?? within ?? '').split(', '))
 }
 
 test('each promise has an id of its own and a test that carries it, and no test carries another id', () => {

@@ -283,15 +283,13 @@ function abandonAttempt(attempt: AttemptRecord): EndedAttempt {
 
 /** Returns the attempt with its end. A waiting attempt started nothing, so its outcome is always `notStarted`. */
 function endAttempt(attempt: OpenAttempt, ending: Ending, endedAt: Instant | null): EndedAttempt {
-  // The process of an attempt that reported its end is kept only if the ending says that it lives on. A row must stay small.
-  const { process, waitsFor: _, ...reported } = { process: undefined, waitsFor: undefined, ...attempt }
-  return {
-    ...reported,
-    ...(endedAt === null && process !== undefined && { process }),
-    ...(attempt.phase === 'waiting'
-      ? { outcome: 'notStarted', ...defined({ blockedBy: ending.blockedBy, gaveWayTo: ending.gaveWayTo }) }
-      : ending),
-    phase: 'ended',
-    ...(endedAt !== null && { endedAt }),
+  const end = { phase: 'ended', ...(endedAt !== null && { endedAt }) } as const
+  if (attempt.phase === 'waiting') {
+    const { waitsFor: _, ...claimed } = attempt
+    const why = defined({ blockedBy: ending.blockedBy, gaveWayTo: ending.gaveWayTo })
+    return { ...claimed, outcome: 'notStarted', ...why, ...end }
   }
+  // The process of an attempt that reported its end is kept only if the ending says that it lives on. A row must stay small.
+  const { process, ...begun } = attempt
+  return { ...begun, ...(endedAt === null && process !== undefined && { process }), ...ending, ...end }
 }

@@ -14,9 +14,9 @@ import { LedgerError, quote } from '../../core/errors.ts'
 import { isNoted } from '../../core/row/rejections.ts'
 import { fieldsOf, integer, object, rowName, shownTask } from '../../core/row/stored-fields.ts'
 import { decodeNotes, decodeRow, readableOrDamaged } from '../../core/row/stored-row.ts'
-import { type Key, type Row, SCHEMA_VERSION, type StoredRow } from '../../core/types.ts'
+import { type Key, type Rejection, type Row, SCHEMA_VERSION, type StoredRow } from '../../core/types.ts'
 import { isRowKey, listedSlot, slotBounds, storedKey, TASK_ENTRY } from '../page.ts'
-import type { CallOptions, Store, StoredKey } from '../store.ts'
+import type { CallOptions, ListQuery, Page, Store, StoredKey } from '../store.ts'
 import { connect, type Dynamo, type DynamoOptions } from './client.ts'
 import { areOfRole } from './credentials.ts'
 import { errorOfWrite, isByPolicy, isUnknownClient } from './errors.ts'
@@ -47,16 +47,6 @@ export function openDynamoStore(options: DynamoOptions): Store {
   const dynamo = withNewRole(connect(options), areOfRole(options.env))
   const TableName = dynamo.table
 
-  function insert(row: Row, call: CallOptions): Promise<unknown> {
-    const command = new PutItemCommand({ TableName, ...firstPut(row) })
-    return dynamo.ask('PutItem', (client, how) => client.send(command, how), call)
-  }
-
-  function update(input: Omit<UpdateItemCommandInput, 'TableName'>, call: CallOptions): Promise<unknown> {
-    const command = new UpdateItemCommand({ TableName, ...input })
-    return dynamo.ask('UpdateItem', (client, how) => client.send(command, how), call)
-  }
-
   return {
     close: dynamo.close,
 
@@ -66,43 +56,14 @@ export function openDynamoStore(options: DynamoOptions): Store {
     },
 
     async put(row, expected, call) {
-      const write = expected === 'absent' ? insert(row, call) : update(nextPut(row, expected), call)
+      const write = expected === 'absent' ? insert(dynamo, row, call) : update(dynamo, nextPut(row, expected), call)
       const failed = await unlessConflict(write, row, dynamo, call)
       if (failed === null) return { kind: 'ok' }
       return { kind: 'conflict', found: failed.found === null ? null : decodeRow(fromItem(failed.found)) }
     },
 
-    async note(key, rejection, call) {
-      const stored = storedKey(key)
-      let count = 0
-      for (let tries = 0; tries < NOTE_TRIES; tries += 1) {
-        const write = update(noteUpdate(stored, rejection, count), call)
-        const failed = await unlessConflict(write, key, dynamo, call)
-        if (failed === null) return true
-        if (failed.found === null) return false
-        const fields = fieldsOf(fromItem(failed.found), rowName(stored.task, stored.slot))
-        if (fields.values['schemaVersion'] !== SCHEMA_VERSION) return false
-        const notes = decodeNotes(fields)
-        if (isNoted(notes, rejection.runId)) return true
-        count = notes.count
-      }
-      throw new LedgerError('unreachable', `the record of slot ${stored.slot} changed with each try`)
-    },
-
-    async list(query, call) {
-      const { first, last } = slotBounds(query.kind === 'task' ? query : {})
-      if (first > last) return { rows: [] }
-      for (let { cursor } = query; ; ) {
-        const send = new QueryCommand({ TableName, ...pageQueryInput(query, cursor) })
-        const reply = await dynamo.ask('Query', (client, how) => client.send(send, how), call)
-        const items = (reply.Items ?? []).map(fromItem).filter(isRowKey)
-        const rows = query.kind === 'task' ? items.map(listedRow) : await fetchRows(dynamo, items.map(keyOfItem), call)
-        cursor = reply.LastEvaluatedKey && keyOfItem(fromItem(reply.LastEvaluatedKey))
-        // A page without rows says nothing about the next page, because the index may name rows that were deleted.
-        if (cursor === undefined) return { rows }
-        if (rows.length > 0) return { rows, next: cursor }
-      }
-    },
+    note: (key, rejection, call) => note(dynamo, key, rejection, call),
+    list: (query, call) => listPage(dynamo, query, call),
 
     async listSlots({ task, ...range }, call) {
       const bounds = slotBounds(range)
@@ -152,6 +113,48 @@ export function openDynamoStore(options: DynamoOptions): Store {
       // The reader says what is wrong with a document. That of one task must not hide the others.
       return new Map(items.map(({ task, version, document }) => [String(task), { version: Number(version), document }]))
     },
+  }
+}
+
+function insert(dynamo: Dynamo, row: Row, call: CallOptions): Promise<unknown> {
+  const command = new PutItemCommand({ TableName: dynamo.table, ...firstPut(row) })
+  return dynamo.ask('PutItem', (client, how) => client.send(command, how), call)
+}
+
+function update(dynamo: Dynamo, input: Omit<UpdateItemCommandInput, 'TableName'>, call: CallOptions): Promise<unknown> {
+  const command = new UpdateItemCommand({ TableName: dynamo.table, ...input })
+  return dynamo.ask('UpdateItem', (client, how) => client.send(command, how), call)
+}
+
+async function note(dynamo: Dynamo, key: Key, rejection: Rejection, call: CallOptions): Promise<boolean> {
+  const stored = storedKey(key)
+  let count = 0
+  for (let tries = 0; tries < NOTE_TRIES; tries += 1) {
+    const write = update(dynamo, noteUpdate(stored, rejection, count), call)
+    const failed = await unlessConflict(write, key, dynamo, call)
+    if (failed === null) return true
+    if (failed.found === null) return false
+    const fields = fieldsOf(fromItem(failed.found), rowName(stored.task, stored.slot))
+    if (fields.values['schemaVersion'] !== SCHEMA_VERSION) return false
+    const notes = decodeNotes(fields)
+    if (isNoted(notes, rejection.runId)) return true
+    count = notes.count
+  }
+  throw new LedgerError('unreachable', `the record of slot ${stored.slot} changed with each try`)
+}
+
+async function listPage(dynamo: Dynamo, query: ListQuery, call: CallOptions): Promise<Page> {
+  const { first, last } = slotBounds(query.kind === 'task' ? query : {})
+  if (first > last) return { rows: [] }
+  for (let { cursor } = query; ; ) {
+    const send = new QueryCommand({ TableName: dynamo.table, ...pageQueryInput(query, cursor) })
+    const reply = await dynamo.ask('Query', (client, how) => client.send(send, how), call)
+    const items = (reply.Items ?? []).map(fromItem).filter(isRowKey)
+    const rows = query.kind === 'task' ? items.map(listedRow) : await fetchRows(dynamo, items.map(keyOfItem), call)
+    cursor = reply.LastEvaluatedKey && keyOfItem(fromItem(reply.LastEvaluatedKey))
+    // A page without rows says nothing about the next page, because the index may name rows that were deleted.
+    if (cursor === undefined) return { rows }
+    if (rows.length > 0) return { rows, next: cursor }
   }
 }
 

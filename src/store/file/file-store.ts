@@ -2,10 +2,10 @@ import { resolve } from 'node:path'
 import { addRejection, isNoted, NO_NOTES } from '../../core/row/rejections.ts'
 import { damaged, shownTask } from '../../core/row/stored-fields.ts'
 import { dayOf, encodeNotes, encodeRow, OWNER_FIELDS } from '../../core/row/stored-row.ts'
-import { SCHEMA_VERSION, type StoredRow } from '../../core/types.ts'
+import { type Row, SCHEMA_VERSION, type StoredRow } from '../../core/types.ts'
 import { AFTER_ALL, after, slotBounds, storedKey, TASK_ENTRY } from '../page.ts'
 import { columnReader, SLOTS_PER_PAGE, slotsPage } from '../sql-rows.ts'
-import type { CallOptions, PutResult, Store, StoredKey } from '../store.ts'
+import type { CallOptions, Expected, PutResult, Store, StoredKey } from '../store.ts'
 import { openFileDatabase, type Transaction } from './database.ts'
 import { openLockWait, PATIENT, untilUnlocked } from './lock-wait.ts'
 
@@ -52,26 +52,10 @@ export function openFileStore(path: string, onCreated: (path: string) => void = 
     },
 
     async put(row, expected, call) {
-      const key = storedKey(row)
-      const document = encodeRow(row)
-      const owned = [dayOf(row.slot), row.version, row.schemaVersion]
       let isCreated = false
-      const write = ({ isNew, run, all }: Transaction): PutResult => {
-        isCreated = isNew
-        const changed =
-          expected === 'absent'
-            ? run(INSERT, ...owned, JSON.stringify(document), EMPTY_NOTES, key.task, key.slot)
-            : run(
-                UPDATE,
-                ...owned,
-                JSON.stringify({ ...NO_FIELDS, ...document }),
-                key.task,
-                key.slot,
-                expected.version,
-                expected.ownerRunId,
-                SCHEMA_VERSION,
-              )
-        return changed === 1 ? { kind: 'ok' } : { kind: 'conflict', found: find(all, key) }
+      const write = (transaction: Transaction) => {
+        isCreated = transaction.isNew
+        return putRow(transaction, row, expected)
       }
       const mode = expected === 'absent' ? 'create' : 'write'
       const wait = row.state === 'PENDING' ? soon : patiently
@@ -139,6 +123,26 @@ export function openFileStore(path: string, onCreated: (path: string) => void = 
       return new Map(found.map((entry) => [String(entry['task']), columns.readEntry(entry)]))
     },
   }
+}
+
+function putRow({ run, all }: Transaction, row: Row, expected: Expected): PutResult {
+  const key = storedKey(row)
+  const document = encodeRow(row)
+  const owned = [dayOf(row.slot), row.version, row.schemaVersion]
+  const changed =
+    expected === 'absent'
+      ? run(INSERT, ...owned, JSON.stringify(document), EMPTY_NOTES, key.task, key.slot)
+      : run(
+          UPDATE,
+          ...owned,
+          JSON.stringify({ ...NO_FIELDS, ...document }),
+          key.task,
+          key.slot,
+          expected.version,
+          expected.ownerRunId,
+          SCHEMA_VERSION,
+        )
+  return changed === 1 ? { kind: 'ok' } : { kind: 'conflict', found: find(all, key) }
 }
 
 /** Returns the value of a column, or its text if that is not JSON. The decoder then says whose record is damaged. */

@@ -2,10 +2,17 @@ import { LedgerError, quote } from '../../core/errors.ts'
 import { addRejection, isNoted, NO_NOTES } from '../../core/row/rejections.ts'
 import { readableRow } from '../../core/row/status.ts'
 import { dayOf, encodeNotes, encodeRow, OWNER_FIELDS } from '../../core/row/stored-row.ts'
-import { type Environment, type Key, SCHEMA_VERSION, type StoredRow } from '../../core/types.ts'
+import {
+  type Environment,
+  type Key,
+  type Rejection,
+  type Row,
+  SCHEMA_VERSION,
+  type StoredRow,
+} from '../../core/types.ts'
 import { AFTER_ALL, after, slotBounds, storedKey, TASK_ENTRY } from '../page.ts'
 import { type Columns, columnReader, SLOTS_PER_PAGE, slotsPage } from '../sql-rows.ts'
-import type { CallOptions, Store } from '../store.ts'
+import type { CallOptions, Expected, PutResult, Store } from '../store.ts'
 import { connectPostgres, type Postgres } from './connection.ts'
 import { standbyText } from './errors.ts'
 import { mayBeHidden } from './row-security.ts'
@@ -87,58 +94,13 @@ export function openPostgresStore(name: string, env: Environment): Store {
   const { address, close } = postgres
   const sql = statementsFor(`${address.schema}.${address.table}`)
 
-  async function get(key: Key, call: CallOptions): Promise<StoredRow | null> {
-    const { task, slot } = storedKey(key)
-    const found = await find(postgres, sql, task, slot, call)
-    return found === null ? null : columns.readRow({ ...found, task, slot })
-  }
-
   return {
     close,
-    get,
+    get: (key, call) => get(postgres, sql, key, call),
 
-    async put(row, expected, call) {
-      const { task, slot } = storedKey(row)
-      const document = toJson(encodeRow(row))
-      const expiresAt = row.expiresAt === null ? null : row.expiresAt / 1000
-      const owned = [task, slot, dayOf(row.slot), row.version, row.schemaVersion, expiresAt, document]
-      const written =
-        expected === 'absent'
-          ? await postgres.ask('a claim', sql.insert, [...owned, EMPTY_NOTES], call)
-          : await postgres.ask(
-              'a write',
-              sql.update,
-              [...owned, OWNER_FIELDS, expected.version, expected.ownerRunId],
-              call,
-            )
-      if (written.length > 0) return { kind: 'ok' }
-      if (expected === 'absent') {
-        const found = await get(row, call)
-        // The trigger is a duplicate, which starts nothing.
-        if (readableRow(found)?.writeId !== row.writeId) return { kind: 'conflict', found }
-      }
-      const [found] = await postgres.ask('a write', sql.confirm, [task, slot], call)
-      return { kind: 'conflict', found: found === undefined ? null : columns.readRow({ ...found, task, slot }) }
-    },
+    put: (row, expected, call) => put(postgres, sql, row, expected, call),
 
-    async note(key, rejection, call) {
-      const { task, slot } = storedKey(key)
-      // One of those that write at the same time always succeeds.
-      for (let tries = 1; tries <= NOTE_TRIES; tries += 1) {
-        const found = await find(postgres, sql, task, slot, call)
-        if (found === null || 'newerSchema' in columns.readRow({ ...found, task, slot })) return false
-        const notes = columns.readNotes({ ...found, task, slot })
-        if (isNoted(notes, rejection.runId)) {
-          await postgres.ask('a note', sql.confirm, [task, slot], call)
-          return true
-        }
-        const more = toJson(encodeNotes(addRejection(notes, rejection)))
-        const written = await postgres.ask('a note', sql.updateNotes, [task, slot, more, found['notes']], call)
-        if (written.length > 0) return true
-      }
-      const text = `others changed the row of ${task} ${slot} in ${address.place} before each of ${NOTE_TRIES} tries to note a rejection`
-      throw new LedgerError('unreachable', text, { changedNothing: true })
-    },
+    note: (key, rejection, call) => note(postgres, sql, key, rejection, call),
 
     async list(asked, call) {
       const { limit, cursor } = asked
@@ -190,6 +152,62 @@ export function openPostgresStore(name: string, env: Environment): Store {
 }
 
 type Statements = ReturnType<typeof statementsFor>
+
+async function get(postgres: Postgres, sql: Statements, key: Key, call: CallOptions): Promise<StoredRow | null> {
+  const { task, slot } = storedKey(key)
+  const found = await find(postgres, sql, task, slot, call)
+  return found === null ? null : columns.readRow({ ...found, task, slot })
+}
+
+async function put(
+  postgres: Postgres,
+  sql: Statements,
+  row: Row,
+  expected: Expected,
+  call: CallOptions,
+): Promise<PutResult> {
+  const { task, slot } = storedKey(row)
+  const document = toJson(encodeRow(row))
+  const expiresAt = row.expiresAt === null ? null : row.expiresAt / 1000
+  const owned = [task, slot, dayOf(row.slot), row.version, row.schemaVersion, expiresAt, document]
+  const written =
+    expected === 'absent'
+      ? await postgres.ask('a claim', sql.insert, [...owned, EMPTY_NOTES], call)
+      : await postgres.ask('a write', sql.update, [...owned, OWNER_FIELDS, expected.version, expected.ownerRunId], call)
+  if (written.length > 0) return { kind: 'ok' }
+  if (expected === 'absent') {
+    const found = await get(postgres, sql, row, call)
+    // The trigger is a duplicate, which starts nothing.
+    if (readableRow(found)?.writeId !== row.writeId) return { kind: 'conflict', found }
+  }
+  const [found] = await postgres.ask('a write', sql.confirm, [task, slot], call)
+  return { kind: 'conflict', found: found === undefined ? null : columns.readRow({ ...found, task, slot }) }
+}
+
+async function note(
+  postgres: Postgres,
+  sql: Statements,
+  key: Key,
+  rejection: Rejection,
+  call: CallOptions,
+): Promise<boolean> {
+  const { task, slot } = storedKey(key)
+  // One of those that write at the same time always succeeds.
+  for (let tries = 1; tries <= NOTE_TRIES; tries += 1) {
+    const found = await find(postgres, sql, task, slot, call)
+    if (found === null || 'newerSchema' in columns.readRow({ ...found, task, slot })) return false
+    const notes = columns.readNotes({ ...found, task, slot })
+    if (isNoted(notes, rejection.runId)) {
+      await postgres.ask('a note', sql.confirm, [task, slot], call)
+      return true
+    }
+    const more = toJson(encodeNotes(addRejection(notes, rejection)))
+    const written = await postgres.ask('a note', sql.updateNotes, [task, slot, more, found['notes']], call)
+    if (written.length > 0) return true
+  }
+  const text = `others changed the row of ${task} ${slot} in ${postgres.address.place} before each of ${NOTE_TRIES} tries to note a rejection`
+  throw new LedgerError('unreachable', text, { changedNothing: true })
+}
 
 /** Reads what is stored under a key. Throws if the server is a standby, because that one shows the past. */
 async function find(postgres: Postgres, sql: Statements, task: string, slot: string, call: CallOptions) {

@@ -100,15 +100,12 @@ function laterOfEvent({ by, cause }: EventOf<'duplicate' | 'refused'>): Later {
 }
 
 function verdictOfRefusal(event: EventOf<'refused'>, context: RunContext, now: Instant): EventVerdict {
-  const { cause, row, survivor, holder, missing, unknown, inForce, otherPlace } = event
-  const { guards, schedule, trigger, window } = context
+  const { cause, row } = event
+  if (event.by !== undefined) return verdictOfRow(row, context, now, laterOfEvent(event))
   // After the end of an own attempt, there is no later slot yet that can have done its work.
   const ofRow = verdictOfRow(row, context, now)
-  const target = targetOf(context, row)
-  const refused = (reason: string | Sentence, steps: readonly Step[]) =>
-    ({ ...ofRow, happened: typeof reason === 'string' ? [reason] : reason, nextTrigger: 'refused', steps }) as const
-  if (event.by !== undefined) return verdictOfRow(row, context, now, laterOfEvent(event))
-  const meant = guards.only === undefined ? '' : `this run is only for a slot that is ${guards.only.join(' or ')}, and `
+  const { only } = context.guards
+  const meant = only === undefined ? '' : `this run is only for a slot that is ${only.join(' or ')}, and `
   switch (cause) {
     case 'running':
       return { ...ofRow, caution: ofRow.caution ?? RUNNING_CAUTION }
@@ -122,101 +119,150 @@ function verdictOfRefusal(event: EventOf<'refused'>, context: RunContext, now: I
       return { ...ofRow, happened: [meant, ...ofRow.happened], steps: allSteps(ofRow) }
     case 'newerAttempt':
       return { ...ofRow, happened: ['since you asked for this run, ', ...ofRow.happened], steps: allSteps(ofRow) }
-    case 'survivor':
-      return {
-        ...refused(
-          [...ofRow.happened, `, and its process ${survivor?.pid} (${survivor?.command}) still runs on this host`],
-          [...endStep(survivor, context), ...ofRow.steps],
-        ),
-        work: 'running',
-        workText: 'still going on',
-        caution:
-          'Nothing starts on this host until it has ended. Its work may be done then: look at its log and at the data before you run the slot again.',
-      }
-    case 'tooManyAttempts':
-      return refused(
-        `the slot already has ${MAX_ATTEMPTS} attempts, and it cannot have more`,
-        ofRow.steps.filter(({ kind }) => kind !== 'run'),
-      )
-    case 'tooLate':
-      return refused(
-        `the trigger arrived ${elapsed(now - window.slot)} after the scheduled time, later than its maximum lateness allows`,
-        [rerunStep('run it anyway', target), resolveStep('or mark it as skipped', target, 'skipped')],
-      )
-    case 'scheduleMismatch': {
-      const at = trigger.kind === 'scheduled' ? trigger.eventTime : window.slot
-      const command = cronledger('explain', { ...scheduleFlags(schedule), at: formatInstant(at) })
-      return refused(
-        ['the event time ', { at }, ` does not match the schedule ${scheduleText(schedule)}`],
-        [{ kind: 'other', what: 'compare with the scheduler', command }],
-      )
-    }
-    case 'newerTaskRecord':
-      return refused(
-        'a newer version of cronledger wrote the record of this task, so it is unknown whether the task is paused. Update cronledger on this host or in this image',
-        [rerunStep('after the update', target)],
-      )
-    case 'scheduleChanged': {
-      const before = inForce ?? schedule
-      return refused(
-        `the schedule of this task changed from ${scheduleText(before)} to ${scheduleText(schedule)}, and --strict is set. If the change is wanted, accept the new schedule. If not, set the old one again`,
-        [
-          switchStep('see whether slots would run twice or never', before, schedule, window.slot),
-          acceptStep('accept the new schedule', context),
-          resolveStep('or mark this slot as skipped', target, 'skipped'),
-        ],
-      )
-    }
-    case 'otherAccount':
-      return {
-        ...refused(
-          [...ofRow.happened, otherPlace ? `, but ${otherPlaceText(otherPlace)}, and --strict is set` : ''],
-          [],
-        ),
-        caution:
-          'Two batches have this name, and that of this account did not run. Give each a name of its own, such as prod/NAME. If both start one batch on purpose, leave out --strict.',
-      }
-    case 'rangeUnknown':
-      return refused(
-        'not all later records of this task can be read, so it is not known whether a later run has done its work',
-        [rerunStep('run it, if that has not', target)],
-      )
     case 'noRow':
       return {
         ...ofRow,
         happened: [`${meant}nothing is recorded for this slot. It was missed, or its record expired or was deleted`],
         // With the statuses of this run, it would be refused again.
-        steps: [rerunStep('run it anyway', { ...target, only: undefined })],
+        steps: [rerunStep('run it anyway', { ...targetOf(context, row), only: undefined })],
       }
-    case 'blocked': {
-      const then = rerunStep('then run this slot', target)
-      if (unknown !== undefined) {
-        // A first deployment in the wrong order, or a wrong name.
-        const command = cronledger('declare', { store: context.store, task: unknown.task ?? 'NAME', schedule: 'EXPR' })
-        const declare: Step = { kind: 'other', what: 'record it, if the name is right', command }
-        return { ...ofRow, happened: [unknown.problem], steps: [declare, then] }
-      }
-      if (missing === undefined) return ofRow
-      const upstream = verdictOfUpstream(missing, context, now)
+    case 'survivor':
+      return verdictOfSurvivor(event, ofRow, context)
+    case 'blocked':
+      return verdictOfBlocked(event, ofRow, context, now)
+    case 'overlap':
+      return verdictOfOverlap(event, ofRow, context)
+    default:
+      return { ...ofRow, nextTrigger: 'refused', ...refusedFor(cause, event, ofRow, context, now) }
+  }
+}
+
+/** The causes that the state of the slot does not explain. */
+type OtherCause =
+  | 'tooManyAttempts'
+  | 'tooLate'
+  | 'scheduleMismatch'
+  | 'newerTaskRecord'
+  | 'scheduleChanged'
+  | 'otherAccount'
+  | 'rangeUnknown'
+
+function refusedFor(
+  cause: OtherCause,
+  { row, inForce, otherPlace }: EventOf<'refused'>,
+  ofRow: Verdict,
+  context: RunContext,
+  now: Instant,
+): Pick<EventVerdict, 'happened' | 'steps'> & Partial<Pick<EventVerdict, 'caution'>> {
+  const { schedule, trigger, window } = context
+  const target = targetOf(context, row)
+  switch (cause) {
+    case 'tooManyAttempts':
       return {
-        ...ofRow,
-        happened: missingSentence(missing, upstream),
-        caution: upstream.caution ?? ofRow.caution,
-        steps: [...allSteps(upstream), then],
+        happened: [`the slot already has ${MAX_ATTEMPTS} attempts, and it cannot have more`],
+        steps: ofRow.steps.filter(({ kind }) => kind !== 'run'),
+      }
+    case 'tooLate':
+      return {
+        happened: [
+          `the trigger arrived ${elapsed(now - window.slot)} after the scheduled time, later than its maximum lateness allows`,
+        ],
+        steps: [rerunStep('run it anyway', target), resolveStep('or mark it as skipped', target, 'skipped')],
+      }
+    case 'scheduleMismatch': {
+      const at = trigger.kind === 'scheduled' ? trigger.eventTime : window.slot
+      const command = cronledger('explain', { ...scheduleFlags(schedule), at: formatInstant(at) })
+      return {
+        happened: ['the event time ', { at }, ` does not match the schedule ${scheduleText(schedule)}`],
+        steps: [{ kind: 'other', what: 'compare with the scheduler', command }],
       }
     }
-    case 'overlap': {
-      const claimed = readableRow(row)
-      const earlier = claimed !== null && isUndecided(claimed)
+    case 'newerTaskRecord':
       return {
-        ...ofRow,
-        happened: [...holderSentence(holder), ...(earlier ? ['. Earlier, ', ...ofRow.happened] : [])],
+        happened: [
+          'a newer version of cronledger wrote the record of this task, so it is unknown whether the task is paused. Update cronledger on this host or in this image',
+        ],
+        steps: [rerunStep('after the update', target)],
+      }
+    case 'scheduleChanged': {
+      const before = inForce ?? schedule
+      return {
+        happened: [
+          `the schedule of this task changed from ${scheduleText(before)} to ${scheduleText(schedule)}, and --strict is set. If the change is wanted, accept the new schedule. If not, set the old one again`,
+        ],
         steps: [
-          ...(holder ? [showStep('see whether the other slot has ended', { ...target, slot: holder.slot })] : []),
-          ...(earlier ? ofRow.steps : [rerunStep('then run this slot', target)]),
+          switchStep('see whether slots would run twice or never', before, schedule, window.slot),
+          acceptStep('accept the new schedule', context),
+          resolveStep('or mark this slot as skipped', target, 'skipped'),
         ],
       }
     }
+    case 'otherAccount':
+      return {
+        happened: [...ofRow.happened, otherPlace ? `, but ${otherPlaceText(otherPlace)}, and --strict is set` : ''],
+        steps: [],
+        caution:
+          'Two batches have this name, and that of this account did not run. Give each a name of its own, such as prod/NAME. If both start one batch on purpose, leave out --strict.',
+      }
+    case 'rangeUnknown':
+      return {
+        happened: [
+          'not all later records of this task can be read, so it is not known whether a later run has done its work',
+        ],
+        steps: [rerunStep('run it, if that has not', target)],
+      }
+  }
+}
+
+function verdictOfSurvivor({ survivor }: EventOf<'refused'>, ofRow: Verdict, context: RunContext): EventVerdict {
+  const still = `, and its process ${survivor?.pid} (${survivor?.command}) still runs on this host`
+  return {
+    ...ofRow,
+    happened: [...ofRow.happened, still],
+    work: 'running',
+    workText: 'still going on',
+    nextTrigger: 'refused',
+    caution:
+      'Nothing starts on this host until it has ended. Its work may be done then: look at its log and at the data before you run the slot again.',
+    steps: [...endStep(survivor, context), ...ofRow.steps],
+  }
+}
+
+/** The slots that it comes after (`--after`) are not done, or not known. */
+function verdictOfBlocked(
+  { row, missing, unknown }: EventOf<'refused'>,
+  ofRow: Verdict,
+  context: RunContext,
+  now: Instant,
+): EventVerdict {
+  const then = rerunStep('then run this slot', targetOf(context, row))
+  if (unknown !== undefined) {
+    // A first deployment in the wrong order, or a wrong name.
+    const command = cronledger('declare', { store: context.store, task: unknown.task ?? 'NAME', schedule: 'EXPR' })
+    const declare: Step = { kind: 'other', what: 'record it, if the name is right', command }
+    return { ...ofRow, happened: [unknown.problem], steps: [declare, then] }
+  }
+  if (missing === undefined) return ofRow
+  const upstream = verdictOfUpstream(missing, context, now)
+  return {
+    ...ofRow,
+    happened: missingSentence(missing, upstream),
+    caution: upstream.caution ?? ofRow.caution,
+    steps: [...allSteps(upstream), then],
+  }
+}
+
+function verdictOfOverlap({ row, holder }: EventOf<'refused'>, ofRow: Verdict, context: RunContext): EventVerdict {
+  const target = targetOf(context, row)
+  const claimed = readableRow(row)
+  const earlier = claimed !== null && isUndecided(claimed)
+  return {
+    ...ofRow,
+    happened: [...holderSentence(holder), ...(earlier ? ['. Earlier, ', ...ofRow.happened] : [])],
+    steps: [
+      ...(holder ? [showStep('see whether the other slot has ended', { ...target, slot: holder.slot })] : []),
+      ...(earlier ? ofRow.steps : [rerunStep('then run this slot', target)]),
+    ],
   }
 }
 
