@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { type LedgerError, quote, usageError, withoutSecret } from '../core/errors.ts'
 import { nearest } from '../core/near.ts'
+import { SHELLS } from '../core/other-names.ts'
 import type { Environment } from '../core/types.ts'
 import { COMMANDS } from './command-table.ts'
 
@@ -33,6 +34,12 @@ export function unknownCommand(name: string, argv: readonly string[]): LedgerErr
   if (name.startsWith('-')) {
     return usageError(
       `${what} Put the command before its options: cronledger ${command ?? 'run'} ${withoutSecret(name)} …`,
+    )
+  }
+  const words = name.trim().split(/\s+/)
+  if (Object.hasOwn(COMMANDS, words[words[0] === 'cronledger' ? 1 : 0] ?? '')) {
+    return usageError(
+      `${quote(withoutSecret(name))} is one word. Give each word of the command line by itself, for example: ["run", "--", "./batch.sh"]`,
     )
   }
   if (/[./]/.test(name)) return usageError(`${what} To run a batch: cronledger run … -- ${withoutSecret(name)}`)
@@ -70,8 +77,6 @@ export function checkBatch(name: string, batch: readonly string[]): void {
     `the batch command after -- is "cronledger ${word}", which would take the slot of the batch. Put the batch command there. To start cronledger ${word} in an image with the entrypoint "cronledger run --", use another entrypoint: docker run --entrypoint cronledger IMAGE ${word} …, or entryPoint in an ECS task definition.`,
   )
 }
-
-const SHELLS = ['sh', 'bash', 'dash', 'ash', 'zsh', 'ksh', 'mksh', 'fish']
 
 /** Returns the name of the shell in a command line such as `env A=1 bash -eo pipefail -c ''`, whose script does nothing. */
 function shellWithoutScript(batch: readonly string[]): string | null {

@@ -19,7 +19,7 @@ import type { RunOutcome } from '../said-run.ts'
 import { causeText } from '../verdict/endings.ts'
 import type { EventVerdict } from '../verdict/verdict.ts'
 import { type CommandContext, isGiven, type Values } from './options/arguments.ts'
-import { misspeltVariables, shellWordWarning } from './options/mistakes.ts'
+import { misspeltVariables, optionOfBatchWarning, shellWordWarning } from './options/mistakes.ts'
 import { openNotify } from './options/notify.ts'
 import { RUN_KINDS, variableOf } from './options/options.ts'
 import type { SUPERVISION_OPTIONS } from './options/run-options.ts'
@@ -56,7 +56,10 @@ export function openRunner(
   const command: CommandOptions = { argv: [file, ...args], env, stops, timeoutMs: values.timeoutMs ?? null }
   const { emit, end, format, beginRange } = openReporter(values, context)
   const shellWord = shellWordWarning(command.argv, values.strict === true)
-  const warnings = [misspeltVariables(name, values, env), shellWord, deliveryNote(env)].filter((text) => text !== null)
+  const misplaced = optionOfBatchWarning(name, command.argv)
+  const warnings = [misspeltVariables(name, values, env), shellWord, misplaced, deliveryNote(env)].filter(
+    (text) => text !== null,
+  )
   // This log callback is the only place that knows whether the log has the error of a run already.
   let hasReported = false
   const ledger = createLedger({

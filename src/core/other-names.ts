@@ -1,3 +1,5 @@
+export const BATCH_ADVICE = 'Put the batch command after --, for example: cronledger run … -- ./batch.sh'
+
 /**
  * What a name of another tool or command means here: the first of these options that the command has, perhaps with a value, or an
  * advice. It comes before the nearest name: `--retries` has nearly the letters of `--metrics`.
@@ -42,10 +44,12 @@ const OTHER_NAMES: Readonly<Record<string, readonly string[]>> = {
   'notify-url': ['notify'],
   region: ['Set the variable AWS_REGION.'],
   profile: ['Set the variable AWS_PROFILE.'],
-  cmd: ['Put the batch command after --, for example: cronledger run … -- ./batch.sh'],
-  command: ['Put the batch command after --, for example: cronledger run … -- ./batch.sh'],
+  cmd: [BATCH_ADVICE],
+  command: [BATCH_ADVICE],
   'dry-run': ['To try a schedule: cronledger explain. To try the setup: cronledger setup --check'],
 }
+
+export const SHELLS = ['sh', 'bash', 'dash', 'ash', 'zsh', 'ksh', 'mksh', 'fish']
 
 type Meant = { readonly option: string; readonly value: string } | { readonly advice: string }
 

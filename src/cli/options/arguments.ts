@@ -9,7 +9,16 @@ import { listed } from '../../format/text.ts'
 import type { Sink } from '../../process/log/sink.ts'
 import type { Stops } from '../../process/signals.ts'
 import { describeStore, ledgerForms } from '../../store/open.ts'
-import { DASHES, isSplit, type Line, type Stray, unexpectedArgument, unknownOption } from './mistakes.ts'
+import {
+  DASHES,
+  isKnownVariable,
+  isSplit,
+  type Line,
+  type Stray,
+  takesBatch,
+  unexpectedArgument,
+  unknownOption,
+} from './mistakes.ts'
 import { type CommandHelp, valueName, variableOf } from './options.ts'
 import { type OptionValue, readValue } from './values.ts'
 
@@ -146,8 +155,11 @@ function readWords(line: Line, argv: readonly string[]) {
     if (word !== other) {
       // If known options come after the first word, it is the task, and not the batch.
       const isBehind = words.slice(1, words.indexOf(other)).some((one) => DASHES.test(one))
-      const isTask = isBehind && strays[0]?.word === argv[0] && isTaskName(argv[0])
-      throw unknownWord(line, stray, isTask ? strays.slice(1) : strays)
+      const [first, ...others] = strays
+      const mayBeTask = first?.word === argv[0] && isTaskName(argv[0]) && (isBehind || others.length > 0)
+      throw mayBeTask
+        ? unknownWord(line, stray, others, isBehind ? undefined : argv[0])
+        : unknownWord(line, stray, strays)
     }
     strays.push(stray)
   }
@@ -166,9 +178,9 @@ function optionBefore(word: string, given: Given, argv: readonly string[]): Stra
 }
 
 /** The unknown word may be an option of the batch after an unexpected argument, or a part of a value without quotes. */
-function unknownWord(line: Line, at: Stray, [first, ...others]: readonly Stray[]): Error {
-  if (line.command.runsBatch && !line.hasBatch && first !== undefined)
-    return unexpectedArgument(line, [first, ...others])
+function unknownWord(line: Line, at: Stray, [first, ...others]: readonly Stray[], task?: string): Error {
+  if (line.command.runsBatch && !line.hasBatch && first !== undefined && !takesBatch(at.word))
+    return unexpectedArgument(line, [first, ...others], task)
   const isPart = !at.word.startsWith('--') && isSplit(at, line)
   return isPart ? unexpectedArgument(line, [at]) : unknownOption(at.word, line)
 }
@@ -181,7 +193,10 @@ function takeTask(line: Line, given: Given, argv: readonly string[], [first, sec
     first.word !== argv[0] || (!line.hasBatch && !isTaskName(first.word) && !isTaskPattern(first.word))
   if (!line.command.takesTask || (line.command.runsBatch && isElsewhere) || isSplit(first, line))
     throw unexpectedArgument(line, second === undefined ? [first] : [first, second, ...others])
-  if (second !== undefined) throw unexpectedArgument(line, [second, ...others])
+  if (second !== undefined) {
+    const isRightBehind = first.word === argv[0] && second.word === argv[1]
+    throw unexpectedArgument(line, [second, ...others], isRightBehind ? first.word : undefined)
+  }
   const task = given.get('task') ?? first.word
   if (task !== first.word)
     throw usageError(`two tasks are given: ${quote(first.word)} and --task ${quote(task)}. Use one of them.`)
@@ -223,7 +238,9 @@ function checkRequired(
   // The word LEDGER does not say how one is written.
   const ledger = missing.some(({ flag }) => flag === 'store') ? ` A ledger is ${ledgerForms()}.` : ''
   const variables = missing.map(({ flag }) => variableOf(flag))
-  const near = Object.keys(env).filter((name) => env[name] && nearest(name, variables) !== null)
+  const near = Object.keys(env).filter(
+    (name) => env[name] && !isKnownVariable(name) && nearest(name, variables) !== null,
+  )
   const other = near.map((name) => ` ${name}, which is set, is another variable.`)
   const list = (text: (one: (typeof missing)[number]) => string) => listed(missing.map(text), 'and')
   throw usageError(

@@ -1,8 +1,9 @@
 import { basename } from 'node:path'
 import { type LedgerError, quote, usageError, withoutSecret } from '../../core/errors.ts'
+import { isDate } from '../../core/instant.ts'
 import { didYouMean, nearest } from '../../core/near.ts'
 import { type OptionSpec, optionName } from '../../core/option.ts'
-import { otherName } from '../../core/other-names.ts'
+import { BATCH_ADVICE, otherName, SHELLS } from '../../core/other-names.ts'
 import type { Environment } from '../../core/types.ts'
 import { isTaskName } from '../../core/user-text.ts'
 import { listed } from '../../format/text.ts'
@@ -23,15 +24,29 @@ const PLAIN = /^[\w./][\w./-]{0,99}$/
 
 /** Returns the error for an unknown option. It does not show the value, which may be a secret of the batch. */
 export function unknownOption(word: string, { command, flags }: Line): LedgerError {
-  const [shown = ''] = withoutSecret(word).split('=', 1)
+  const shown = shownName(word)
   const what = `unknown option ${shown.length > 100 ? `${shown.slice(0, 100)}…` : shown}.`
-  const name = shown.replace(DASHES, '').replaceAll('_', '-').toLowerCase()
+  const name = nameOf(shown)
   // A long dash alone stands for the hyphens before the batch.
   const isKnown = name === '' || flags.has(name)
   const meant = isKnown ? null : otherName(name, (one) => flags.has(one))
   if (meant !== null && 'advice' in meant) return usageError(`${what} ${meant.advice}`)
   const near = isKnown ? name : meant === null ? nearest(name, [...flags.keys()]) : `${meant.option}${meant.value}`
   return usageError(`${what}${near === null ? ` See cronledger ${command.name} --help.` : didYouMean([`--${near}`])}`)
+}
+
+function shownName(word: string): string {
+  return withoutSecret(word).split('=', 1)[0] ?? ''
+}
+
+function nameOf(word: string): string {
+  return word.replace(DASHES, '').replaceAll('_', '-').toLowerCase()
+}
+
+/** Returns whether the option is one of another tool that takes the batch command, such as `--cmd`. */
+export function takesBatch(word: string): boolean {
+  const meant = otherName(nameOf(shownName(word)), () => false)
+  return meant !== null && 'advice' in meant && meant.advice === BATCH_ADVICE
 }
 
 /** An argument that is neither an option nor the value of one. */
@@ -42,26 +57,40 @@ export interface Stray {
 }
 
 /**
- * Returns the error for an argument that no option takes. `strays` has all such arguments, in their order.
+ * Returns the error for an argument that no option takes. `strays` has all such arguments, in their order. `task` comes right before
+ * them, and may be the program of the batch instead: in `cronledger run python3 batch.py`.
  *
  * Without quotes, the shell splits a value with spaces, and it replaces `*` with the names of files.
  */
-export function unexpectedArgument(line: Line, strays: readonly [Stray, ...Stray[]]): LedgerError {
+export function unexpectedArgument(line: Line, strays: readonly [Stray, ...Stray[]], task?: string): LedgerError {
   const { command, flags, hasBatch } = line
   const [first, ...others] = strays
   const { word } = first
   const what = `unexpected argument ${quote(word)}`
   if (isSplit(first, line)) return splitValue(command, strays)
+  const option =
+    flags.has('slot') && isSlotText(word) ? 'slot' : flags.has('schedule') && isCron(word) ? 'schedule' : null
+  if (option !== null) return usageError(`${what}. Did you mean --${option} ${option === 'slot' ? word : `'${word}'`}?`)
   if (command.runsBatch && !hasBatch) {
     const example = PLAIN.test(word) ? `${word}${others.length > 0 ? ' …' : ''}` : './batch.sh'
+    const advice = `${what}. Put the batch command after --, for example: cronledger ${command.name}`
+    if (task === undefined) return usageError(`${advice} … -- ${example}`)
     return usageError(
-      `${what}. Put the batch command after --, for example: cronledger ${command.name} … -- ${example}`,
+      `${advice} … -- ${task} ${example}. If ${task} is the task: cronledger ${command.name} ${task} … -- ${example}`,
     )
   }
   const mayBeTask = flags.has('task') && (!command.takesTask || command.runsBatch) && isTaskName(word)
   const asTask = mayBeTask ? ` If it is the task, use --task ${word}.` : ''
   const takes = command.takesTask ? 'one task name and options' : `options only${hasBatch ? ' before --' : ''}`
   return usageError(`${what}.${asTask} ${command.name} takes ${takes}. See cronledger ${command.name} --help.`)
+}
+
+function isSlotText(word: string): boolean {
+  return isDate(word.slice(0, 10)) || word === 'latest'
+}
+
+function isCron(word: string): boolean {
+  return /^(?:@\w+|(?:cron|rate|at)\(.*\)|[\d*][\d*/,-]*(?: [\w*/,?#-]+){4,5})$/.test(word)
 }
 
 /** Returns whether the argument is probably a part of the value before it, which a shell has split. */
@@ -90,19 +119,51 @@ function splitValue(command: CommandHelp, strays: readonly [Stray, ...Stray[]]):
 const OPERATOR = /^(?:&&|\|\||&>|\d?>&\d)$/
 const MAYBE_OPERATOR = /^[|<>;&]$/
 
+/** A whole word, perhaps as the value of an option. `awk '{print $1}'` has none. */
+const VARIABLE = /^(?:--?[\w-]+=)?(?<name>\$(?:[A-Z_][A-Z\d_]*|\{[A-Za-z_]\w*\}))$/
+
+/** Programs that give their words to a shell, and those whose arguments have variables of their own. */
+const READS_OPERATORS = ['ssh']
+const READS_VARIABLES = ['ssh', 'envsubst', 'jq', ...SHELLS]
+
 /**
  * Returns a warning about a word of the batch command that was meant for a shell: in `true && ./b.sh`, the list form of an image's
- * command, only `true` would run. Throws a usage error with `strict` if it is certain. ssh gives its words to a shell.
+ * command, only `true` would run, and `$DATE` would be no date. Throws a usage error with `strict` if it is certain.
  */
 export function shellWordWarning([file, ...args]: readonly string[], strict: boolean): string | null {
-  if (file === undefined || basename(file) === 'ssh') return null
-  const certain = args.find((word) => OPERATOR.test(word))
+  if (file === undefined || READS_OPERATORS.includes(basename(file))) return null
+  const variable = [file, ...args].some((word) => READS_VARIABLES.includes(basename(word)))
+    ? undefined
+    : args.map((word) => VARIABLE.exec(word)?.groups?.['name']).find((name) => name !== undefined)
+  const certain = args.find((word) => OPERATOR.test(word)) ?? variable
   const word = certain ?? args.find((one, at) => MAYBE_OPERATOR.test(one) && !/^-/.test(args[at - 1] ?? ''))
   const isOfFind = args.some((one) => /^-(?:exec|ok)(?:dir)?$/.test(one))
   if (word === undefined || (certain === undefined && isOfFind)) return null
-  const text = `the batch command ${quote(file)} gets ${quote(word)} as an argument, because no shell reads it. If it is an operator, give the whole line to a shell: -- sh -c '… ${word} …'`
+  const [kind, shown] = word === variable ? ['a variable', `"${word}"`] : ['an operator', word]
+  const text = `the batch command ${quote(file)} gets ${quote(word)} as an argument, because no shell reads it. If it is ${kind}, give the whole line to a shell: -- sh -c '… ${shown} …'`
   if (certain !== undefined && strict) throw usageError(`${text}. It is refused, because --strict is set.`)
   return text
+}
+
+/** Options that are hardly ever those of a batch. Others often are: `timeout --kill-after`, `curl --retry-delay`. */
+const HARDLY_OF_BATCH = new Set(
+  `max-attempts since-last-success force-slot force-only ignore-after exit-on-duplicate on-lease-lost early-tolerance
+  late-after done-by after-timeout ledger-timeout notify-on notify-format notify-each`.split(/\s+/),
+)
+
+/** Returns a warning about an option of cronledger behind the batch command, where it has no effect. The value may be a secret. */
+export function optionOfBatchWarning(name: string, argv: readonly string[]): string | null {
+  // Such a batch may start another run.
+  if (argv.some((word) => basename(word) === 'cronledger')) return null
+  const word = argv.find((one, at) => {
+    const [, option = '', value = argv[at + 1]] = /^--([a-z-]+)(?:=(.*))?$/s.exec(one) ?? []
+    return (
+      HARDLY_OF_BATCH.has(option) || (option === 'overlap' && RUN_OPTIONS.overlap.choices.some((it) => it === value))
+    )
+  })
+  if (word === undefined) return null
+  const option = shownName(word)
+  return `the batch command gets ${option} as an argument, where cronledger does not read it. If it is an option of cronledger, put it before --: cronledger ${name} ${option} … -- ./batch.sh`
 }
 
 const SLOT_OPTIONS: ReadonlySet<string> = new Set('task schedule timezone anchor event-time force-slot'.split(' '))
@@ -119,6 +180,13 @@ export const KNOWN_ELSEWHERE: ReadonlySet<string> = new Set(
   to-anchor count ecs-network pod password-command delivery-attempt secrets`.split(/\s+/),
 )
 
+const KNOWN_VARIABLES = new Set([...Object.keys(RUN_OPTIONS), ...KNOWN_ELSEWHERE].map(variableOf))
+
+/** Returns whether it is the variable of an option of any command. */
+export function isKnownVariable(name: string): boolean {
+  return KNOWN_VARIABLES.has(name)
+}
+
 /** Shorter names (`log`, `by`) are close to too many others. */
 const MIN_LETTERS = 5
 
@@ -133,14 +201,13 @@ export function misspeltVariables(command: string, values: Readonly<Record<strin
   const names = Object.keys(values).map(optionName)
   const left = Object.keys(values).flatMap((name) => (values[name] === undefined ? [optionName(name)] : []))
   const mayForce = !('forceSlot' in values) || values['forceSlot'] !== undefined
-  const nameOf = (variable: string) => variable.slice(PREFIX.length).toLowerCase().replaceAll('_', '-')
   const own = new Set(names.map(variableOf))
   const others = Object.keys(env).filter(
     (variable) =>
       env[variable] && variable.startsWith(PREFIX) && !variable.startsWith(RUN_PREFIX) && !own.has(variable),
   )
   for (const variable of others) {
-    const name = nameOf(variable)
+    const name = nameOf(variable.slice(PREFIX.length))
     const meant = otherName(name, (one) => names.includes(one))
     const near = meant !== null && 'option' in meant ? meant.option : nearest(name, names)
     const isGuard = near !== null && GUARD_OPTIONS.has(near) && mayForce
@@ -150,10 +217,9 @@ export function misspeltVariables(command: string, values: Readonly<Record<strin
       `${variable} is not an option of ${command}, and without ${variableOf(near)} the run could ${risk}. Set ${variableOf(near)}, or remove ${variable}.`,
     )
   }
-  const known = new Set([...Object.keys(RUN_OPTIONS), ...KNOWN_ELSEWHERE].map(variableOf))
   const long = left.filter((name) => name.length >= MIN_LETTERS)
   const unknown = others.flatMap((variable) =>
-    known.has(variable) ? [] : [{ variable, near: nearest(nameOf(variable), long) }],
+    isKnownVariable(variable) ? [] : [{ variable, near: nearest(nameOf(variable.slice(PREFIX.length)), long) }],
   )
   if (unknown.length === 0) return null
   const meant = unknown.filter(({ near }) => near !== null)

@@ -12,7 +12,7 @@ import { run } from '../../../src/cli/commands/run.ts'
 import { show } from '../../../src/cli/commands/show.ts'
 import { tasks } from '../../../src/cli/commands/tasks.ts'
 import { readOptions } from '../../../src/cli/options/arguments.ts'
-import { shellWordWarning } from '../../../src/cli/options/mistakes.ts'
+import { optionOfBatchWarning, shellWordWarning } from '../../../src/cli/options/mistakes.ts'
 import type { CommandHelp } from '../../../src/cli/options/options.ts'
 import type { Environment } from '../../../src/core/types.ts'
 
@@ -74,6 +74,31 @@ test.each([
   expect(mistake('run', [...NIGHTLY, '--schedule', '0 3 * * *', ...words])).toBe(`unexpected argument ${message}`)
 })
 
+test.each([
+  [['python3', 'b.py'], '"b.py"', 'run … -- python3 b.py. If python3 is the task: cronledger run python3 … -- b.py'],
+  [
+    ['nightly', './b.sh', '-v'],
+    '"./b.sh"',
+    'run … -- nightly ./b.sh. If nightly is the task: cronledger run nightly … -- ./b.sh',
+  ],
+  [['c24', '--schedule', '0 3 * * *', 'python3', 'b.py'], '"python3"', 'run … -- python3 …'],
+])('the batch command of an image without -- may begin with the first word: %j', (words, word, example) => {
+  expect(mistake('run', words, { CRONLEDGER_STORE: 'file:l.db', CRONLEDGER_TASK: 'nightly' })).toBe(
+    `unexpected argument ${word}. Put the batch command after --, for example: cronledger ${example}`,
+  )
+})
+
+test.each([
+  ['show', ['nightly', '2026-12-01'], '"2026-12-01". Did you mean --slot 2026-12-01?'],
+  ['rerun', ['nightly', '2026-12-01T03:00'], '"2026-12-01T03:00". Did you mean --slot 2026-12-01T03:00?'],
+  ['resolve', ['nightly', 'latest'], '"latest". Did you mean --slot latest?'],
+  ['declare', ['nightly', '0 3 * * *'], `"0 3 * * *". Did you mean --schedule '0 3 * * *'?`],
+  ['run', ['nightly', '@daily'], `"@daily". Did you mean --schedule '@daily'?`],
+  ['history', ['nightly', '2026-12-01'], '"2026-12-01". history takes one task name'],
+])('a second word that is a slot or a schedule: %s %j', (command, argv, message) => {
+  expect(mistake(command, [...argv, ...STORE])).toContain(`unexpected argument ${message}`)
+})
+
 test('the batch command is not suspected where there is a batch', () => {
   expect(mistake('rerun', [...STORE, 'nightly'], {}, ['./batch.sh'])).toBe(
     'unexpected argument "nightly". If it is the task, use --task nightly. rerun takes one task name and options. See cronledger rerun --help.',
@@ -124,13 +149,33 @@ test.each([
   ['none', ['sh', '-c', './a.sh && ./b.sh 2>&1 | tee log']],
   ['none', ['/usr/bin/ssh', 'db-1', 'cd', '/srv', '&&', './b.sh']],
   ['none', ['./a.sh', 'a&&b', '']],
+  ['certain', ['./a.sh', '$DATE']],
+  ['certain', ['./a.sh', '--day=$D_1']],
+  ['none', ['awk', '{print $1}', '$5', 'a$']],
+  ['none', ['jq', '-n', '$ENV']],
+  ['none', ['env', 'A=1', 'sh', '-c', '$BATCH', '$DATE']],
 ])('a word for a shell is %s in %j', (kind, words) => {
-  const word = words.find((one) => /^[\d|<>;&]+$/.test(one))
+  const word = words.map((one) => /^[\d|<>;&]+$|\$[A-Z{].*/.exec(one)?.[0]).find((one) => one !== undefined)
   const warning = expect.stringContaining(`gets "${word}" as an argument, because no shell reads it`)
   expect(shellWordWarning(words, false)).toEqual(kind === 'none' ? null : warning)
   const strict = () => shellWordWarning(words, true)
-  if (kind === 'certain') expect(strict).toThrow(`-- sh -c '… ${word} …'. It is refused, because --strict is set.`)
+  if (kind === 'certain') expect(strict).toThrow(/ -- sh -c '… .+ …'. It is refused, because --strict is set.$/)
   else expect(strict()).toEqual(shellWordWarning(words, false))
+})
+
+test.each([
+  ['--max-attempts', ['./batch.sh', '--max-attempts', '3']],
+  ['--force-only', ['./batch.sh', '--force-only=SECRET']],
+  ['--overlap', ['true', '--overlap', 'skip']],
+  ['--overlap', ['true', '--overlap=wait']],
+  [null, ['split.py', '--overlap', '50', '--retry-delay', '3', '--store', 'x']],
+  [null, ['timeout', '--kill-after=5', '60', './batch.sh', 'max-attempts']],
+  [null, ['nice', 'cronledger', 'rerun', '--max-attempts', '3']],
+])('the option of cronledger behind the batch command is %s in %j', (option, words) => {
+  expect(optionOfBatchWarning('run', words)).toBe(
+    option &&
+      `the batch command gets ${option} as an argument, where cronledger does not read it. If it is an option of cronledger, put it before --: cronledger run ${option} … -- ./batch.sh`,
+  )
 })
 
 test('the batch command has an option that is missing, or belongs to a command that runs no batch', () => {
@@ -196,6 +241,7 @@ test.each([
 test('an unknown option after the task and known options is not taken for one of the batch', () => {
   expect(mistake('rerun', ['nightly', ...STORE, '--colour', 'red'])).toContain('unknown option --colour.')
   expect(mistake('run', ['python', '-m', 'job'])).toContain('-- python')
+  expect(mistake('run', ['x', '--cmd', 'true'])).toContain('unknown option --cmd. Put the batch command after --')
 })
 
 test.each([
@@ -220,6 +266,12 @@ test.each([
   ['--store', ['file:x'], 'Put the command before its options: cronledger run --store …'],
 ])('the unknown command %s %j', (name, argv, hint) => {
   expect(unknownCommand(name, argv).message).toBe(`unknown command "${name}". ${hint}`)
+})
+
+test.each(['run -- python3 batch.py', 'cronledger check'])('a command line as one word: %s', (word) => {
+  expect(unknownCommand(word, []).message).toBe(
+    `"${word}" is one word. Give each word of the command line by itself, for example: ["run", "--", "./batch.sh"]`,
+  )
 })
 
 test.each([
@@ -293,4 +345,11 @@ test('a variable that is nearly that of a missing option is named', () => {
   expect(mistake('show', STORE, { CRONLEDGER_TASKS: 'nightly', CRONLEDGER_LOG: 'json' })).toMatch(
     /set CRONLEDGER_TASK.*\. CRONLEDGER_TASKS, which is set, is another variable\.$/,
   )
+  const env = {
+    CRONLEDGER_STORE: 'file:x',
+    CRONLEDGER_TASK: 'nightly',
+    CRONLEDGER_SLOT: 'latest',
+    CRONLEDGER_REASON: 'x',
+  }
+  expect(mistake('resolve', [], env)).toBe('--state is missing. Give --state STATE, or set CRONLEDGER_STATE.')
 })
