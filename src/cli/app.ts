@@ -69,7 +69,9 @@ async function dispatch(name: string | undefined, context: CommandContext): Prom
     const [topic] = context.argv.filter((word) => !word.startsWith('-'))
     if (topic === undefined || topic === 'help') return answer(OVERVIEW)
     const page = (await import('./help.ts')).topicText(topic)
-    return page === null ? answerHelp(await load(topic, context.argv), context) : answer(page)
+    if (page !== null) return answer(page)
+    if (Object.hasOwn(COMMANDS, topic)) return answerHelp(await load(topic, context.argv), context)
+    throw (await import('./topics.ts')).unknownTopic(topic, Object.keys(COMMANDS))
   }
   const command = await load(name, context.argv)
   if (context.argv.includes('--help') || context.argv.includes('-h')) return answerHelp(command, context)

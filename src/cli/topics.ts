@@ -1,3 +1,6 @@
+import { type LedgerError, quote, usageError } from '../core/errors.ts'
+import { didYouMean, nearest } from '../core/near.ts'
+import { listed } from '../format/text.ts'
 import { ledgerForms } from '../store/open.ts'
 
 const EXIT_CODES = `Exit codes of run and rerun: that of COMMAND, or 128 + n after signal n. Otherwise:
@@ -86,4 +89,40 @@ export const TOPICS: Readonly<Record<string, string>> = {
   'exit-codes': EXIT_CODES,
   environment: ENVIRONMENT,
   operating: OPERATING,
+}
+
+/** What another word means: a topic, or a page of the documentation. */
+const OTHER_TOPICS = new Map([
+  ['codes', 'exit-codes'],
+  ['errors', 'exit-codes'],
+  ['env', 'environment'],
+  ['variables', 'environment'],
+  ['incident', 'operating'],
+  ['runbook', 'operating'],
+  ['systemd', 'docs/guides/without-aws.md'],
+  ['timer', 'docs/guides/without-aws.md'],
+  ['cron', 'docs/guides/without-aws.md'],
+  ['crontab', 'docs/guides/without-aws.md'],
+  ['docker', 'docs/guides/container.md'],
+  ['container', 'docs/guides/container.md'],
+  ['entrypoint', 'docs/guides/container.md'],
+  ['kubernetes', 'docs/guides/other-schedulers.md'],
+  ['k8s', 'docs/guides/other-schedulers.md'],
+  ['ecs', 'docs/guides/ecs.md'],
+  ['notifications', 'docs/guides/outcomes.md'],
+  ['slack', 'docs/guides/outcomes.md'],
+  ['schedule', 'docs/reference/schedules.md'],
+  ['schedules', 'docs/reference/schedules.md'],
+  ['library', 'docs/reference/library.md'],
+])
+
+/** Returns the error for a word after `help` that is neither one of the commands nor a topic. */
+export function unknownTopic(name: string, commands: readonly string[]): LedgerError {
+  const topics = Object.keys(TOPICS)
+  const given = name.toLowerCase()
+  const meant = OTHER_TOPICS.get(given) ?? nearest(given, [...topics, ...commands])
+  const hint = meant?.endsWith('.md') ? ` See ${meant}.` : didYouMean(meant === null ? [] : [meant])
+  return usageError(
+    `there is no help about ${quote(name)}.${hint} The topics are ${listed(topics, 'and')}. For the commands: cronledger --help`,
+  )
 }

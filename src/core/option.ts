@@ -55,6 +55,8 @@ interface TextSpec extends Described {
   readonly repeats?: true
   /** The value may begin and end with quotes that belong to it. */
   readonly quotes?: true
+  /** The value is a command for a shell. */
+  readonly shell?: true
 }
 
 /** One of the choices. `words` means several of them, separated by commas, in any letter case. */

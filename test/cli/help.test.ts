@@ -79,7 +79,8 @@ test('help of an unknown command names the nearest one', async () => {
   const { code, stderr } = await cronledger(['help', 'histry'])
   expect({ code, stderr }).toEqual({
     code: 64,
-    stderr: 'cronledger: unknown command "histry". Did you mean history? See cronledger --help.\n',
+    stderr:
+      'cronledger: there is no help about "histry". Did you mean history? The topics are exit-codes, environment and operating. For the commands: cronledger --help\n',
   })
 })
 

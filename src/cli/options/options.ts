@@ -133,6 +133,7 @@ export const COMMON = {
     group: 'Notifications and output',
     spaces: true,
     quotes: true,
+    shell: true,
     otherwise: 'none',
     help: 'Shell command that gets each event as JSON on stdin',
     details: 'It is killed after 10 s.',

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { checkBatch, checkNoBatch, checkPlatform, unknownCommand } from '../../../src/cli/command-line.ts'
 import { check } from '../../../src/cli/commands/check.ts'
@@ -14,6 +14,7 @@ import { tasks } from '../../../src/cli/commands/tasks.ts'
 import { readOptions } from '../../../src/cli/options/arguments.ts'
 import { optionOfBatchWarning, shellWordWarning } from '../../../src/cli/options/mistakes.ts'
 import type { CommandHelp } from '../../../src/cli/options/options.ts'
+import { unknownTopic } from '../../../src/cli/topics.ts'
 import type { Environment } from '../../../src/core/types.ts'
 
 const STORE = ['--store', 'file:ledger.db']
@@ -60,6 +61,18 @@ test('run takes its task as its first word only, since another word could become
   expect(mistake('run', [...options, '--strict', 'yes'], {}, ['true'])).toMatch(/^unexpected argument "yes"/)
   expect(mistake('run', [...options, 'nightly'], {}, ['true'])).toMatch(/If it is the task, use --task nightly/)
 })
+
+test.each(['https://hooks.example.org/SECRET', ' "HTTPS://hooks.example.org/SECRET" '])(
+  'an address as --notify: %j',
+  (address) => {
+    const says =
+      " is an address. It must be a shell command, such as 'curl -sSf --retry 3 --retry-max-time 8 -d @- URL' with the address for URL."
+    expect(mistake('check', [...STORE, '--notify', address])).toBe(`--notify${says}`)
+    expect(mistake('run', [...NIGHTLY, '--schedule', '@daily'], { CRONLEDGER_NOTIFY: address })).toBe(
+      `CRONLEDGER_NOTIFY${says}`,
+    )
+  },
+)
 
 test('the names of a list have commas between them, and no spaces', () => {
   const argv = [...NIGHTLY, '--schedule', '@daily', '--after', 'feed rates']
@@ -272,6 +285,24 @@ test.each(['run -- python3 batch.py', 'cronledger check'])('a command line as on
   expect(unknownCommand(word, []).message).toBe(
     `"${word}" is one word. Give each word of the command line by itself, for example: ["run", "--", "./batch.sh"]`,
   )
+})
+
+test.each([
+  ['systemd', ' See docs/guides/without-aws.md.'],
+  ['cron', ' See docs/guides/without-aws.md.'],
+  ['docker', ' See docs/guides/container.md.'],
+  ['k8s', ' See docs/guides/other-schedulers.md.'],
+  ['schedules', ' See docs/reference/schedules.md.'],
+  ['exit-code', ' Did you mean exit-codes?'],
+  ['env', ' Did you mean environment?'],
+  ['histroy', ' Did you mean history?'],
+  ['constructor', ''],
+])('help about %s', (name, hint) => {
+  expect(unknownTopic(name, ['history']).message).toBe(
+    `there is no help about "${name}".${hint} The topics are exit-codes, environment and operating. For the commands: cronledger --help`,
+  )
+  const [page] = /docs\S+md/.exec(hint) ?? []
+  if (page !== undefined) expect(existsSync(new URL(`../../../${page}`, import.meta.url))).toBe(true)
 })
 
 test.each([
