@@ -4,7 +4,7 @@ import { hasCompleted, isOverlapSkip } from '../core/row/attempts.ts'
 import { readSelectable, type Selectable } from '../core/row/policy.ts'
 import { MOST_ROWS } from '../core/row/range.ts'
 import { timeText } from '../core/schedule/schedule-options.ts'
-import { parseTimeRange, type TimeRange, withDates } from '../core/schedule/time-range.ts'
+import { parseTimeRange, type TimeRange, withTimesOfDay } from '../core/schedule/time-range.ts'
 import { inForceAt } from '../core/task/task-record.ts'
 import type { Instant } from '../core/types.ts'
 import type { LeftOut } from '../verdict/cautions.ts'
@@ -148,7 +148,7 @@ function askedRange(
 ): Required<TimeRange> {
   const text = { since: timeText(from, 'from'), until: to === undefined ? undefined : timeText(to, 'to') }
   const zone = inForceAt(schedules, now)?.spec.zone ?? 'UTC'
-  const { since = 0, until = now } = parseTimeRange(withDates(text, zone, now), zone, now, [
+  const { since = 0, until = now } = parseTimeRange(withTimesOfDay(text, zone, now), zone, now, [
     option('from'),
     option('to'),
   ])

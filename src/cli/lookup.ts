@@ -5,7 +5,13 @@ import { quote, usageError } from '../core/errors.ts'
 import { nearest } from '../core/near.ts'
 import type { OrUndefined } from '../core/objects.ts'
 import { readableRow } from '../core/row/status.ts'
-import { needsZone, parseTimeRange, type RangeText, type TimeRange, withDates } from '../core/schedule/time-range.ts'
+import {
+  needsZone,
+  parseTimeRange,
+  type RangeText,
+  type TimeRange,
+  withTimesOfDay,
+} from '../core/schedule/time-range.ts'
 import { openZone } from '../core/schedule/zone.ts'
 import { isOwnedBy, isTaskOf } from '../core/task/pattern.ts'
 import { inForceAt } from '../core/task/task-record.ts'
@@ -62,7 +68,7 @@ export async function readRange(options: RangeOptions, ledger: Ledger, now: Inst
     ? 'UTC'
     : (timezone ?? (task === undefined ? zoneOfTerminal() : await zoneOfTask({ task, ledgerTimeoutMs }, ledger, now)))
   openZone(zone)
-  return parseTimeRange(withDates(options, zone, now), zone, now, ['--since', '--until'])
+  return parseTimeRange(withTimesOfDay(options, zone, now), zone, now, ['--since', '--until'])
 }
 
 export function zoneOfTerminal(): string {

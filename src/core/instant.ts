@@ -15,6 +15,10 @@ export function parseInstant(text: string, name: ValueName = 'time'): Instant {
   if (stored !== null) return stored
   const match = ISO_INSTANT.exec(text)
   if (match === null) {
+    if (isUnixTime(text)) {
+      const instant = formatInstant(Number(text.padEnd(13, '0')))
+      throw usageError(said`${name} ${quote(text)} is a Unix time. Use ISO 8601: ${instant}`)
+    }
     const what = /^\d{4}-\d{2}-\d{2}[T ][\d:.]+$/.test(text) ? 'has no offset' : 'is not a valid instant'
     throw usageError(
       said`${name} ${quote(text)} ${what}. Use ISO 8601 with Z or an offset, such as 2026-11-24T03:00:00Z or 2026-11-24T12:00:00+09:00.`,
@@ -61,6 +65,11 @@ export function formatInstant(instant: Instant): string {
 
 export function isLocalTime(text: string): boolean {
   return /^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2})?$/.test(text)
+}
+
+/** In seconds or milliseconds since 1970, of the years 2001 to 2286. */
+export function isUnixTime(text: string): boolean {
+  return /^[1-9]\d{9}(\d{3})?$/.test(text)
 }
 
 export function isDate(text: string): boolean {

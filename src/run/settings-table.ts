@@ -16,7 +16,7 @@ export const SETTING_GROUPS = {
       group: 'Event time',
       help: 'Refuse a missing or wrong event time, and a changed schedule',
       details:
-        'Without an event time, the run exits with 64. An event time more than 60 s from every time of the schedule is refused (65), and so is a schedule that is not the recorded one at the slot. A duplicate of a slot that is done or running in another AWS account is refused, too (65), since two batches have one name then. On the command line, so is a batch command with a word that only a shell reads, such as && (64). A new schedule is recorded with cronledger declare, or by one run with --strict=false. The first run of a task, a forced run and the slots of a catch-up are not compared with the record.',
+        'Without an event time, the run exits with 64. An event time more than 60 s from every time of the schedule is refused (65), and so is a schedule that is not the recorded one at the slot. A duplicate of a slot that is done or running in another AWS account is refused, too (65), since two batches have one name then. On the command line, so is a batch command with a word that only a shell reads, such as && or $DATE (64). A new schedule is recorded with cronledger declare, or by one run with --strict=false. The first run of a task, a forced run and the slots of a catch-up are not compared with the record.',
     },
     /** Left out: a trigger may start at any time after its slot. */
     maxLatenessMs: {

@@ -121,6 +121,10 @@ const LEDGERS = {
       // It would be a file in the root folder. Three slashes are an absolute path in a URL.
       if (/^\/\/(?!\/)/.test(path)) throw wrongName(address, `Remove the //: file:${withoutSecret(path.slice(2))}`)
       if (OTHER_ADDRESS.test(path)) throw wrongName(address, `Leave out file: before an address. Use ${ledgerForms()}.`)
+      if (/\?\w+=/.test(path)) {
+        const plain = withoutSecret(path.slice(0, path.indexOf('?')))
+        throw wrongName(address, `The address of a file has no options. Use file:${plain}`)
+      }
       if (path.trim() === '' || path.includes('\0')) throw wrongName(address, 'Use file: and the path of a file.')
       // An env file can leave a space at the end. Then the run would use another ledger and would reject no duplicates.
       if (path !== path.trim()) throw wrongName(address, 'Remove the white space around the path.')

@@ -32,6 +32,7 @@ it.each([
   ['dynamodb:TABLE', 'Replace TABLE'],
   ['file:PATH', 'Replace PATH'],
   ['file://a.db', 'Remove the //: file:a.db'],
+  ['file:x.db?mode=ro', 'The address of a file has no options. Use file:x.db'],
   ...['$TABLE', '$' + '{TABLE}'].map((table) => [`dynamodb:${table}`, NOT_REPLACED]),
   ...['$HOME/a.db', '$' + '{DATA}/a.db', '/data/$' + '{TASK}.db'].map((path) => [`file:${path}`, NOT_REPLACED]),
   // The shell does not replace it after file:.

@@ -1,9 +1,9 @@
 import { basename } from 'node:path'
 import { type LedgerError, quote, usageError, withoutSecret } from '../../core/errors.ts'
-import { isDate } from '../../core/instant.ts'
 import { didYouMean, nearest } from '../../core/near.ts'
 import { type OptionSpec, optionName } from '../../core/option.ts'
 import { BATCH_ADVICE, otherName, SHELLS } from '../../core/other-names.ts'
+import { isDay } from '../../core/schedule/local-time.ts'
 import type { Environment } from '../../core/types.ts'
 import { isTaskName } from '../../core/user-text.ts'
 import { listed } from '../../format/text.ts'
@@ -86,7 +86,7 @@ export function unexpectedArgument(line: Line, strays: readonly [Stray, ...Stray
 }
 
 function isSlotText(word: string): boolean {
-  return isDate(word.slice(0, 10)) || word === 'latest'
+  return isDay(word) || isDay(word.slice(0, 10)) || word === 'latest'
 }
 
 function isCron(word: string): boolean {

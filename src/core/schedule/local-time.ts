@@ -2,16 +2,30 @@
 // Santiago the first of two, and for 02:30 of 2025-03-09 in New York, which never was, 03:30. A slot needs all of them, or none.
 
 import { LedgerError, type OptionText, quote, said, usageError, type ValueName } from '../errors.ts'
-import { formatInstant, parseLocal } from '../instant.ts'
+import { formatInstant, isDate, parseLocal, utcDate } from '../instant.ts'
+import { isKeyOf } from '../objects.ts'
 import type { Instant } from '../types.ts'
 import { DAY_SECONDS } from './calendar.ts'
-import { openZone, stretchesOf } from './zone.ts'
+import { offsetSeconds, openZone, stretchesOf } from './zone.ts'
 
 /** The usage error about a time that has several meanings. Only its author can say which one is right. */
 export class AmbiguousTime extends LedgerError {
   constructor(message: string | OptionText) {
     super('usage', message)
   }
+}
+
+const DAYS_FROM_NOW = { yesterday: -1, today: 0, tomorrow: 1 }
+
+/** Returns whether the text is a whole day: a date, or `yesterday`, `today` or `tomorrow`. */
+export function isDay(text: string): boolean {
+  return isDate(text) || isKeyOf(text, DAYS_FROM_NOW)
+}
+
+/** Returns the date of `yesterday`, `today` or `tomorrow` in the zone. Returns any other text unchanged. */
+export function withDate(text: string, zone: string, now: Instant): string {
+  if (!isKeyOf(text, DAYS_FROM_NOW)) return text
+  return utcDate(now + ((offsetSeconds(zone, now) ?? 0) + DAYS_FROM_NOW[text] * DAY_SECONDS) * 1000)
 }
 
 type Several<T> = readonly [T, ...T[]]

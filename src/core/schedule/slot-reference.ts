@@ -1,7 +1,7 @@
 import { quote, usageError } from '../errors.ts'
-import { formatInstant, isDate, isLocalTime, parseInstant } from '../instant.ts'
+import { formatInstant, isLocalTime, isUnixTime, parseInstant } from '../instant.ts'
 import type { Instant, Window } from '../types.ts'
-import { AmbiguousTime, ambiguousTime, dayIn, instantsOf } from './local-time.ts'
+import { AmbiguousTime, ambiguousTime, dayIn, instantsOf, isDay, withDate } from './local-time.ts'
 import type { Schedule } from './schedule.ts'
 import { slotAfter, slotBefore, slotsBetween, windowOf } from './slot.ts'
 
@@ -23,20 +23,20 @@ export function parseSlotReference(schedule: Schedule, text: string, now: Instan
 
 function instantOf(schedule: Schedule, text: string, now: Instant): Instant {
   if (text === 'latest') return latest(schedule, now)
-  if (isDate(text)) return onlySlotOf(schedule, text)
+  if (isDay(text)) return onlySlotOf(schedule, withDate(text, schedule.spec.zone, now))
   if (isLocalTime(text)) return slotAtLocal(schedule, text)
   return givenInstant(text)
 }
 
 /** Returns the instant of the text, also if it is not a slot. Null: the text has a meaning only with a schedule. */
 export function instantWithoutSchedule(text: string): Instant | null {
-  return text === 'latest' || isDate(text) || isLocalTime(text) ? null : givenInstant(text)
+  return text === 'latest' || isDay(text) || isLocalTime(text) ? null : givenInstant(text)
 }
 
 function givenInstant(text: string): Instant {
-  if (/^\d{4}-\d{2}-\d{2}T.*(Z|[+-]\d{2}:?\d{2})$/.test(text)) return parseInstant(text, 'slot')
+  if (/^\d{4}-\d{2}-\d{2}T.*(Z|[+-]\d{2}:?\d{2})$/.test(text) || isUnixTime(text)) return parseInstant(text, 'slot')
   throw usageError(
-    `slot ${quote(text)} is not valid. Use an instant (2026-11-24T03:00:00Z), a local time (2026-11-24T12:00), a date with one slot (2026-11-24), or latest.`,
+    `slot ${quote(text)} is not valid. Use an instant (2026-11-24T03:00:00Z), a local time (2026-11-24T12:00), a date with one slot (2026-11-24, yesterday), or latest.`,
   )
 }
 

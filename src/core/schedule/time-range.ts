@@ -1,9 +1,9 @@
 import { DAY_MS, parseDuration } from '../duration.ts'
 import { quote, said, usageError, type ValueName } from '../errors.ts'
-import { formatInstant, isDate, isLocalTime, parseInstant, utcDate } from '../instant.ts'
-import { defined, isKeyOf } from '../objects.ts'
+import { formatInstant, isLocalTime, isUnixTime, parseInstant, utcDate } from '../instant.ts'
+import { defined } from '../objects.ts'
 import type { Instant } from '../types.ts'
-import { ambiguousTime, dayIn, instantsOf } from './local-time.ts'
+import { ambiguousTime, dayIn, instantsOf, isDay, withDate } from './local-time.ts'
 import { offsetSeconds } from './zone.ts'
 
 /** The range `[since, until)`. An absent end is open. */
@@ -17,24 +17,19 @@ export interface RangeText {
   readonly until?: string | undefined
 }
 
-const DAYS_AGO = { today: 0, yesterday: 1 }
 const TIME_OF_DAY = /^\d{2}:\d{2}$/
 
 /** Returns whether an end is a day or a local time, which have a meaning only in a zone. */
 export function needsZone({ since, until }: RangeText): boolean {
-  return [since, until].some(
-    (text = '') => isDate(text) || isLocalTime(text) || isKeyOf(text, DAYS_AGO) || TIME_OF_DAY.test(text),
-  )
+  return [since, until].some((text = '') => isDay(text) || isLocalTime(text) || TIME_OF_DAY.test(text))
 }
 
-/** Spells out `today`, `yesterday`, and a time of day (`02:00`), which means the latest such time before `now`. */
-export function withDates({ since, until }: RangeText, zone: string, now: Instant): RangeText {
+/** Spells out a time of day (`02:00`), which means the latest such time before `now`. */
+export function withTimesOfDay({ since, until }: RangeText, zone: string, now: Instant): RangeText {
   const local = new Date(now + (offsetSeconds(zone, now) ?? 0) * 1000).toISOString()
-  const dateOf = (daysAgo: number) => utcDate(Date.parse(local) - daysAgo * DAY_MS)
   const spelled = (text: string | undefined) => {
-    if (text === undefined) return undefined
-    if (TIME_OF_DAY.test(text)) return `${dateOf(text > local.slice(11, 16) ? 1 : 0)}T${text}`
-    return isKeyOf(text, DAYS_AGO) ? dateOf(DAYS_AGO[text]) : text
+    if (text === undefined || !TIME_OF_DAY.test(text)) return text
+    return `${utcDate(Date.parse(local) - (text > local.slice(11, 16) ? DAY_MS : 0))}T${text}`
   }
   return { since: spelled(since), until: spelled(until) }
 }
@@ -53,7 +48,7 @@ export function parseTimeRange(
   const since = text.since === undefined ? undefined : parseTime(text.since, start, zone, now)
   const until = text.until === undefined ? undefined : endOf(text.until, end, zone, now)
   if (since !== undefined && until !== undefined && since >= until) {
-    const whole = isDate(text.until ?? '') ? ' (the end of that day)' : ''
+    const whole = isDay(text.until ?? '') ? ' (the end of that day)' : ''
     throw usageError(
       said`${start} ${quote(text.since ?? '')} is not earlier than ${end} ${quote(text.until ?? '')}${whole}: they are ${formatInstant(since)} and ${formatInstant(until)}. Use an earlier start.`,
     )
@@ -66,12 +61,12 @@ const FIRST_INSTANT = 0
 const LAST_READ_INSTANT = Date.UTC(2200, 0, 1) - 1
 
 function endOf(text: string, name: ValueName, zone: string, now: Instant): Instant {
-  return isDate(text) ? wholeDay(text, name, zone).end : parseTime(text, name, zone, now)
+  return isDay(text) ? wholeDay(withDate(text, zone, now), name, zone).end : parseTime(text, name, zone, now)
 }
 
 /** Reads one time, as for the start of a range. A date is the start of its day. Throws a usage error for any other form. */
 export function parseTime(text: string, name: ValueName, zone: string, now: Instant): Instant {
-  if (isDate(text)) return wholeDay(text, name, zone).start
+  if (isDay(text)) return wholeDay(withDate(text, zone, now), name, zone).start
   if (/^[\d.]+(ms|s|m|h|d)$/.test(text)) return Math.max(FIRST_INSTANT, now - parseDuration(text, name))
   if (isLocalTime(text)) {
     const [at, ...others] = instantsOf(text, zone, name)
@@ -79,9 +74,9 @@ export function parseTime(text: string, name: ValueName, zone: string, now: Inst
     if (at === withinYears(at)) return at
     throw usageError(said`${name} ${quote(text)} is not allowed. Use the years 1970 to 2199.`)
   }
-  if (/^\d{4}-\d{2}-\d{2}T/.test(text)) return parseInstant(text, name)
+  if (/^\d{4}-\d{2}-\d{2}T/.test(text) || isUnixTime(text)) return parseInstant(text, name)
   throw usageError(
-    said`${name} ${quote(text)} is not a valid time. Use an instant (2026-11-24T03:00:00Z), a local time (2026-11-24T12:00), a date (2026-11-24), or how long ago (7d, 12h).`,
+    said`${name} ${quote(text)} is not a valid time. Use an instant (2026-11-24T03:00:00Z), a local time (2026-11-24T12:00), a date (2026-11-24, yesterday), or how long ago (7d, 12h).`,
   )
 }
 

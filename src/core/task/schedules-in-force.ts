@@ -1,6 +1,6 @@
 import { LedgerError } from '../errors.ts'
 import { isDate, isLocalTime } from '../instant.ts'
-import { AmbiguousTime } from '../schedule/local-time.ts'
+import { AmbiguousTime, withDate } from '../schedule/local-time.ts'
 import { parseSchedule, type Schedule } from '../schedule/schedule.ts'
 import { isFireTimeNear } from '../schedule/slot.ts'
 import { parseSlotReference } from '../schedule/slot-reference.ts'
@@ -34,7 +34,8 @@ export function readableSchedules(schedules: Schedules, emitProblem = (_problem:
  * the schedule in force on that day has several slots for a date or a local time, or none on the date, the operator did not
  * mean a slot of another schedule. Throws the usage error of the latest schedule.
  */
-export function parseSlotBySchedules(schedules: Schedules, text: string, now: Instant) {
+export function parseSlotBySchedules(schedules: Schedules, given: string, now: Instant) {
+  const text = withDate(given, schedules.at(-1)?.spec.zone ?? 'UTC', now)
   const isLocal = isDate(text) || isLocalTime(text)
   const dayInForce = isLocal ? schedules.findLast(({ since }) => since <= middayOf(text)) : undefined
   let firstError: LedgerError | null = null

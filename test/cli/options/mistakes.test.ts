@@ -103,6 +103,7 @@ test.each([
 
 test.each([
   ['show', ['nightly', '2026-12-01'], '"2026-12-01". Did you mean --slot 2026-12-01?'],
+  ['show', ['nightly', 'yesterday'], '"yesterday". Did you mean --slot yesterday?'],
   ['rerun', ['nightly', '2026-12-01T03:00'], '"2026-12-01T03:00". Did you mean --slot 2026-12-01T03:00?'],
   ['resolve', ['nightly', 'latest'], '"latest". Did you mean --slot latest?'],
   ['declare', ['nightly', '0 3 * * *'], `"0 3 * * *". Did you mean --schedule '0 3 * * *'?`],

@@ -27,6 +27,21 @@ test('a local time that comes twice in autumn is refused with the names of both,
   )
 })
 
+test.each([
+  // The year begins nine hours earlier there.
+  ['yesterday', 'Asia/Tokyo', '2026-12-30T18:00:00.000Z'],
+  ['today', 'America/New_York', '2026-12-31T08:00:00.000Z'],
+  ['tomorrow', 'UTC', '2027-01-02T03:00:00.000Z'],
+])('%s in %s is the only slot of that day', (text, zone, slot) => {
+  expect(slotOf('0 3 * * *', zone, text)).toBe(slot)
+})
+
+test('a Unix time is refused with the instant', () => {
+  expect(() => slotOf('0 3 * * *', 'UTC', '1764547200000')).toThrow(
+    'slot "1764547200000" is a Unix time. Use ISO 8601: 2025-12-01T00:00:00Z',
+  )
+})
+
 test('a date has its slot also in the hour that is put back over midnight', () => {
   // In Santiago 24:00 of 4 April 2026 became 23:00 of the same day, at 03:00Z.
   const anchor = '2026-04-05T03:30:00Z'

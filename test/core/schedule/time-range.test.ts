@@ -1,6 +1,12 @@
 import { expect, test } from 'vitest'
 import { formatInstant } from '../../../src/core/instant.ts'
-import { daysIn, needsZone, parseTimeRange, type RangeText, withDates } from '../../../src/core/schedule/time-range.ts'
+import {
+  daysIn,
+  needsZone,
+  parseTimeRange,
+  type RangeText,
+  withTimesOfDay,
+} from '../../../src/core/schedule/time-range.ts'
 
 const NOW = Date.parse('2026-11-24T12:00:00Z')
 
@@ -21,6 +27,9 @@ test.each([
   // A date is the whole day, in the zone.
   [{ since: '2026-11-24', until: '2026-11-24' }, 'UTC', ['2026-11-24T00:00:00Z', '2026-11-25T00:00:00Z']],
   [{ since: '2026-11-24', until: '2026-11-24' }, 'Asia/Tokyo', ['2026-11-23T15:00:00Z', '2026-11-24T15:00:00Z']],
+  [{ since: 'yesterday', until: 'today' }, 'UTC', ['2026-11-23T00:00:00Z', '2026-11-25T00:00:00Z']],
+  // 12:00 UTC is 01:00 of the next day in Auckland.
+  [{ since: 'yesterday', until: 'tomorrow' }, 'Pacific/Auckland', ['2026-11-23T11:00:00Z', '2026-11-26T11:00:00Z']],
   // Days of 23 and 25 hours, and one that has no midnight.
   [{ since: '2027-03-14', until: '2027-03-14' }, 'America/New_York', ['2027-03-14T05:00:00Z', '2027-03-15T04:00:00Z']],
   [{ since: '2026-11-01', until: '2026-11-01' }, 'America/New_York', ['2026-11-01T04:00:00Z', '2026-11-02T05:00:00Z']],
@@ -42,6 +51,8 @@ test.each([
     'UTC',
     /^since "last week" is not a valid time. Use an instant .*, a local time .*, a date .*, or how long ago/,
   ],
+  [{ since: '1764547200' }, 'UTC', /^since "1764547200" is a Unix time. Use ISO 8601: 2025-12-01T00:00:00Z$/],
+  [{ since: 'constructor' }, 'UTC', /a date \(2026-11-24, yesterday\)/],
   [{ until: '7' }, 'UTC', /^until "7" is not a valid time. Use/],
   [{ since: '-7d' }, 'UTC', /^since "-7d" is not a valid time. Use/],
   [{ since: '2026-11-24T03:00:00.5' }, 'UTC', /^since .* has no offset/],
@@ -78,13 +89,11 @@ test('the days of a range, newest first: the end is outside', () => {
 })
 
 test.each([
-  [{ since: 'yesterday', until: 'today' }, 'UTC', { since: '2026-11-23', until: '2026-11-24' }],
   // 12:00 UTC is 21:00 in Tokyo, and 01:00 of the next day in Auckland.
-  [{ since: 'yesterday' }, 'Pacific/Auckland', { since: '2026-11-24' }],
   [{ since: '20:59', until: '21:01' }, 'Asia/Tokyo', { since: '2026-11-24T20:59', until: '2026-11-23T21:01' }],
   [{ since: '02:00' }, 'Pacific/Auckland', { since: '2026-11-24T02:00' }],
   [{ since: '7d', until: 'constructor' }, 'UTC', { since: '7d', until: 'constructor' }],
 ] as const)('%j in %s is %j: a time of day is the latest one', (text, zone, expected) => {
-  expect(withDates(text, zone, NOW)).toEqual({ until: undefined, ...expected })
+  expect(withTimesOfDay(text, zone, NOW)).toEqual({ until: undefined, ...expected })
   expect(needsZone(text)).toBe('since' in text && text.since !== '7d')
 })

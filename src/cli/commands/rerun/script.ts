@@ -8,7 +8,7 @@ import { judgeNamed } from '../../../audit/walk.ts'
 import { type ErrorKind, isFaultOfTask, quote, usageError } from '../../../core/errors.ts'
 import { keysOf } from '../../../core/objects.ts'
 import { DEFAULT_FORCED, type Rerunnable, type Selectable } from '../../../core/row/policy.ts'
-import { parseTimeRange, withDates } from '../../../core/schedule/time-range.ts'
+import { parseTimeRange, withTimesOfDay } from '../../../core/schedule/time-range.ts'
 import { PACE_ROWS, paceOf } from '../../../core/task/rules.ts'
 import { isTaskPattern } from '../../../core/user-text.ts'
 import { gravestExit } from '../../../exit-code.ts'
@@ -100,7 +100,7 @@ function slotsOfRange(values: ScriptValues, ledger: Ledger, { doubts, upstreams,
   const isOne = owner === undefined && !isTaskPattern(task)
   // Each task reads the range in its own zone. A mistake in it must be said once.
   const now = systemClock.now()
-  parseTimeRange(withDates({ since: from, until: to }, 'UTC', now), 'UTC', now, ['--from', '--to'])
+  parseTimeRange(withTimesOfDay({ since: from, until: to }, 'UTC', now), 'UTC', now, ['--from', '--to'])
 
   async function* tasks() {
     if (isOne) yield await knownOf(values, task, ledger)
