@@ -101,8 +101,11 @@ export type RunEvent =
   | { readonly event: 'stopped' }
   /** The claim was given up: no answer came, or a stop came first. `certain`: the slot is known to be free again. */
   | { readonly event: 'withdrawn'; readonly certain: boolean; readonly detail: string }
-  /** The ledger cannot be used, so nothing was started in the slot of this trigger. A catch-up may have run slots. */
-  | { readonly event: 'unusable'; readonly detail: string }
+  /**
+   * The ledger cannot be used, so nothing was started in the slot of this trigger. A catch-up may have run slots. `isDamagedRow`: an
+   * earlier attempt may have done the work of the slot.
+   */
+  | { readonly event: 'unusable'; readonly detail: string; readonly isDamagedRow?: true }
   /** The first renewal that got no answer. The lease runs out unless a later renewal is answered. */
   | { readonly event: 'renewal-failed'; readonly detail: string }
   | { readonly event: 'renewal-recovered' }

@@ -6,6 +6,7 @@ import { type Decision, decide } from '../core/row/decide.ts'
 import { otherPlace } from '../core/row/other-place.ts'
 import type { Facts, Policy } from '../core/row/policy.ts'
 import { isRunning, isUnreadable, readableRow } from '../core/row/status.ts'
+import { Damaged } from '../core/row/stored-fields.ts'
 import { type Claim, claimRow, finishRow, renewLease, type Stamp, withdrawClaim } from '../core/row/transition.ts'
 import type { UnknownUpstream } from '../core/task/upstream.ts'
 import type { Instant, PendingRow, Rejection, Row, StoredRow } from '../core/types.ts'
@@ -74,6 +75,10 @@ export async function claimSlot(asked: AskedSlot): Promise<ClaimResult> {
       throw error
     })
   } catch (error) {
+    if (error instanceof Damaged) {
+      io.emit({ event: 'unusable', detail: error.message, isDamagedRow: true })
+      throw error
+    }
     if (!(error instanceof Unanswered)) return reportAndRethrow(io.emit)(error)
     const sent = error.changedNothing ? null : claim.sent()
     if (sent === null && io.stop.aborted) throw stopped()

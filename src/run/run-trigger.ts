@@ -138,7 +138,12 @@ export async function runTrigger<T>(
   await checkNotInsideOtherSlot({ ...context, insideOf }, surroundingSlot(parts.env), settings, io)
     .catch(ifHalted(undefined))
     .catch(report)
-  const { mayOverlap, hasRanges, upstreams, unknown, ...needs } = await readNeeds(context, options.force, settings, io)
+  const { mayOverlap, hasRanges, upstreams, unknown, owner, ...needs } = await readNeeds(
+    context,
+    options.force,
+    settings,
+    io,
+  )
     .catch(
       ifHalted({
         after: null,
@@ -147,6 +152,7 @@ export async function runTrigger<T>(
         sinceLastSuccess: false,
         hasRanges: false,
         mayOverlap: true,
+        owner: undefined,
       }),
     )
     .catch(report)
@@ -162,7 +168,7 @@ export async function runTrigger<T>(
     ...defined({ afterTimeoutMs: options.afterTimeoutMs }),
   }
   const shared = { insideOf, knownPlace, upstreams, hasRanges, unknownUpstream: unknown }
-  const own = { ...context, ...shared, guards: guardsOf(effective) }
+  const own = { ...defined({ owner }), ...context, ...shared, guards: guardsOf(effective) }
   const runSlot = slotRunner(work, effective, io, opened, parts)
   // The slots that are caught up share one wait for other tasks, so that they do not hold up the own slot for days.
   const waitUntilMs = io.clock.monotonicMs() + settings.afterTimeoutMs

@@ -1,6 +1,6 @@
 import { formatDuration } from '../core/duration.ts'
 import { formatInstant } from '../core/instant.ts'
-import type { ScheduleSpec } from '../core/types.ts'
+import type { AttemptRecord, ScheduleSpec } from '../core/types.ts'
 import { COMMAND_PLACEHOLDER, REASON_PLACEHOLDER } from '../core/user-text.ts'
 
 /** The places in a command that the operator fills in, each with the text that stands there until then. */
@@ -54,6 +54,8 @@ export interface PlaceCommands<P> {
   readonly start: (place: P, variables: Variables) => CommandWords
   /** Prints the log of a container since this time. Null: it is not known where the log is. */
   readonly log: (place: P, since: string) => CommandWords | null
+  /** Prints whether the container of an attempt still runs. Null: it is not known which one that is. */
+  readonly state: (place: P, attempt: Pick<AttemptRecord, 'ecsTask'>) => CommandWords | null
   /** As `start`, in a script that waits for the end. It calls a function of `script`. */
   readonly runInScript: (place: P, slot: Word, variables: Variables) => CommandWords
   /** A shell function. It calls `ended` with the slot, the exit code and what ran. */

@@ -38,7 +38,17 @@ import {
   staleSentence,
   successSentence,
 } from './sentence.ts'
-import { againSteps, logSteps, lookStep, rerunStep, resolveStep, type Step, showStep, skipStep } from './steps.ts'
+import {
+  againSteps,
+  logSteps,
+  lookStep,
+  rerunStep,
+  resolveStep,
+  type Step,
+  showStep,
+  skipStep,
+  stateSteps,
+} from './steps.ts'
 import type { StepTarget } from './target.ts'
 
 // The table of docs/reference/verdicts.md in code.
@@ -295,7 +305,7 @@ export const SITUATIONS = {
       happened: staleSentence(found.own),
       ...(hasBegun(found.own) ? LOST : undone(found)),
       nextTrigger: nextTriggerOf(found),
-      steps: decisionSteps(target),
+      steps: [...(hasBegun(found.own) ? stateSteps('see whether it has ended', target) : []), ...decisionSteps(target)],
     }),
   },
   notStarted: {

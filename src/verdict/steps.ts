@@ -11,7 +11,7 @@ import {
   type Variables,
   type Word,
 } from './command.ts'
-import { commandsOf, logCommand } from './place/places.ts'
+import { commandsOf, logCommand, stateCommand } from './place/places.ts'
 import type { StepTarget } from './target.ts'
 
 export interface Step {
@@ -38,6 +38,12 @@ export function showStep(what: string, { store, task, slot }: Pick<StepTarget, '
 export function logSteps(what: string, { attempt }: StepTarget): readonly Step[] {
   const command = attempt === undefined ? null : logCommand(attempt)
   return command === null ? [] : [{ kind: 'log', what, command }]
+}
+
+/** Returns the step that tells whether the attempt still runs. Returns nothing if it is unknown where it ran. */
+export function stateSteps(what: string, { attempt }: StepTarget): readonly Step[] {
+  const command = attempt === undefined ? null : stateCommand(attempt)
+  return command === null ? [] : [{ kind: 'other', what, command }]
 }
 
 /** Returns the step with which the operator finds out what happened: the log of the attempt, or else the record. */

@@ -53,6 +53,27 @@ test('a row that cannot be read is a finding, in check, history, show and JSON',
   expect(JSON.parse(history.stdout)).toMatchObject({ status: 'unknown', damage: `${happened}.` })
 })
 
+test('a trigger for a row that cannot be read starts nothing, and says what show says', async () => {
+  const store = await ledgerWith('trigger', DAMAGED_ROW)
+  const at = new Date(SLOT).toISOString()
+  const schedule = ['--schedule', '@daily', '--event-time', at, '--log', 'text']
+  const { code, stdout, stderr } = await cronledger([
+    'run',
+    'd',
+    '--store',
+    store,
+    ...schedule,
+    '--',
+    'echo',
+    'started',
+  ])
+  expect({ code, stdout }).toEqual({ code: 78, stdout: '' })
+  expect(stderr).toMatch(/not started: row d \S+ is damaged: schemaVersion is missing/)
+  expect(stderr).toContain('Its batch may have run: look at its log and at the data before you run it.')
+  expect(stderr).toMatch(/^ +see what is wrong: +cronledger show /m)
+  expect(stderr).not.toMatch(/force-slot|setup --check/)
+})
+
 test('check names all tasks whose records cannot be read', async () => {
   const store = await ledgerWith('records', DAMAGED_RECORD, DAMAGED_RECORD.replace("'b'", "'d'"))
   const { code, stdout, stderr } = await check(store)

@@ -6,7 +6,7 @@ import type { Row } from '../../src/core/types.ts'
 import { isPlaceholder } from '../../src/core/user-text.ts'
 import { commandText } from '../../src/format/command-line.ts'
 import { decisionSteps } from '../../src/verdict/situations.ts'
-import { rangeSteps, repairStep, rerunStep, type Step } from '../../src/verdict/steps.ts'
+import { rangeSteps, repairStep, rerunStep, type Step, stateSteps } from '../../src/verdict/steps.ts'
 import { ofRow, type StepTarget, targetOf } from '../../src/verdict/target.ts'
 import { FARGATE } from '../support/aws/ecs.ts'
 import {
@@ -47,6 +47,17 @@ async function forcedBy(command: string, environment: Readonly<Record<string, st
   const values = readOptions({ name: 'run', summary: '', options: RUN_OPTIONS, examples: [] }, [], env, ['./batch.sh'])
   return runOptions(values, new AbortController().signal)
 }
+
+test('the first step of a stale slot asks ECS whether the attempt still runs, if it is known which task that is', () => {
+  const { ecsTask } = FARGATE.host
+  const row = rowOn(FARGATE.place, closed(rowWith({ ending: FAILED })))
+  const known = { ...row, attempts: row.attempts.map((attempt) => ({ ...attempt, ecsTask })) }
+  const [step] = stateSteps('see whether it has ended', { ...target, ...ofRow(known) })
+  expect(textOf(step)).toBe(
+    `aws ecs describe-tasks --region ap-northeast-1 --cluster batch --tasks ${ecsTask} --query 'tasks[0].lastStatus' --output text`,
+  )
+  expect(stateSteps('', { ...target, ...ofRow(row) })).toEqual([])
+})
 
 test('if only the ARN of the ECS task is known, the rest of the run command has placeholders, so that nothing runs on the host of the operator', () => {
   const { ecsTask } = FARGATE.host

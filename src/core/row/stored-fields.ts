@@ -212,8 +212,11 @@ export function malformed(what: string, name: string, value: unknown, allowed: s
   return damaged(what, `${name} is ${is}, but must be ${allowed}`)
 }
 
+/** The error of a row or a record that cronledger cannot have written. */
+export class Damaged extends LedgerError {}
+
 export function damaged(what: string, problem: string): LedgerError {
-  return new LedgerError('shape', `${what} is damaged: ${problem}. Correct it in the ledger.`)
+  return new Damaged('shape', `${what} is damaged: ${problem}. Correct it in the ledger.`)
 }
 
 /** Returns null for a row or a record of this schema version. Throws `shape` for one of an earlier version. */

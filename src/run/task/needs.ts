@@ -1,4 +1,5 @@
 import { errorCode, LedgerError, nullIfDenied, option, said, usageError } from '../../core/errors.ts'
+import { defined } from '../../core/objects.ts'
 import { tasksAfter } from '../../core/task/pattern.ts'
 import { isRetired } from '../../core/task/suspensions.ts'
 import { rangesUntil } from '../../core/task/task-record.ts'
@@ -31,6 +32,8 @@ interface RunNeeds extends Pick<Settings, 'after' | 'sinceLastSuccess'>, Partial
   readonly hasRanges: boolean
   /** The record of the task does not say that the slots of a forced run must not overlap. */
   readonly mayOverlap: boolean
+  /** The owner that the record of the task names, for a forced run. */
+  readonly owner?: string
 }
 
 type ReadSettings = Pick<Settings, 'ledgerTimeoutMs' | 'skewMs'>
@@ -65,6 +68,7 @@ export async function readNeeds(
       sinceLastSuccess: sinceLastSuccess || stated?.sinceLastSuccess === true,
       hasRanges: record != null && request.window.slot < rangesUntil(record),
       mayOverlap: stated?.overlap === undefined,
+      ...defined({ owner: stated?.owner }),
     }
   } catch (error) {
     if (error instanceof UnknownUpstreamError && force === undefined) return { ...unread(), unknown: error }

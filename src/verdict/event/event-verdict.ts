@@ -53,6 +53,10 @@ export function verdictOfEvent(event: SaidEvent, context: RunContext, now: Insta
         steps: [forceStep('run it now', context)],
       }
     case 'unusable':
+      if (event.isDamagedRow) {
+        const row = { task: context.task, slot: context.window.slot, damage: event.detail }
+        return verdictOfRow(row, context, now)
+      }
       return { ...NOTHING_STARTED, happened: [event.detail], steps: unusableSteps(context) }
   }
 }

@@ -17,6 +17,11 @@ export const ECS_COMMANDS: PlaceCommands<EcsPlace> = {
     if (logGroup === undefined || logStream === undefined) return null
     return program(['aws', 'logs', 'tail', logGroup], { region, 'log-stream-names': logStream, since })
   },
+  state({ region, cluster }, { ecsTask }) {
+    if (ecsTask === undefined) return null
+    const query = 'tasks[0].lastStatus'
+    return program(['aws', 'ecs', 'describe-tasks'], { region, cluster, tasks: ecsTask, query, output: 'text' })
+  },
   runInScript: (place, slot, variables) => [
     ...['run_task', slot, place.region, place.cluster, exitCodeQuery(place)],
     ...runTaskCommand(place, variables),

@@ -34,6 +34,9 @@ export const KUBERNETES_COMMANDS: PlaceCommands<KubernetesFacts> = {
     if (pod === undefined) return null
     return program(['kubectl', 'logs', pod], { namespace, container, 'since-time': since })
   },
+  state({ namespace, pod }) {
+    return pod === undefined ? null : program(['kubectl', 'get', 'pod', pod], { namespace })
+  },
   runInScript: ({ namespace, cronJob, container }, slot, variables) => [
     ...['run_job', slot, namespace, cronJob],
     `{.items[0].status.containerStatuses[${container === undefined ? '0' : `?(@.name=="${container}")`}].state.terminated.exitCode}`,

@@ -15,6 +15,12 @@ export function commandsOf(place: CommandPlace): PlaceCommands<CommandPlace> {
   return PLACES[place.kind] as PlaceCommands<CommandPlace>
 }
 
+/** Returns the command that prints whether the container of an attempt still runs, or null if that is not known. */
+export function stateCommand(attempt: AttemptRecord): CommandWords | null {
+  const { place } = attempt
+  return place === undefined ? null : commandsOf(place).state(place, attempt)
+}
+
 /** Returns the command that prints the log of an attempt, or null if it is not known where that is. */
 export function logCommand(attempt: AttemptRecord): CommandWords | null {
   const { place } = attempt

@@ -126,6 +126,15 @@ test('a failure is notified when it is on record, and then a refusal', async () 
   expect(events().at(-1)).toMatchObject({ event: 'refused', cause: 'failed' })
 })
 
+test('a forced run on a host has the owner of the task in its title', async () => {
+  const { run, store, keep, events } = ledger()
+  await run(['sh', '-c', 'exit 3'], ['--owner', 'Team Payments'])
+  const again = ['rerun', 'nightly', '--store', store, '--slot', SLOT, '--reason', 'again', ...keep]
+  // The clock of the test stands still, so the failure seems to come after the decision to run the slot again.
+  expect(await cronledger([...again, '--', 'true'])).toMatchObject({ code: 65 })
+  expect(events()[0]?.['title']).toMatch(/^REFUSED nightly 11-23 03:00 UTC \(Team Payments\): /)
+})
+
 test('a batch that was stopped is notified as failed', async () => {
   const { start: begin, keep, events } = ledger()
   const running = begin(['sh', '-c', 'echo ready; exec sleep 300'], keep)
