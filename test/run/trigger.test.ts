@@ -123,7 +123,7 @@ test.each<[TriggerInput, RegExp]>([
   [event(new Date(NOW + 60_001).toISOString()), /in the future/],
   [event('2026-11-24T03:00:00'), /event time "2026-11-24T03:00:00" has no offset/],
   [event('2026-11-24T03:00:00Z'), / If 03:00 is the local time in Asia\/Tokyo, write 2026-11-24T03:00:00\+09:00\.$/],
-  [event('1795888800'), /is not a valid instant/],
+  [event('1795888800'), /is a Unix time. Use ISO 8601: 2026-11-28T18:00:00Z$/],
   [event('2026-11-24'), /event time "2026-11-24" is not a valid instant/],
   ...['<aws.scheduler.scheduled-time>', '{{ data_interval_end | ts }}', '$.time', '$(date)', '%AT%'].map(
     (text): [TriggerInput, RegExp] => [event(text), /was not replaced/],
@@ -215,7 +215,11 @@ test.each<[string, ScheduleSpec, RegExp]>([
   ['2026-02-30', NIGHTLY, /is not a valid date/],
   ['2026-03-08T02:30', NEW_YORK, /the clocks in America\/New_York skip it/],
   ['2026-11-01T01:30', { ...NEW_YORK, expression: '30 * * * *' }, /occurs twice .*05:30:00Z or .*06:30:00Z/],
-  ['yesterday', NIGHTLY, /^slot "yesterday" is not valid. Use an instant .*, a local time .*, a date .*, or latest.$/],
+  [
+    'last night',
+    NIGHTLY,
+    /^slot "last night" is not valid. Use an instant .*, a local time .*, a date .*, or latest.$/,
+  ],
   ['2026-11-22T25:00', NIGHTLY, /is not a valid date and time/],
   ['latest', { expression: 'at(2027-01-01T00:00:00)', zone: 'UTC' }, /due yet/],
 ])('%s of %j is a usage error', (slot, spec, message) => {
