@@ -207,8 +207,8 @@ export const MUTATIONS: readonly Mutation[] = [
     name: 'the holder of the overlap lock does not ask for it again after a pause',
     scenario: 'two slots, a pause',
     file: 'src/run/execute.ts',
-    from: '(ask: Ask) => holdsLock &&',
-    to: '(ask: Ask) => holdsLock && row.attempts.length > 100 &&',
+    from: 'if (!holdsLock) return false',
+    to: 'if (!holdsLock || row.attempts.length < 100) return false',
   },
   {
     name: 'an older write of the same run is not fenced: a late renewal opens a finished row again',

@@ -64,15 +64,19 @@ function wordOn(day: number, { writes }: Observed): Write | undefined {
   return writes.get(day)?.find(({ row }) => row.resolutions.some(({ state }) => state === 'COMPLETED'))
 }
 
-/** Returns whether an operator decided after `order` that a slot has failed, or an attempt of it began after that. */
-export function isReopened(day: number, order: number, { writes }: Observed): boolean {
-  const startsOf = (row: Row | undefined) => row?.attempts.filter(hasStarted).length ?? 0
+/**
+ * Returns whether an operator decided after `order` that a slot has failed, or forced it then. `runId`: a run whose own start does
+ * not count.
+ */
+export function isReopened(day: number, order: number, { writes }: Observed, runId?: string): boolean {
+  const forcedIn = (row: Row | undefined) =>
+    row?.attempts.filter((one) => hasStarted(one) && one.trigger.kind === 'forced' && one.runId !== runId).length ?? 0
   return (writes.get(day) ?? []).some((write, at, all) => {
     const before = all[at - 1]?.row
     const isDecided =
       write.row.resolutions.length > (before?.resolutions.length ?? 0) &&
       write.row.resolutions.at(-1)?.state === 'FAILED'
-    return write.order > order && (isDecided || startsOf(write.row) > startsOf(before))
+    return write.order > order && (isDecided || forcedIn(write.row) > forcedIn(before))
   })
 }
 
@@ -105,7 +109,8 @@ function checkOnce(one: Work, dones: readonly Done[], observed: Observed, say: S
         done.work !== work && done.order < work.order && hasDone(day, done) && !done.isLate && isOnRecord(day, done),
     )
     const order = known?.order ?? (word !== undefined && word.order < read.sent ? word.order : undefined)
-    if (order === undefined || isReopened(day, order, observed) || isReopened(story.day, order, observed)) continue
+    const isOpen = (of: number) => order !== undefined && isReopened(of, order, observed, story.runId)
+    if (order === undefined || isOpen(day) || isOpen(story.day)) continue
     const by = known?.story.runId ?? word?.row.ownerRunId
     say('known work is done once', `${story.runId} does slot ${day} again, which ${by} has done`)
   }

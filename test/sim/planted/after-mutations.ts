@@ -45,7 +45,7 @@ const BUGS: readonly Mutation[] = [
   {
     name: 'a wait takes a slot that a run skipped for one that an operator skipped',
     file: 'src/core/task/upstream.ts',
-    from: "skip !== undefined && skip.by !== 'cronledger'",
+    from: 'skip !== undefined && row !== null && !isOverlapSkip(row)',
     to: 'skip !== undefined',
   },
   {

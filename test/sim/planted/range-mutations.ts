@@ -170,6 +170,20 @@ const BUGS: readonly Mutation[] = [
     to: 'if (hasSucceeded(attempt) || (attempt.phase === "ended" && hasCompleted(by))) successes.push',
   },
   {
+    name: 'a slot that a person calls completed without a start settles the range before it',
+    file: 'src/core/row/range.ts',
+    from: 'isPassed ||= hasCompleted(by)\n',
+    to: "isPassed ||= hasCompleted(by)\n      const said = by.resolutions.find(({ state }) => state === 'COMPLETED')\n      if (said !== undefined && !by.attempts.some(hasStarted)) successes.push({ by, attempt: { startedAt: said.at, endedAt: said.at } as EndedAttempt })\n",
+  },
+  {
+    name: 'a range of which too many later slots have no success is known',
+    simulation: false,
+    scenario: 'a range and more later slots than a run reads',
+    file: 'src/core/row/range.ts',
+    from: 'isUnknown ||= rows.length >= MOST_ROWS && last === Number.POSITIVE_INFINITY',
+    to: 'isUnknown ||= false',
+  },
+  {
     name: 'a run that wakes after a later one has ended takes the lock again',
     simulation: false,
     scenario: 'a frozen run that wakes after a later success',

@@ -104,13 +104,13 @@ export const TASK_MUTATIONS: readonly Mutation[] = [
   {
     name: 'a catch-up starts a slot that has a row',
     file: 'src/core/row/decide.ts',
-    from: 'row !== null && (isTooLate || !isLeftOpen(row))',
+    from: 'row !== null && (isTooLate || !(hasGivenWay || isLeftOpen(row)))',
     to: 'row !== null && row.attempts.length > 50',
   },
   {
     name: 'a catch-up takes each slot without a success for missed',
     file: 'src/core/row/decide.ts',
-    from: '({ row, isTooLate }) => row !== null && (isTooLate || !isLeftOpen(row))',
+    from: '({ row, hasGivenWay, isTooLate }) =>\n      row !== null && (isTooLate || !(hasGivenWay || isLeftOpen(row)))',
     to: "({ row, isRunning }) => row !== null && (isRunning || row.state === 'COMPLETED')",
   },
   {
