@@ -10,7 +10,7 @@ import type { JudgedSlot } from '../../verdict/judge.ts'
 import { isSettled } from '../../verdict/remarks.ts'
 import { missedFor } from '../../verdict/situations.ts'
 import { zonedTime } from '../local-time.ts'
-import { durationMsOf, instantOrNull, lastReport, remarkWords } from '../slot/row.ts'
+import { coveredByOf, durationMsOf, instantOrNull, lastReport, remarkWords } from '../slot/row.ts'
 import { colorOfStatus } from '../table.ts'
 
 export type SlotSource = ReturnType<typeof sourceOf>
@@ -126,6 +126,7 @@ const HISTORY_COLUMNS: Readonly<Record<string, HistoryColumn>> = {
   resolvedAs: { csv: ({ resolution }) => resolution?.state },
   resolvedBy: { csv: ({ resolution }) => resolution?.by },
   resolvedReason: { csv: ({ resolution }) => resolution?.reason },
+  coveredBy: { csv: ({ one }) => coveredByOf(one) },
   report: { csv: ({ report }) => (report === undefined ? null : reportLine(report)) },
 }
 

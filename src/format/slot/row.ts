@@ -77,13 +77,20 @@ export function remarkWords({ remarks, own }: Pick<JudgedSlot, 'remarks' | 'own'
 /** Returns what a history has of a slot, with or without a row: their fields have the same names. */
 export function slotJson(one: JudgedSlot) {
   const { row, status, owner, work } = one
+  const coveredBy = coveredByOf(one)
   const remarks = remarkWords(one)
   return {
     ...(row === null ? absentJson(one) : rowJson(row, status)),
     ...(owner !== undefined && { owner }),
     work,
+    ...(coveredBy !== undefined && { coveredBy }),
     ...(remarks.length > 0 && { remarks }),
   }
+}
+
+/** Returns the slot whose run has done, or does, the work of this one. Undefined: there is none. */
+export function coveredByOf({ later: { covering } }: Pick<JudgedSlot, 'later'>): string | undefined {
+  return covering?.by ? formatInstant(covering.by.slot) : undefined
 }
 
 export function slotLine(one: JudgedSlot): string {

@@ -15,7 +15,7 @@ import { hangingLines, stepsOnScreen } from '../table.ts'
 import { notExpectedText } from '../task/declaration.ts'
 import { printable, safeJson } from '../text.ts'
 import { nextTriggerText, sentenceText, verdictJson } from '../verdict.ts'
-import { absentJson, rowJson } from './row.ts'
+import { absentJson, coveredByOf, rowJson } from './row.ts'
 import { slotTimeline, type TimelineEntry, withSource } from './timeline.ts'
 
 /** A judged slot with its words. */
@@ -53,10 +53,12 @@ export function showText(shown: ShownSlot, columns: number | null = null): strin
 
 export function showJson(shown: ShownSlot): string {
   const { row, slot, schedule, owner, verdict } = shown
+  const coveredBy = coveredByOf(shown)
   return safeJson(
     {
       ...(row === null ? absentJson(shown) : rowJson(row, verdict.status)),
       ...(owner !== undefined && { owner }),
+      ...(coveredBy !== undefined && { coveredBy }),
       ...verdictJson(verdict, slot, schedule.zone),
     },
     2,

@@ -1,11 +1,15 @@
 import { expect, test } from 'vitest'
 import { openAttempt } from '../../../src/core/row/attempts.ts'
+import { NOTHING_LATER } from '../../../src/core/row/range.ts'
 import type { Row } from '../../../src/core/types.ts'
 import { csvHead, csvLines } from '../../../src/format/history/history.ts'
+import { slotLine } from '../../../src/format/slot/row.ts'
+import { showJson, shownSlot } from '../../../src/format/slot/show.ts'
 import {
   closed,
   FAILED,
   judgedAt,
+  laterRow,
   NOT_STARTED,
   NOW,
   pending,
@@ -57,6 +61,7 @@ test('a line of CSV has the row and its last attempt, and what is unknown empty'
     resolvedAs: '',
     resolvedBy: '',
     resolvedReason: '',
+    coveredBy: '',
   })
 })
 
@@ -101,7 +106,7 @@ test('a line of CSV names each remark of a slot, also after a person has settled
 })
 
 test('a comma is quoted', () => {
-  expect(csvLines([judgedAt(NOW, forced('a, b'))])).toContain(',"a, b",0,0,,,,\n')
+  expect(csvLines([judgedAt(NOW, forced('a, b'))])).toContain(',"a, b",0,0,,,,,\n')
 })
 
 test('a line of CSV has what the batch reported, and each fact that is asked for in a column of its own', () => {
@@ -142,4 +147,16 @@ test('a row of a newer cronledger has as many cells as any other', () => {
   const line = csvLines([judgedAt(NOW, newer)])
   expect(line.split(',')).toHaveLength(csvHead().split(',').length)
   expect(line).toMatch(/^2026-11-24T03:00:00Z,nightly,,unknown,,/)
+})
+
+test('JSON and CSV name the later slot whose run did the work of a slot', () => {
+  const by = laterRow(rowWith({ ending: SUCCEEDED }))
+  const later = { ...NOTHING_LATER, covering: { kind: 'done', by }, done: by } as const
+  for (const row of [null, rowWith({ ending: FAILED })]) {
+    const one = judgedAt(NOW + 90_000_000, row, { later })
+    const coveredBy = '2026-11-25T03:00:00Z'
+    expect(JSON.parse(slotLine(one))).toMatchObject({ status: 'completed', coveredBy })
+    expect(JSON.parse(showJson(shownSlot(one, 's')))).toMatchObject({ status: 'completed', coveredBy })
+    expect(csvLines([one])).toContain(coveredBy)
+  }
 })
