@@ -120,6 +120,8 @@ export interface RerunnableOptions extends ReadOptions {
    * done, whose run does the work of the others, too; `each` of them; or `none` of these rules. Default: `newest`.
    */
   readonly ranges?: RangeRule | undefined
+  /** A run that you know has ended: its slot, and those in its range, count as missed, failed or stale although its lease holds. */
+  readonly endedRun?: string | undefined
   /**
    * Called with each slot that is left out, and why: it may not have been due, because the schedule changed around it, a later
    * run may have done it, or its run would do the work of a stale or a skipped slot, too.

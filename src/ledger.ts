@@ -142,7 +142,17 @@ export function readMethods(reading: OpenForReading, records?: KnownRecords): Re
       if (known !== null) records?.add(known.task, known)
       return { slot: new Date(window.slot), schedule: scheduleOptions(spec), skewMs }
     },
-    async *rerunnable({ task, from, to, only = DEFAULT_RERUNNABLE, retentionMs, ranges, emitDoubt, ...options }) {
+    async *rerunnable({
+      task,
+      from,
+      to,
+      only = DEFAULT_RERUNNABLE,
+      retentionMs,
+      ranges,
+      endedRun,
+      emitDoubt,
+      ...options
+    }) {
       const deps = await reading(options)
       const known = typeof task === 'string' ? await knownTask(task, deps) : task
       const { skewMs } = expectedTimes(known)
@@ -152,6 +162,7 @@ export function readMethods(reading: OpenForReading, records?: KnownRecords): Re
         only,
         retentionMs,
         ranges,
+        endedRun,
         emitDoubt: emitDoubt && ((slot: Instant, why: LeftOut) => emitDoubt(new Date(slot), why)),
       }
       // A caller that keeps a list of many slots keeps each schedule once.

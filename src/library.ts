@@ -157,6 +157,7 @@ const CALLS: { readonly [Call in keyof Calls]: KindsOf<Calls[Call]> } = {
     only: TEXTS,
     retentionMs: COUNT,
     ranges: A_TEXT,
+    endedRun: A_TEXT,
     emitDoubt: FUNCTION,
   },
   tasks: { ...READ, task: A_TEXT, emitProblem: FUNCTION },

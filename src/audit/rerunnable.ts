@@ -27,6 +27,7 @@ export interface RerunnableSettings {
   readonly only: readonly Selectable[]
   readonly ranges?: RangeRule | undefined
   readonly retentionMs?: number | undefined
+  readonly endedRun?: string | undefined
   readonly emitDoubt?: ((slot: Instant, why: LeftOut) => void) | undefined
 }
 
@@ -51,7 +52,7 @@ export async function* rerunSteps(known: KnownTask, settings: RerunnableSettings
   const { since, until } = askedRange(known, settings, now)
   const of = factsOf(known.task, known, now)
   const { ranges = 'newest' } = settings
-  const selection = { only: readSelectable(settings.only), since, ranges } as const
+  const selection = { only: readSelectable(settings.only), since, ranges, endedRun: settings.endedRun } as const
   // What the run of a slot would do, too, is known when the slots are read down to the one that is done.
   const hasRanges = ranges !== 'none' && of.rangesUntil === Number.POSITIVE_INFINITY
   // A slot that is not due yet can also have a row, because an operator may resolve it in advance.
@@ -76,10 +77,14 @@ interface Selection {
   /** The beginning of the range. Slots before it are not selected. */
   readonly since: Instant
   readonly ranges: RangeRule
+  readonly endedRun: string | undefined
 }
 
 /** Returns what is done with the slots between two that are done, the newest first. */
-function stepsBetween(slots: readonly JudgedSlot[], { only, since, ranges }: Selection): readonly RerunStep[] {
+function stepsBetween(
+  slots: readonly JudgedSlot[],
+  { only, since, ranges, endedRun }: Selection,
+): readonly RerunStep[] {
   const steps: RerunStep[] = []
   let others: JudgedSlot[] | null = null
   const inTheWay = ranges === 'none' ? [] : slots.filter((one) => isInTheWay(one, only))
@@ -96,7 +101,7 @@ function stepsBetween(slots: readonly JudgedSlot[], { only, since, ranges }: Sel
       if (only.some((one) => one === judged.kind)) leave(doubt, null)
       continue
     }
-    const why = whySelected(judged, only)
+    const why = whySelected(judged, only) ?? whyEnded(judged, endedRun)
     if (why === undefined) continue
     const { lost } = judged.later
     while (inTheWay[0] !== undefined && inTheWay[0].slot >= judged.slot) inTheWay.shift()
@@ -119,6 +124,14 @@ function stepsBetween(slots: readonly JudgedSlot[], { only, since, ranges }: Sel
  */
 function whySelected({ range, kind }: JudgedSlot, only: readonly Selectable[]): Selectable | undefined {
   return only.find((one) => one === range || (one === kind && isRemark(one) && range !== null))
+}
+
+/** Returns as what a slot is selected because its run, or that of a later slot with it in its range, has ended. */
+function whyEnded({ own, later: { covering } }: JudgedSlot, endedRun: string | undefined): Selectable | undefined {
+  if (endedRun === undefined) return undefined
+  if (own?.state === 'PENDING' && own.ownerRunId === endedRun) return 'stale'
+  if (covering?.kind !== 'running' || covering.by.ownerRunId !== endedRun) return undefined
+  return own === null ? 'missed' : 'failed'
 }
 
 /** Returns whether a run of a later slot does not go back before this one. */

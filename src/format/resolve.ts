@@ -1,18 +1,28 @@
 import { decidingAttempt, type ResolveDecision } from '../core/row/decide.ts'
-import { MAX_RESOLUTIONS } from '../core/row/policy.ts'
+import { DEFAULT_RERUNNABLE, MAX_RESOLUTIONS } from '../core/row/policy.ts'
 import { readableRow } from '../core/row/status.ts'
 import type { Instant, Resolution, Row } from '../core/types.ts'
 import { progressText } from '../verdict/endings.ts'
 import { stepsOfObjection } from '../verdict/event/event-steps.ts'
+import type { JudgedSlot } from '../verdict/judge.ts'
 import { openSentence } from '../verdict/sentence.ts'
 import { ofRow } from '../verdict/target.ts'
+import { namedSlots } from '../verdict/verdict.ts'
 import { stepLines } from './command-line.ts'
 import { timeNear, zonedTime } from './local-time.ts'
 import { printableLines } from './text.ts'
 import { sentenceText } from './verdict.ts'
 
-/** Returns the answer to a decision that was recorded. If the answer of the ledger was lost, the row may be newer than it. */
-export function resolvedText(row: Row, state: Resolution['state'], reason: string): string {
+/**
+ * Returns the answer to a decision that was recorded. If the answer of the ledger was lost, the row may be newer than it. `others`
+ * are the other slots that its run had in its range, the newest first.
+ */
+export function resolvedText(
+  row: Row,
+  state: Resolution['state'],
+  reason: string,
+  others: readonly JudgedSlot[] = [],
+): string {
   const { task, slot, schedule, resolutions } = row
   const line = `${task} ${zonedTime(slot, schedule.zone)}: recorded as ${state.toLowerCase()}: ${reason}`
   const later =
@@ -20,7 +30,24 @@ export function resolvedText(row: Row, state: Resolution['state'], reason: strin
       ? '  After that, another run started in this slot.'
       : `  After that, someone else recorded the slot as ${row.state.toLowerCase()}.`
   const isLatest = row.state === state && resolutions.at(-1)?.reason === reason
-  return printableLines([line, ...(isLatest ? [] : [later])])
+  return printableLines([line, ...(isLatest ? othersLines(row, others) : [later])])
+}
+
+/** The decision is about its slot alone. */
+function othersLines({ task, slot, schedule, state }: Row, others: readonly JudgedSlot[]): readonly string[] {
+  const lineOf = (slots: readonly JudgedSlot[], status: string) => {
+    const names = sentenceText(namedSlots(task, slots.map((one) => one.slot).reverse()), slot, schedule.zone)
+    return slots.length === 0 ? [] : [`  ${names} ${slots.length === 1 ? 'stays' : 'stay'} ${status}.`]
+  }
+  const open = DEFAULT_RERUNNABLE.flatMap((status) =>
+    lineOf(
+      others.filter((one) => one.kind === status),
+      status,
+    ),
+  )
+  const done = others.filter(({ later: { covering } }) => covering?.kind === 'done' && covering.by.slot === slot)
+  const next = state === 'COMPLETED' && open.length > 0 ? ['  The range of a later run begins after this slot.'] : []
+  return [...open, ...next, ...lineOf(done, 'completed, because the run of this slot succeeded once')]
 }
 
 type RefusedResolution = Extract<ResolveDecision, { kind: 'refused' }>

@@ -72,7 +72,7 @@ export const SETTING_GROUPS = {
       group: 'Retries',
       help: 'Do all work since the last success: CRONLEDGER_RUN_SINCE',
       details:
-        'The command gets the newest slot before this one that is done. It is not set if there is none in the 31 days before (at most 1,000 rows). The slots between the two are done with this one: nothing else runs them. Such runs do not overlap: --overlap is wait, or skip. A forced run does the same, if the runs of the task do.',
+        'The command gets the newest slot before this one that is done. It is not set if the 1,000 records before this slot have none: with --retention, records must live longer than the longest time without a success. The slots between the two are done with this one. What a run did before it failed or died is done again by the next one, so the command must bear that. Such runs do not overlap: --overlap is wait, or skip. A forced run does the same, if the runs of the task do.',
     },
     /** The answer to a scheduled trigger while another slot runs. A forced trigger is refused then, unless this is `allow`. */
     overlap: {

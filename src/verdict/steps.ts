@@ -115,14 +115,31 @@ export function rangeSteps(target: StepTarget, to: Instant, only?: readonly Reru
   return [list, { kind: 'run', ...run }]
 }
 
-/** Records a decision, and starts nothing. `run` is the run that has ended, if its lease may still hold. */
+/**
+ * Records a decision, and starts nothing. `run` is the run that has ended, if its lease may still hold. `from`: the first slot
+ * that is decided with this one.
+ */
 export function resolveStep(
   what: string,
   target: StepTarget,
   state: 'completed' | 'skipped' = 'completed',
-  { reason = REASON_WORD, run }: { readonly reason?: Word; readonly run?: string | undefined } = {},
+  {
+    reason = REASON_WORD,
+    run,
+    from,
+  }: { readonly reason?: Word; readonly run?: string | undefined; readonly from?: Instant | undefined } = {},
 ): Step {
-  return { kind: 'resolve', what, command: operatorCommand('resolve', target, { run, state, reason }) }
+  const { store, task, slot } = target
+  const range = from !== undefined && { from: formatInstant(from), to: formatInstant(slot + 1000) }
+  const command = cronledger('resolve', {
+    store,
+    task,
+    ...(range || { slot: formatInstant(slot) }),
+    run,
+    state,
+    reason,
+  })
+  return { kind: 'resolve', what, command }
 }
 
 /** Returns the step that records that the slots of a range completed: those with a status in `only`. */

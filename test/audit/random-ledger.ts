@@ -20,8 +20,6 @@ export const NOW = Date.parse('2026-11-24T12:34:56Z')
 export const SINCE = NOW - 36 * HOUR_MS
 export const CLOCK = { ...systemClock, now: () => NOW }
 const CALL = { signal: new AbortController().signal }
-/** How far a run looks back for the last success: 31 days and an hour. */
-const LOOK_BACK_MS = 745 * HOUR_MS
 
 const SPECS: readonly ScheduleSpec[] = [
   { expression: '17 * * * *', zone: 'UTC' },
@@ -56,7 +54,7 @@ export class TaskModel {
 
   /** Returns from where a run of a slot must go on. Null: nothing before it is done, or it is too long ago. */
   sinceOf(own: Instant): Instant | null {
-    const before = [...this.slots].filter(([slot]) => slot < own && slot >= own - LOOK_BACK_MS)
+    const before = [...this.slots].filter(([slot]) => slot < own)
     const done = before.filter(([, { row }]) => row === 'done').map(([slot]) => slot)
     return done.length === 0 ? null : Math.max(...done)
   }

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import type { RunContext, RunEvent } from '../../src/core/event.ts'
 import type { Row } from '../../src/core/types.ts'
 import { commandText } from '../../src/format/command-line.ts'
+import { sentenceText } from '../../src/format/verdict.ts'
 import { isSaid, verdictOfEvent } from '../../src/verdict/event/event-verdict.ts'
 import { neededSteps } from '../../src/verdict/steps.ts'
 import {
@@ -160,5 +161,19 @@ test('the steps after an event repeat what keeps the run apart also where the op
   const accept = 'cronledger run .* --event-time 2026-11-24T03:00:05Z'
   expect(commandsOf(event, { ...ONCE, guards: { overlap: 'wait' } })).toMatch(
     new RegExp(`${accept} --overlap wait --strict false -- `),
+  )
+})
+
+test('after a success with a range that could not be recorded, the words and the command are about the whole range', () => {
+  const event = endedEvent(SUCCEEDED, UNANSWERED) as RunEvent & { event: 'ended' }
+  const since = CONTEXT.window.slot - 3 * 86_400_000
+  const ranged = { ...event, attempt: { ...event.attempt, since } } as RunEvent
+  const { happened, caution } = verdictOn(ranged)
+  expect(sentenceText(happened, CONTEXT.window.slot, 'UTC')).toBe(
+    'The batch SUCCEEDED, but its result may not be recorded: no answer. The run of 03:00 did the work of 2026-11-22 03:00 and 2026-11-23 03:00, too',
+  )
+  expect(caution).toContain('The next run repeats the work of all these slots until the success is recorded.')
+  expect(commandsOf(ranged)).toContain(
+    '--from 2026-11-22T03:00:00Z --to 2026-11-24T03:00:01Z --run me --state completed --reason',
   )
 })

@@ -154,7 +154,7 @@ const FOUND_LATER = 'user'
 
 function checkTogether(values: RerunValues): void {
   const { reason, by, dryRun } = values
-  checkSlotOrRange(values, { ofRange: ['dryRun', 'keepGoing'] })
+  checkSlotOrRange(values, ['dryRun', 'keepGoing'])
   if (dryRun) return
   if (reason === undefined) {
     throw usageError(

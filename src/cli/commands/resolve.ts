@@ -1,6 +1,9 @@
 import type { Ledger } from '../../api.ts'
 import { keysOf } from '../../core/objects.ts'
+import { hasStarted } from '../../core/row/attempts.ts'
 import { DEFAULT_RERUNNABLE, RESOLVED_STATE } from '../../core/row/policy.ts'
+import { MOST_ROWS, rangeStartOf } from '../../core/row/range.ts'
+import type { Row } from '../../core/types.ts'
 import { EXIT } from '../../exit-code.ts'
 import { leftOutLine } from '../../format/rerun/rerun.ts'
 import { resolvedText, unresolvedText } from '../../format/resolve.ts'
@@ -10,7 +13,7 @@ import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'
 import type { Sink } from '../../process/log/sink.ts'
 import { factsOf } from '../../verdict/found.ts'
-import { judge } from '../../verdict/judge.ts'
+import { type JudgedSlot, judge } from '../../verdict/judge.ts'
 import { REMARKS } from '../../verdict/remarks.ts'
 import { defineCommand, type Values } from '../options/arguments.ts'
 import { COMMON, type CommandHelp } from '../options/options.ts'
@@ -45,7 +48,7 @@ const help = {
       value: 'ID',
       help: 'Run id of the latest attempt, if you know that this run has ended',
       details:
-        'Then the slot is resolved even if the lease of that run still holds. If the run is still alive, it stops at its next heartbeat and cannot record its result. Until it stops, another run may start at the same time.',
+        'Then the slot is resolved even if the lease of that run still holds, and in a range, the slots whose work it does, too. If the run is still alive, it stops at its next heartbeat and cannot record its result. Until it stops, another run may start at the same time.',
     },
     reason: { ...COMMON.reason, required: true },
     by: { ...COMMON.by, group: 'Options' },
@@ -75,18 +78,18 @@ const help = {
 type ResolveValues = Values<typeof help.options>
 
 export const resolve = defineCommand(help, async (values, { sink }) => {
-  checkSlotOrRange(values, { ofSlot: ['run'], ofRange: ['only', 'dryRun'] })
+  checkSlotOrRange(values, ['only', 'dryRun'])
   const ledger = createLedger({ store: values.store })
   const { slot, from = '', json = false } = values
-  const resolveOne = (one: string | Date) => recordState(ledger, values, one, sink)
+  const resolveOne = (one: string | Date, runId?: string) => recordState(ledger, values, one, runId, sink)
   if (slot !== undefined) {
-    const text = await resolveOne(slot)
+    const text = await resolveOne(slot, values.run)
     if (text === null) return EXIT.refused
     await print(text)
     return EXIT.ok
   }
   const only = values.only ?? DEFAULT_RERUNNABLE
-  const range = { ...values, from, only, ranges: 'none' as const }
+  const range = { ...values, from, only, ranges: 'none' as const, endedRun: values.run }
   const plan = await planRange(ledger, range)
   if (values.dryRun || plan.slots.length === 0) {
     await printPlan(plan, range, json, sink)
@@ -94,10 +97,14 @@ export const resolve = defineCommand(help, async (values, { sink }) => {
   }
   let isRefused = false
   async function* texts() {
-    for (const one of plan.slots) {
-      const text = await resolveOne(new Date(one.slot))
-      if (text === null) isRefused = true
-      else yield text
+    // The slots in the range of that run are open once its own is resolved.
+    for (const one of plan.slots.toSorted((a, b) => Number(b.isEnded) - Number(a.isEnded))) {
+      const text = await resolveOne(new Date(one.slot), one.isEnded ? values.run : undefined)
+      if (text !== null) yield text
+      else {
+        isRefused = true
+        if (one.isEnded) return
+      }
     }
   }
   // A reader that has gone away must not end the changes.
@@ -108,8 +115,14 @@ export const resolve = defineCommand(help, async (values, { sink }) => {
 })
 
 /** Records the decision for one slot. Returns the answer, or null if it was refused, which the log says. */
-async function recordState(ledger: Ledger, values: ResolveValues, slot: string | Date, sink: Sink) {
-  const { store, task, state, reason, run: runId, json } = values
+async function recordState(
+  ledger: Ledger,
+  values: ResolveValues,
+  slot: string | Date,
+  runId: string | undefined,
+  sink: Sink,
+) {
+  const { store, task, state, reason, json } = values
   const result = await ledger.resolve({ ...values, slot, runId })
   const recorded = RESOLVED_STATE[state]
   if (result.kind !== 'resolved') {
@@ -117,6 +130,19 @@ async function recordState(ledger: Ledger, values: ResolveValues, slot: string |
     return null
   }
   const { row } = result
-  if (!json) return resolvedText(row, recorded, reason)
+  if (!json) return resolvedText(row, recorded, reason, values.from === undefined ? await othersOf(ledger, row) : [])
   return safeJson(slotJson(judge({ slot: row.slot, row }, factsOf(task, null, systemClock.now()))), 2)
+}
+
+/** Returns the other slots that the latest run of a slot with a range had in it, the newest first. */
+async function othersOf(ledger: Ledger, { task, slot, attempts }: Row): Promise<readonly JudgedSlot[]> {
+  const after = attempts
+    .filter(hasStarted)
+    .map(rangeStartOf)
+    .findLast((start) => start !== undefined)
+  if (after === undefined) return []
+  const others: JudgedSlot[] = []
+  const range = { task, since: new Date(after + 1000), until: new Date(slot), limit: MOST_ROWS }
+  for await (const one of ledger.slots(range)) others.push(one)
+  return others
 }

@@ -1,11 +1,14 @@
 import type { EventOf, FinishResult, RunContext } from '../../core/event.ts'
-import type { AttemptRecord, EndedAttempt } from '../../core/types.ts'
+import { rangeStartOf } from '../../core/row/range.ts'
+import { parseSchedule } from '../../core/schedule/schedule.ts'
+import { slotsBetween } from '../../core/schedule/slot.ts'
+import type { AttemptRecord, EndedAttempt, Instant } from '../../core/types.ts'
 import { leftCaution } from '../cautions.ts'
-import { endedText } from '../sentence.ts'
+import { endedText, type Sentence } from '../sentence.ts'
 import { decisionSteps } from '../situations.ts'
 import { againSteps, logSteps, rerunStep, resolveStep, type Step, showStep } from '../steps.ts'
 import { type StepTarget, targetOf } from '../target.ts'
-import type { EventVerdict } from '../verdict.ts'
+import { type EventVerdict, namedSlots } from '../verdict.ts'
 
 /** Returns the attempt as it ended, as the run knows it. */
 export function endedAttempt({ attempt, ending, durationMs }: EventOf<'ended'>): AttemptRecord {
@@ -23,15 +26,16 @@ export function verdictOfUnrecorded(
   const result = ` result ${unrecordedText(finish, finishCause)}`
   const nextTrigger = finish === 'deleted' ? 'starts' : 'depends'
   const common = { nextTrigger, attempts: attempt.number } as const
+  const range = rangeDoneBy(attempt, context)
   if (ending.outcome === 'succeeded')
     return {
       ...common,
-      happened: [`The batch SUCCEEDED, but its${result}`],
+      happened: [`The batch SUCCEEDED, but its${result}`, ...rangeSentence(range)],
       work: 'done',
       workText: 'done',
       // The other run did not know of the success when it started. The operator may still be able to stop it.
-      caution: `Do not run it again.${finish === 'lost' ? ' The other run may be doing its work a second time.' : ''}`,
-      steps: recordSteps(finish, target, context.runId),
+      caution: `Do not run it again.${range === null ? '' : REPEATED}${finish === 'lost' ? ' The other run may be doing its work a second time.' : ''}`,
+      steps: recordSteps(finish, target, context.runId, range),
     }
   const started = ending.outcome !== 'notStarted'
   const why = detail === undefined ? '' : `: ${detail}`
@@ -47,6 +51,35 @@ export function verdictOfUnrecorded(
   }
 }
 
+/** The other slots whose work a run did. `from`: the first of them. */
+interface DoneRange {
+  readonly task: string
+  readonly from: Instant
+  readonly slot: Instant
+  /** Empty: the run found no earlier success, so it did all work before its slot. */
+  readonly others: readonly Instant[]
+}
+
+/** Returns null if the run did only the work of its own slot. */
+function rangeDoneBy(attempt: AttemptRecord, { task, window: { slot }, schedule }: RunContext): DoneRange | null {
+  const { since } = attempt
+  const start = rangeStartOf(attempt)
+  if (start === undefined) return null
+  if (since === undefined) return { task, from: start, slot, others: [] }
+  const others = [...slotsBetween(parseSchedule(schedule), since + 1000, slot)]
+  const [from] = others
+  return from === undefined ? null : { task, from, slot, others }
+}
+
+function rangeSentence(range: DoneRange | null): Sentence {
+  if (range === null) return []
+  const { task, slot, others } = range
+  const work = others.length === 0 ? ['all work before it'] : ['the work of ', ...namedSlots(task, others)]
+  return ['. The run of ', { at: slot, task }, ' did ', ...work, ', too']
+}
+
+const REPEATED = ' The next run repeats the work of all these slots until the success is recorded.'
+
 const STILL_RUNNING =
   'If it is not recorded, the slot is shown as running, and cannot be run again, until it becomes stale.'
 
@@ -61,10 +94,16 @@ export function unrecordedText(finish: Exclude<FinishResult, 'recorded'>, cause:
   return `was not recorded, because ${why[finish]}`
 }
 
-function recordSteps(finish: FinishResult, target: StepTarget, runId: string): readonly Step[] {
+function recordSteps(
+  finish: FinishResult,
+  target: StepTarget,
+  runId: string,
+  range: DoneRange | null,
+): readonly Step[] {
   const see = showStep('see what is recorded', target)
   const reason = `run ${runId} succeeded, but could not record it`
-  const record = (what: string, run?: string) => resolveStep(what, target, 'completed', { reason, run })
+  const record = (what: string, run?: string) =>
+    resolveStep(what, target, 'completed', { reason, run, from: range?.from })
   // The other run may be doing the work a second time. Its result is unknown until it ends.
   if (finish === 'lost') return [see, record('when the other run has ended')]
   if (finish === 'resolved') return [see, record('if it is not completed', runId)]

@@ -5,8 +5,8 @@ import { cronledger, type Loose, NIGHTLY, newStore, scratch, start } from '../..
 
 const folder = scratch()
 
-function ledger() {
-  const env = { CRONLEDGER_STORE: newStore(folder), CRONLEDGER_LOG: 'quiet' }
+function ledger(more: Readonly<Record<string, string>> = {}) {
+  const env = { CRONLEDGER_STORE: newStore(folder), CRONLEDGER_LOG: 'quiet', ...more }
   const run = (eventTime: string, ...command: string[]) => [
     ...['run', ...NIGHTLY, '--event-time', eventTime, '--', ...command],
   ]
@@ -80,7 +80,6 @@ test.each([
     ['--slot', 'latest', '--only', 'failed'],
     '--slot and --only cannot be used together, because --only is for a range',
   ],
-  [['--from', '7d', '--run', 'abc'], '--from and --run cannot be used together, because --run is for one slot'],
   [['--from', '7d', '--only', 'completed'], '--only "completed" is not allowed'],
   [['--slot', NIGHT, '--state', 'COMPLETED'], '--state "COMPLETED" is not allowed. Did you mean completed?'],
 ])('the resolution of a slot: %s is refused', async (args, message) => {
@@ -146,4 +145,47 @@ test('a slot with a lease that holds is resolved only if --run names its run, an
   expect((await resolve(NIGHT, 'failed', '--run', runId)).code).toBe(0)
   expect(await row()).toMatchObject({ state: 'FAILED', attempts: [{ outcome: 'abandoned' }] })
   expect((await run(NIGHT, 'true')).code).toBe(65)
+})
+
+const RANGES = { CRONLEDGER_SINCE_LAST_SUCCESS: 'true' }
+
+test('a resolution is about its slot alone, and names the slots of its range that stay open', async () => {
+  const { run, resolve } = ledger(RANGES)
+  await run(NIGHT, 'true')
+  await run('2026-11-26T03:00:00Z', 'false')
+  expect((await resolve('2026-11-26', 'failed')).stdout).toBe(
+    'nightly 2026-11-26 03:00 UTC: recorded as failed: looked\n  2026-11-24 03:00 and 2026-11-25 03:00 stay missed.\n',
+  )
+  expect(
+    (await resolve('2026-11-26', 'completed')).stdout,
+  ).toBe(`nightly 2026-11-26 03:00 UTC: recorded as completed: looked
+  2026-11-24 03:00 and 2026-11-25 03:00 stay missed.
+  The range of a later run begins after this slot.
+`)
+})
+
+test('the resolution of a range with --run: the slot of that run first, and then those that were running in it', async () => {
+  const { env, run, start: begin, row } = ledger(RANGES)
+  await run(NIGHT, 'true')
+  const pidFile = join(folder, 'range-pid')
+  const running = begin('2026-11-26T03:00:00Z', 'sh', '-c', `echo $$ > ${pidFile}; echo ready; exec sleep 60`)
+  await running.printed('ready')
+  const { runId } = (await row())['attempts'][0]
+  running.child.kill('SIGKILL')
+  await running.exited
+  process.kill(Number(readFileSync(pidFile, 'utf8')), 'SIGKILL')
+  await running.ended
+  const args = ['--task', 'nightly', '--from', '2026-11-24', '--to', '2026-11-26', '--reason', 'its log says so']
+  const range = (...more: string[]) =>
+    cronledger(['resolve', ...args, '--state', 'completed', '--by', 'ada', ...more], { env })
+  expect((await range()).stdout).not.toContain('recorded')
+  expect((await range('--run', 'another')).stdout).not.toContain('recorded')
+  expect((await range('--run', runId, '--dry-run')).stdout).toContain('2 missed, 1 stale')
+  const { code, stdout } = await range('--run', runId)
+  expect(code).toBe(0)
+  expect(stdout.split('\n').map((line) => line.slice(0, 18))).toEqual([
+    ...[26, 24, 25].map((day) => `nightly 2026-11-${day}`),
+    '',
+  ])
+  expect((await run('2026-11-25T03:00:00Z', 'echo', 'no')).stdout).toBe('')
 })

@@ -24,17 +24,12 @@ export const SLOT_OR_RANGE = {
   to: { kind: 'text', value: 'TIME', otherwise: 'now', help: 'End of the range; a date includes the whole day' },
 } as const satisfies OptionTable
 
-export function checkSlotOrRange(
-  values: Readonly<Record<string, unknown>>,
-  { ofSlot = [], ofRange }: { readonly ofSlot?: readonly string[]; readonly ofRange: readonly string[] },
-): void {
+export function checkSlotOrRange(values: Readonly<Record<string, unknown>>, ofRange: readonly string[]): void {
   const has = (name: string) => values[name] !== undefined && values[name] !== false
   if (!has('slot') && !has('from')) {
     throw usageError('--slot or --from is required. Give --slot for one slot, or --from for a range.')
   }
-  const [one, kind, others] = has('slot')
-    ? ['slot', 'a range', ['from', 'to', ...ofRange]]
-    : ['from', 'one slot', ofSlot]
+  const [one, kind, others] = has('slot') ? ['slot', 'a range', ['from', 'to', ...ofRange]] : ['from', 'one slot', []]
   const other = others.find(has)
   if (other === undefined) return
   const name = optionName(other)
@@ -43,6 +38,8 @@ export function checkSlotOrRange(
 
 interface Planned extends PlannedSlot {
   readonly skewMs: number
+  /** Whether it is the slot of `endedRun`. */
+  readonly isEnded: boolean
 }
 
 interface RangeOfTask extends RerunnableOptions {
@@ -74,6 +71,7 @@ export async function planRange(ledger: Ledger, range: RangeOfTask) {
     const { happened, work, workText, caution } = verdictOf(judged, store)
     slots.push({
       slot: judged.slot,
+      isEnded: range.endedRun !== undefined && judged.own?.ownerRunId === range.endedRun,
       verdict: row && { happened, work, workText, caution },
       others: namedSlots(judged.task, others.map((one) => one.slot).reverse()),
       ...found,
