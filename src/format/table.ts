@@ -65,6 +65,111 @@ export function tableLine(cells: readonly TableCell[], widths: readonly number[]
   return texts.join(' '.repeat(GAP))
 }
 
+/** A column of a table on a terminal. */
+export interface Column<Source> {
+  readonly heading: string
+  readonly text: (source: Source) => string
+  readonly color?: (text: string, source: Source) => number | undefined
+  /** A number is at the right end of its column. */
+  readonly isRight?: (text: string) => boolean
+  /** A narrow terminal leaves out these columns, 1 first. */
+  readonly leftOut?: number
+  /** Its texts are cut to the first width before a column is left out, and then at most to the second one. */
+  readonly cutTo?: readonly [first: number, least: number]
+}
+
+export interface ShownColumn<Source> {
+  readonly column: Column<Source>
+  readonly width: number
+}
+
+type Cells<Source> = ReadonlyMap<Column<Source>, readonly TableCell[]>
+
+/** Returns the columns, each at least as wide as the cells in it, and the cells. */
+export function filledColumns<Source>(
+  columns: readonly ShownColumn<Source>[],
+  sources: readonly Source[],
+): { readonly wider: readonly ShownColumn<Source>[]; readonly cells: Cells<Source> } {
+  const cells = new Map(
+    columns.map(({ column }) => {
+      const texts = sources.map((source) => printable(column.text(source)))
+      const cellOf = (text: string, index: number): TableCell => {
+        const color = sources[index] && column.color?.(text, sources[index])
+        return { text, color, isRight: column.isRight?.(text) ?? false }
+      }
+      return [column, texts.map(cellOf)]
+    }),
+  )
+  const widest = (column: Column<Source>) => widthOf((cells.get(column) ?? []).map(({ text }) => text))
+  const wider = columns.map(({ column, width }) => ({ column, width: Math.max(width, widest(column)) }))
+  return { wider, cells }
+}
+
+/** Returns the columns, as wide as their headings. */
+export function headedColumns<Source>(columns: readonly Column<Source>[]): readonly ShownColumn<Source>[] {
+  return columns.map((column) => ({ column, width: widthOf([printable(column.heading)]) }))
+}
+
+/** Returns those that fit the screen. What room is left is for the columns that were cut, the first one first. */
+export function fittedColumns<Source>(
+  wished: readonly ShownColumn<Source>[],
+  limit: number,
+): readonly ShownColumn<Source>[] {
+  if (widthOfColumns(wished) <= limit) return wished
+  const cut = (columns: typeof wished, which: 0 | 1) =>
+    columns.map(({ column, width }) => ({ column, width: Math.min(width, column.cutTo?.[which] ?? width) }))
+  const isTooWide = (columns: typeof wished) => widthOfColumns(cut(columns, 0)) > limit
+  const order = wished.flatMap(({ column }) => column.leftOut ?? []).sort((one, other) => one - other)
+  let columns = wished
+  for (const next of order) if (isTooWide(columns)) columns = columns.filter(({ column }) => column.leftOut !== next)
+  const least = cut(columns, isTooWide(columns) ? 1 : 0)
+  let room = Math.max(0, limit - widthOfColumns(least))
+  return least.map(({ column, width }, index) => {
+    const more = Math.min(room, (columns[index]?.width ?? width) - width)
+    room -= more
+    return { column, width: width + more }
+  })
+}
+
+export function widthOfColumns(columns: readonly ShownColumn<never>[]): number {
+  return lineWidthOf(columns.map(({ width }) => width))
+}
+
+export function headingLine<Source>(columns: readonly ShownColumn<Source>[]): string {
+  const cells = columns.map(({ column: { heading, isRight } }) => {
+    const text = printable(heading)
+    return { text, isRight: isRight?.(text) ?? false }
+  })
+  return tableLine(
+    cells,
+    columns.map(({ width }) => width),
+  )
+}
+
+export function columnLines<Source>(
+  columns: readonly ShownColumn<Source>[],
+  cells: Cells<Source>,
+  { color }: Pick<Screen, 'color'>,
+): readonly string[] {
+  const widths = columns.map(({ width }) => width)
+  const shown = columns.map(({ column }) => cells.get(column) ?? [])
+  return (shown[0] ?? []).map((_, index) => {
+    const line = shown.flatMap((texts) => texts[index] ?? [])
+    return tableLine(color ? line : line.map((cell) => ({ ...cell, color: undefined })), widths)
+  })
+}
+
+/** Returns the lines below a table that name the columns that a narrow terminal has no room for. */
+export function leftOutLines<Source>(
+  all: readonly Column<Source>[],
+  shown: readonly ShownColumn<Source>[],
+  screen: Screen,
+): readonly string[] {
+  const names = all.filter((one) => !shown.some(({ column }) => column === one)).map(({ heading }) => heading)
+  if (names.length === 0) return []
+  return brokenLines(printable(`No room for the columns: ${names.join(', ')}`).split(' '), screen.columns)
+}
+
 /** Never splits a grapheme, which a reader sees as one character. */
 export function cut(text: string, width: number): string {
   if (stringWidth(text) <= width) return text
@@ -139,7 +244,7 @@ export function widthOf(texts: readonly string[]): number {
 const SHORTEST = 8
 
 /** Returns the width that each column needs. */
-export function widthsOf(rows: readonly (readonly TableCell[])[]): number[] {
+function widthsOf(rows: readonly (readonly TableCell[])[]): number[] {
   return (rows[0] ?? []).map((_, index) => widthOf(rows.map((row) => printable(row[index]?.text ?? ''))))
 }
 

@@ -206,7 +206,7 @@ describe('a row of the ledger', () => {
   // promise: hostile-input
   test('a row with anything missing, of a wrong type or unknown is read and shown, or refused in one line', async () => {
     const style = {
-      withTask: true,
+      asked: ['tasks', 'forced'] as const,
       fields: [],
       columns: 80,
       color: false,

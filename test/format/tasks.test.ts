@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { type TaskSummary, tasksTable } from '../../src/format/task/tasks.ts'
+import { orderedTasks, type TaskOrder, type TaskSummary, tasksTable } from '../../src/format/task/tasks.ts'
 import { judgedAt, recordWith, rowWith, SUCCEEDED } from '../support/rows.ts'
 
 const { slot } = rowWith({})
@@ -22,36 +22,77 @@ const SUMMARIES = [
   summary('b', 'Asia/Tokyo', false, { count: 3, hasMore: true }),
   summary('c', 'UTC', false),
 ]
+const WIDE = { columns: null, color: false }
+const OWNER = 'https://example.org/teams/payments'
 
 test('a table of tasks has all times in one zone, the open slots and their total, and how long a running slot has run so far', () => {
-  const lines = tasksTable(SUMMARIES, { columns: null, color: false }, LATER, 'Asia/Tokyo').map((line) =>
-    line.replace(/ {2,}/g, '|'),
-  )
+  const lines = tasksTable(SUMMARIES, WIDE, LATER, 'Asia/Tokyo').map((line) => line.replace(/ {2,}/g, '|'))
   expect(lines).toEqual([
-    'TASK|STATUS|OPEN|LAST (UTC)|NEXT|TOOK (USUALLY)|OWNER',
-    'payments/settlement-of-the-day|running|2|11-24 03:00|11-25 03:00|8s so far (0.3s)|https://example.org/teams/payments',
-    'b|completed|3+|11-24 03:00|11-25 03:00|0.3s (0.3s)|https://example.org/teams/payments',
-    'c|completed|0|11-24 03:00|11-25 03:00|0.3s (0.3s)|https://example.org/teams/payments',
+    'TASK|STATUS|OPEN|LAST (UTC)|NEXT (UTC)|TOOK|USUALLY|OWNER',
+    `payments/settlement-of-the-day|running|2|11-24 03:00|11-25 03:00|8s so far|0.3s|${OWNER}`,
+    `b|completed|3+|11-24 03:00|11-25 03:00|0.3s|0.3s|${OWNER}`,
+    `c|completed|0|11-24 03:00|11-25 03:00|0.3s|0.3s|${OWNER}`,
     '',
     '3 tasks, 2 with open slots: 5 or more',
   ])
-  const inSummer = { ...summary('d', 'America/New_York', false), next: slot + 150 * DAY_MS }
-  expect(tasksTable([inSummer], { columns: null, color: false }, LATER, 'UTC')[1]).toMatch(
-    / 11-23 22:00 EST +2027-\d\d-\d\d \d\d:00 EDT /,
-  )
+  const inSummer = { ...summary('d', 'America/New_York', false), next: slot + 15 * DAY_MS - 180 * DAY_MS }
+  expect(tasksTable([inSummer], WIDE, LATER, 'UTC')[1]).toMatch(/ 11-23 22:00 EST +06-\d\d \d\d:00 EDT /)
   // Where no zone has most of the tasks, it is that of the reader, as in check.
-  const [heads] = tasksTable(SUMMARIES.slice(0, 2), { columns: null, color: false }, LATER, 'Asia/Tokyo')
+  const [heads] = tasksTable(SUMMARIES.slice(0, 2), WIDE, LATER, 'Asia/Tokyo')
   expect(heads).toContain('LAST (JST)')
 })
 
-test('on a narrow screen, owners go first, then names are cut to 16 columns, and only then usual durations go', () => {
+test('a date of another year has no time, which would take the room of the other columns', () => {
+  const nextYear = { ...summary('d', 'UTC', false), next: slot + 150 * DAY_MS }
+  expect(tasksTable([nextYear], WIDE, LATER, 'UTC')[1]).toMatch(/ 11-24 03:00 +2027-\d\d-\d\d +0\.3s/)
+})
+
+test('on a narrow screen, names and owners are cut first, then the last slots go, then the owners, and only then the usual durations', () => {
   const heads = (columns: number) => {
     const lines = tasksTable(SUMMARIES, { columns, color: false }, LATER, 'UTC')
     expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(columns)
-    return [lines[0]?.replace(/ {2,}/g, '|'), lines[1]?.split(' ')[0]]
+    return [lines[0]?.replace(/ {2,}/g, '|'), lines[1]?.split(' ')[0], lines.at(-1)]
   }
-  const name = 'payments/settlement-of-the-day'
-  expect(heads(120)).toEqual(['TASK|STATUS|OPEN|LAST (UTC)|NEXT|TOOK (USUALLY)', name])
-  expect(heads(80)).toEqual(['TASK|STATUS|OPEN|LAST (UTC)|NEXT|TOOK (USUALLY)', 'payments/settlemen…'])
-  expect(heads(76)).toEqual(['TASK|STATUS|OPEN|LAST (UTC)|NEXT|TOOK', 'payments/settlement-o…'])
+  const gone = (names: string) => `No room for the columns: ${names}`
+  expect(heads(120)).toEqual([
+    ...['TASK|STATUS|OPEN|LAST (UTC)|NEXT (UTC)|TOOK|USUALLY|OWNER', 'payments/settlement-of-the-day'],
+    '3 tasks, 2 with open slots: 5 or more',
+  ])
+  expect(heads(80)).toEqual([
+    ...['TASK|STATUS|OPEN|NEXT (UTC)|TOOK|USUALLY|OWNER', 'payments/settlemen…'],
+    gone('LAST (UTC)'),
+  ])
+  expect(heads(70)).toEqual([
+    ...['TASK|STATUS|OPEN|NEXT (UTC)|TOOK|USUALLY', 'payments/settlement…'],
+    gone('LAST (UTC), OWNER'),
+  ])
+  expect(heads(60)[0]).toBe('TASK|STATUS|OPEN|NEXT (UTC)|TOOK')
+})
+
+test('on a terminal, the teams with open slots follow the total, those with the most first', () => {
+  const of = (owner: string, one: TaskSummary) => ({
+    ...one,
+    record: recordWith([], { expectations: { since: slot, owner } }),
+  })
+  const [first, second, third] = SUMMARIES
+  if (first === undefined || second === undefined || third === undefined) throw new Error('three tasks')
+  const tasks = [of('Payments', first), of('Data', second), of('Data', third), of('Web', third)]
+  expect(tasksTable(tasks, { columns: 80, color: false }, LATER, 'UTC').slice(6)).toEqual([
+    '4 tasks, 2 with open slots: 5 or more',
+    '  2 tasks, 1 with open slots: 3 or more  Data',
+    '  1 task, 1 with open slots: 2  Payments',
+    'No room for the columns: LAST (UTC)',
+  ])
+  expect(tasksTable(tasks, WIDE, LATER, 'UTC').slice(6)).toEqual(['4 tasks, 2 with open slots: 5 or more'])
+})
+
+test('need: the most open slots first, then what is slow; slower: what took the most, compared with what is usual', () => {
+  const slow = { ...summary('slow', 'UTC', false), pace: { durationsMs: [900], usualMs: 300 } }
+  const unknown = { ...summary('unknown', 'UTC', false), pace: { durationsMs: [], usualMs: null } }
+  const fast = { ...summary('fast', 'UTC', false), pace: { durationsMs: [100], usualMs: 300 } }
+  const named = (order: TaskOrder) =>
+    orderedTasks([unknown, fast, ...SUMMARIES.slice(1), slow], order, LATER).map(({ task }) => task)
+  expect(named('name')).toEqual(['unknown', 'fast', 'b', 'c', 'slow'])
+  expect(named('need')).toEqual(['b', 'slow', 'c', 'fast', 'unknown'])
+  expect(named('slower')).toEqual(['slow', 'b', 'c', 'fast', 'unknown'])
 })

@@ -5,6 +5,7 @@ import { reportedFacts } from '../../core/row/report.ts'
 import { type Instant, STATUSES } from '../../core/types.ts'
 import { EXIT } from '../../exit-code.ts'
 import { firstRunText } from '../../format/command-line.ts'
+import { forceOf } from '../../format/history/columns.ts'
 import { HISTORY_FORMATS, type HistoryFormat, historyText, openTotal } from '../../format/history/history.ts'
 import { lastReport } from '../../format/slot/row.ts'
 import { listed, printable } from '../../format/text.ts'
@@ -42,6 +43,11 @@ const help = {
       details:
         'late and unusual: what check reports, and slots that a person has settled. recorded: the slots that have a record, so without the missed ones. rejected: the slots in which a trigger was rejected, as a duplicate or refused.',
     },
+    forced: {
+      kind: 'switch',
+      isFlagOnly: true,
+      help: 'Only slots that an operator forced, with who and why',
+    },
     limit: {
       kind: 'integer',
       default: 20,
@@ -74,6 +80,7 @@ const help = {
       'what went wrong in the last seven days, in all tasks',
     ],
     ['cronledger history … --since 30d --status failed --limit 0', 'all failures of the last thirty days'],
+    ['cronledger history … --forced --since 90d --limit 0', 'who ran what again in the last ninety days, and why'],
     ['cronledger history nightly … --fields rows', 'what the batch reported, as a column'],
     ['cronledger history nightly … --format csv > nightly.csv', 'all slots, for a spreadsheet'],
   ],
@@ -123,7 +130,10 @@ export const history = defineCommand(help, async (values, { argv, env, sink }) =
   }
   const text = historyText(grouped(wanted(), idle, format === 'table' ? delay(PATIENCE_MS) : undefined), {
     format,
-    withTask: values.task === undefined,
+    asked: [
+      ...(values.task === undefined ? (['tasks'] as const) : []),
+      ...(values.forced ? (['forced'] as const) : []),
+    ],
     fields,
     ...screenOf(env),
     nothing: () => emptyText(values, ledger),
@@ -140,8 +150,8 @@ export const history = defineCommand(help, async (values, { argv, env, sink }) =
 })
 
 /** A slot that may still come is not listed. */
-function isWanted({ status, row, own, remarks }: JudgedSlot, { status: wanted }: HistoryValues): boolean {
-  if (status === 'due') return false
+function isWanted({ status, row, own, remarks }: JudgedSlot, { status: wanted, forced }: HistoryValues): boolean {
+  if (status === 'due' || (forced && forceOf(own) === undefined)) return false
   return (
     wanted === undefined ||
     wanted.some((word) => {
@@ -177,8 +187,8 @@ async function historySlots(
 }
 
 async function emptyText(values: HistoryValues, ledger: Ledger): Promise<string> {
-  const { store, task, status, since, until, ledgerTimeoutMs } = values
-  const isFiltered = status !== undefined || since !== undefined || until !== undefined
+  const { store, task, status, forced, since, until, ledgerTimeoutMs } = values
+  const isFiltered = forced || status !== undefined || since !== undefined || until !== undefined
   if (isFiltered) return `No slot${task === undefined ? '' : ` of ${task}`} matches.`
   if (task !== undefined) return `No slot of ${task} is recorded.`
   for await (const _ of ledger.tasks({ ledgerTimeoutMs }))

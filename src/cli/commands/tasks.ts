@@ -13,7 +13,15 @@ import { inForceAt } from '../../core/task/task-record.ts'
 import { type Instant, type Row, STATUSES, type StoredRow } from '../../core/types.ts'
 import { firstRunText } from '../../format/command-line.ts'
 import type { Screen } from '../../format/table.ts'
-import { type TaskSummary, taskJson, tasksTable, taskText } from '../../format/task/tasks.ts'
+import {
+  orderedTasks,
+  TASK_ORDERS,
+  type TaskOrder,
+  type TaskSummary,
+  taskJson,
+  tasksTable,
+  taskText,
+} from '../../format/task/tasks.ts'
 import { jsonArray, printable, safeJson } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'
@@ -43,10 +51,12 @@ const help = {
     },
     sort: {
       kind: 'choice',
-      choices: ['name', 'next'],
-      default: 'name',
+      choices: TASK_ORDERS,
+      otherwise: 'need on a terminal, name elsewhere',
       isFlagOnly: true,
-      help: 'Order of the tasks; next: what runs next comes first',
+      help: 'What comes first',
+      details:
+        'need: the most open slots. slower: what took the most, compared with what is usual. next: what runs next.',
     },
     nextMs: {
       kind: 'duration',
@@ -66,12 +76,13 @@ const help = {
     ['cronledger tasks nightly …', 'all that is recorded of one task'],
     ["cronledger tasks 'pay/*' … --status failed,stale", 'some tasks'],
     ['cronledger tasks … --next 2h', 'what runs in the next two hours'],
+    ['cronledger tasks … --sort slower', 'what took longer than usual'],
   ],
 } as const satisfies CommandHelp
 
 export const tasks = defineCommand(help, async (values, { argv, env }) => {
   const { store, status, ledgerTimeoutMs, nextMs } = values
-  const byNext = values.sort === 'next' || nextMs !== undefined
+  const screen = screenOf(env)
   const ledger = createLedger({ store })
   const now = systemClock.now()
   const reading = { ledgerTimeoutMs }
@@ -106,7 +117,8 @@ export const tasks = defineCommand(help, async (values, { argv, env }) => {
       fault = error
     }
   }
-  const summaries = byNext ? sortedByNext(readable()) : readable()
+  const order = nextMs !== undefined ? 'next' : (values.sort ?? (screen.columns === null ? 'name' : 'need'))
+  const summaries = order === 'name' ? readable() : inOrder(readable(), order, now)
   const isJson = formatOf(values, argv, help.options.format.default) === 'json'
   await printAll(
     isJson
@@ -115,7 +127,7 @@ export const tasks = defineCommand(help, async (values, { argv, env }) => {
         ? blocks(summaries, now)
         : table(
             summaries,
-            screenOf(env),
+            screen,
             now,
             only === undefined && status === undefined && nextMs === undefined ? firstRunText(store) : NONE,
           ),
@@ -125,11 +137,10 @@ export const tasks = defineCommand(help, async (values, { argv, env }) => {
 
 const NONE = 'No task matches.'
 
-async function* sortedByNext(summaries: AsyncIterable<TaskSummary>) {
+async function* inOrder(summaries: AsyncIterable<TaskSummary>, order: TaskOrder, now: Instant) {
   const all: TaskSummary[] = []
   for await (const one of summaries) all.push(one)
-  const at = ({ next }: TaskSummary) => next ?? Number.MAX_SAFE_INTEGER
-  yield* all.sort((one, other) => at(one) - at(other))
+  yield* orderedTasks(all, order, now)
 }
 
 async function* blocks(summaries: AsyncIterable<TaskSummary>, now: Instant) {

@@ -5,13 +5,14 @@ import { attemptCount, isRepaired } from '../../core/row/attempts.ts'
 import { rejectedWords } from '../../core/row/rejections.ts'
 import { type Fact, factOf, reportLine } from '../../core/row/report.ts'
 import { isUnreadable } from '../../core/row/status.ts'
+import type { Row } from '../../core/types.ts'
 import { scheduleOf, windowEndOf } from '../../verdict/found.ts'
 import type { JudgedSlot } from '../../verdict/judge.ts'
 import { isSettled } from '../../verdict/remarks.ts'
 import { missedFor } from '../../verdict/situations.ts'
 import { zonedTime } from '../local-time.ts'
 import { coveredByOf, durationMsOf, instantOrNull, lastReport, remarkWords } from '../slot/row.ts'
-import { colorOfStatus } from '../table.ts'
+import { type Column, colorOfStatus } from '../table.ts'
 
 export type SlotSource = ReturnType<typeof sourceOf>
 
@@ -40,18 +41,14 @@ interface HistoryColumn {
   readonly table?: TableLook
 }
 
-interface TableLook {
-  readonly heading: string
-  /** Otherwise the table shows what CSV has. */
-  readonly text?: (source: SlotSource) => string
-  readonly color?: (text: string) => number | undefined
-  /** A number is at the right end of its column. */
-  readonly isRight?: (text: string) => boolean
-  /** A narrow terminal leaves out these columns, 1 first. A width of 60 is enough for the others. */
-  readonly leftOut?: 1 | 2 | 3
-  /** Whether it is cut before a column is left out, and is there only where several tasks can come. */
-  readonly isTask?: true
-}
+/** What may be asked of a table besides: `tasks`: several tasks can come. `forced`: the slots that an operator forced. */
+export type Asked = 'tasks' | 'forced'
+
+/** Without a text, the table shows what CSV has. */
+type TableLook = Omit<Column<SlotSource>, 'text'> &
+  Partial<Pick<Column<SlotSource>, 'text'>> & {
+    readonly onlyWith?: Asked
+  }
 
 const always = () => true
 const NUMBER = /^-?\d[\d.e+-]*$/
@@ -59,7 +56,7 @@ const NUMBER = /^-?\d[\d.e+-]*$/
 /** By the name in the first line of CSV. */
 const HISTORY_COLUMNS: Readonly<Record<string, HistoryColumn>> = {
   slot: { csv: ({ one }) => formatInstant(one.slot), table: { heading: 'SLOT (UTC)' } },
-  task: { csv: ({ one }) => one.task, table: { heading: 'TASK', isTask: true } },
+  task: { csv: ({ one }) => one.task, table: { heading: 'TASK', onlyWith: 'tasks', cutTo: [32, 8] } },
   localTime: {
     table: {
       heading: 'LOCAL TIME',
@@ -112,14 +109,21 @@ const HISTORY_COLUMNS: Readonly<Record<string, HistoryColumn>> = {
   signal: { csv: ({ ended }) => ended?.signal },
   host: { csv: ({ attempt }) => attempt?.host },
   ecsTask: { csv: ({ attempt }) => attempt?.ecsTask },
-  forcedBy: { csv: ({ forced }) => forced?.by },
-  reason: { csv: ({ forced }) => forced?.reason },
+  forcedBy: {
+    csv: ({ forced }) => forced?.by,
+    table: { heading: 'FORCED BY', text: ({ row }) => forceOf(row)?.by ?? '', onlyWith: 'forced', cutTo: [20, 8] },
+  },
+  reason: {
+    csv: ({ forced }) => forced?.reason,
+    table: { heading: 'REASON', text: ({ row }) => forceOf(row)?.reason ?? '', onlyWith: 'forced', cutTo: [24, 12] },
+  },
   rejected: {
     csv: ({ row }) => row?.rejections.count,
     table: {
       heading: 'REJECTED',
       text: ({ row }) => (row === null ? '' : rejectedWords(row.rejections)),
       isRight: always,
+      leftOut: 4,
     },
   },
   refused: { csv: ({ row }) => row?.rejections.refused },
@@ -128,6 +132,12 @@ const HISTORY_COLUMNS: Readonly<Record<string, HistoryColumn>> = {
   resolvedReason: { csv: ({ resolution }) => resolution?.reason },
   coveredBy: { csv: ({ one }) => coveredByOf(one) },
   report: { csv: ({ report }) => (report === undefined ? null : reportLine(report)) },
+}
+
+/** Returns the newest trigger of an operator. The attempt after it may be of the schedule. */
+export function forceOf(row: Row | null) {
+  const attempt = row?.attempts.findLast(({ trigger }) => trigger.kind === 'forced')
+  return attempt?.trigger.kind === 'forced' ? attempt.trigger : undefined
 }
 
 function factColumn(name: string): HistoryColumn {

@@ -4,9 +4,19 @@ import { rejectedWords } from '../../core/row/rejections.ts'
 import type { Instant, Status } from '../../core/types.ts'
 import type { JudgedSlot } from '../../verdict/judge.ts'
 import { slotLine } from '../slot/row.ts'
-import { lineWidthOf, type Screen, type TableCell, tableLine, widthOf } from '../table.ts'
+import {
+  columnLines,
+  filledColumns,
+  fittedColumns,
+  headedColumns,
+  headingLine,
+  leftOutLines,
+  type Screen,
+  type ShownColumn,
+  widthOfColumns,
+} from '../table.ts'
 import { counted, jsonArray, printable } from '../text.ts'
-import { type CsvValue, csvColumns, sourceOf, tableColumns } from './columns.ts'
+import { type Asked, type CsvValue, csvColumns, type SlotSource, sourceOf, tableColumns } from './columns.ts'
 
 export const HISTORY_FORMATS = ['table', 'json', 'ndjson', 'csv'] as const
 export type HistoryFormat = (typeof HISTORY_FORMATS)[number]
@@ -63,22 +73,12 @@ export function csvText(cells: readonly (readonly CsvValue[])[]): string {
 }
 
 interface TableStyle extends Screen {
-  /** Whether the table has a column for the task, because the slots can belong to several tasks. */
-  readonly withTask: boolean
+  /** Decides which further columns the table has. */
+  readonly asked: readonly Asked[]
   readonly fields: readonly string[]
   readonly nothing: () => Promise<string>
   /** Returns the line below the table. It is called at the end. */
   readonly total: () => string
-}
-
-/** Task names are cut to the first width before a column is left out, and then at most to the second one. */
-const [LONG_TASK, SHORT_TASK] = [32, 8]
-
-type TableColumn = ReturnType<typeof tableColumns>[number]
-
-interface ShownColumn {
-  readonly column: TableColumn
-  readonly width: number
 }
 
 /** The first group decides which columns there are. A later group makes them wider where all of them still fit. */
@@ -87,53 +87,19 @@ async function* tableText(
   style: TableStyle,
 ): AsyncGenerator<string, void, undefined> {
   const limit = style.columns ?? Number.POSITIVE_INFINITY
-  let columns: readonly ShownColumn[] = tableColumns(style.fields)
-    .filter(({ isTask }) => style.withTask || !isTask)
-    .map((column) => ({ column, width: printable(column.heading).length }))
+  const all = tableColumns(style.fields).filter(({ onlyWith }) => !onlyWith || style.asked.includes(onlyWith))
+  let columns: readonly ShownColumn<SlotSource>[] = headedColumns(all)
   let isFirst = true
   for await (const slots of groups) {
-    const sources = slots.map(sourceOf)
-    const texts = new Map(columns.map(({ column }) => [column, sources.map((one) => printable(column.text(one)))]))
-    const wider = columns.map(({ column, width }) => ({
-      column,
-      width: Math.max(width, widthOf(texts.get(column) ?? [])),
-    }))
-    if (isFirst) columns = fitted(wider, limit)
-    else if (widthOfAll(wider) <= limit) columns = wider
-    const lines = slots.map((_, index) => lineOf(columns, (column) => texts.get(column)?.[index] ?? '', style))
-    if (isFirst) lines.unshift(lineOf(columns, ({ heading }) => printable(heading), style))
+    const { wider, cells } = filledColumns(columns, slots.map(sourceOf))
+    if (isFirst) columns = fittedColumns(wider, limit)
+    else if (widthOfColumns(wider) <= limit) columns = wider
+    const lines = [...(isFirst ? [headingLine(columns)] : []), ...columnLines(columns, cells, style)]
     yield lines.map((line) => `${line}\n`).join('')
     isFirst = false
   }
-  yield `${isFirst ? printable(await style.nothing()) : style.total()}\n`
-}
-
-function lineOf(columns: readonly ShownColumn[], textOf: (column: TableColumn) => string, style: TableStyle): string {
-  const cells = columns.map(({ column }): TableCell => {
-    const text = textOf(column)
-    const color = style.color ? column.color?.(text) : undefined
-    return { text, color, isRight: column.isRight?.(text) ?? false }
-  })
-  return tableLine(
-    cells,
-    columns.map(({ width }) => width),
-  )
-}
-
-function fitted(wished: readonly ShownColumn[], limit: number): readonly ShownColumn[] {
-  const withTask = (columns: readonly ShownColumn[], most: number) =>
-    columns.map(({ column, width }) => ({ column, width: column.isTask ? Math.min(width, most) : width }))
-  if (widthOfAll(wished) <= limit) return wished
-  let columns = withTask(wished, LONG_TASK)
-  for (const next of [1, 2, 3]) {
-    if (widthOfAll(columns) > limit) columns = columns.filter(({ column }) => column.leftOut !== next)
-  }
-  const others = widthOfAll(withTask(columns, 0))
-  return withTask(columns, Math.max(SHORT_TASK, limit - others))
-}
-
-function widthOfAll(columns: readonly ShownColumn[]): number {
-  return lineWidthOf(columns.map(({ width }) => width))
+  const below = isFirst ? [printable(await style.nothing())] : [style.total(), ...leftOutLines(all, columns, style)]
+  yield below.map((line) => `${line}\n`).join('')
 }
 
 /**

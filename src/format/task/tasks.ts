@@ -1,5 +1,6 @@
 import { elapsed } from '../../core/duration.ts'
 import { formatInstant } from '../../core/instant.ts'
+import { groupedBy } from '../../core/objects.ts'
 import { placeJson } from '../../core/row/stored-place.ts'
 import { commonZone } from '../../core/schedule/zone.ts'
 import type { Pace } from '../../core/task/rules.ts'
@@ -7,16 +8,20 @@ import { suspensionAt } from '../../core/task/suspensions.ts'
 import { expectedTimes, type ScheduleSince, type TaskRecord } from '../../core/task/task-record.ts'
 import type { Instant } from '../../core/types.ts'
 import type { JudgedSlot } from '../../verdict/judge.ts'
-import { localTimeIn, spanTime, zonedTime } from '../local-time.ts'
+import { localTimeIn, offsetName, spanTime, zonedTime } from '../local-time.ts'
 import { instantOrNull } from '../slot/row.ts'
 import {
-  alignedLines,
+  type Column,
   colorOfStatus,
-  lineWidthOf,
+  columnLines,
+  cut,
+  filledColumns,
+  fittedColumns,
+  headedColumns,
+  headingLine,
+  leftOutLines,
   RED,
   type Screen,
-  type TableCell,
-  widthsOf,
   YELLOW,
 } from '../table.ts'
 import { counted, type Labelled, labelled, printable } from '../text.ts'
@@ -45,11 +50,7 @@ export interface TaskSummary {
   readonly record: TaskRecord
 }
 
-/**
- * Returns the tasks as a table, a line for each, with all times in the zone of most of them, or else of the reader, and a line with the total. On a
- * narrow screen, it has no owners, then names of `NAME` columns, and then no usual durations. A duration of at least `SLOW` times
- * the usual one has a colour.
- */
+/** Returns the tasks as a table, a line for each, with all times in the zone of most of them, or else of the reader, and the totals. */
 export function tasksTable(
   summaries: readonly TaskSummary[],
   screen: Screen,
@@ -61,30 +62,64 @@ export function tasksTable(
     zoneOfReader,
   )
   const times = summaries.flatMap(({ last, next }) => [last?.slot ?? [], next ?? []].flat())
-  const names = new Set(times.map((at) => zonedTime(at, zone).split(' ').at(-1)))
+  const names = new Set(times.map((at) => offsetName(at, zone)))
   // If all times have the same zone, it stands above them.
   const [name = ''] = names.size === 1 ? names : []
-  const heads = ['TASK', 'STATUS', 'OPEN', `LAST${name && ` (${name})`}`, 'NEXT', 'TOOK (USUALLY)', 'OWNER']
-  const rows = [heads.map((text) => ({ text })), ...summaries.map((summary) => cellsOf(summary, zone, name, now))]
-  const withoutOwner = rows.map((row) => row.slice(0, TOOK_COLUMN + 1))
-  const short = withoutOwner.map((row) => row.with(TOOK_COLUMN, withoutUsual(row[TOOK_COLUMN])))
-  const isFitting = (table: typeof rows, most: number) => {
-    const [name = 0, ...others] = widthsOf(table)
-    return lineWidthOf([Math.min(name, most), ...others]) <= (screen.columns ?? Number.POSITIVE_INFINITY)
-  }
-  const shown = isFitting(rows, Number.POSITIVE_INFINITY) ? rows : isFitting(withoutOwner, NAME) ? withoutOwner : short
-  return [...alignedLines(shown, screen, [0]), '', totalText(summaries)]
+  const all = tableColumns(zone, name, now)
+  const { wider, cells } = filledColumns(headedColumns(all), summaries)
+  const columns = fittedColumns(wider, screen.columns ?? Number.POSITIVE_INFINITY)
+  const lines = [headingLine(columns), ...columnLines(columns, cells, screen)]
+  const teams = screen.columns === null ? [] : teamLines(summaries, screen.columns)
+  return [...lines, '', totalText(summaries), ...teams, ...leftOutLines(all, columns, screen)]
 }
 
-const TOOK_COLUMN = 5
-/** With this much of a name, most are told apart. */
-const NAME = 16
-
-function withoutUsual(cell: TableCell | undefined): TableCell {
-  return { ...cell, text: (cell?.text ?? '').replace(/ \([^()]*\)$/, '') }
-}
-
+/** A duration of at least this many times the usual one has a colour. */
 const SLOW = 2
+
+/** With 14 columns of a name, most are told apart. `name` is that of the zone, if all times have it. */
+function tableColumns(zone: string, name: string, now: Instant): readonly Column<TaskSummary>[] {
+  const year = zonedTime(now, zone).slice(0, 4)
+  const time = (at: Instant) => {
+    const text = spanTime(at, at, zone, now).replace(name && ` ${name}`, '')
+    // A date of another year has no time, which would make the column half as wide again.
+    return zonedTime(at, zone).startsWith(year) ? text : text.slice(0, '2027-01-01'.length)
+  }
+  return [
+    { heading: 'TASK', text: ({ task }) => task, cutTo: [14, 8] },
+    { heading: 'STATUS', text: ({ last }) => last?.status ?? '', color: colorOfStatus },
+    {
+      heading: 'OPEN',
+      text: ({ open: { count, hasMore } }) => `${count}${hasMore ? '+' : ''}`,
+      color: (_, { open }) => (open.count > 0 ? RED : undefined),
+      isRight: () => true,
+    },
+    {
+      heading: `LAST${name && ` (${name})`}`,
+      text: ({ last }) => (last === null ? 'none' : time(last.slot)),
+      leftOut: 1,
+    },
+    {
+      heading: `NEXT${name && ` (${name})`}`,
+      text: ({ next, record }) => {
+        const kind = suspensionAt(record, now)?.kind
+        return kind === 'pause' ? 'paused' : kind === 'retirement' ? 'retired' : next === null ? 'none' : time(next)
+      },
+    },
+    {
+      heading: 'TOOK',
+      text: (one) => tookText(one, now),
+      color: (_, one) => ((slownessOf(one, now) ?? 0) >= SLOW ? YELLOW : undefined),
+      isRight: () => true,
+    },
+    {
+      heading: 'USUALLY',
+      text: ({ pace: { usualMs } }) => (usualMs === null ? '' : elapsed(usualMs)),
+      isRight: () => true,
+      leftOut: 3,
+    },
+    { heading: 'OWNER', text: ({ record }) => record.expectations?.owner ?? '', leftOut: 2, cutTo: [9, 9] },
+  ]
+}
 
 function totalText(summaries: readonly TaskSummary[]): string {
   const open = summaries.filter(({ open }) => open.count > 0)
@@ -94,26 +129,34 @@ function totalText(summaries: readonly TaskSummary[]): string {
   return `${tasks}, ${open.length} with open slots: ${slots}${more}`
 }
 
-function cellsOf(summary: TaskSummary, zone: string, name: string, now: Instant): readonly TableCell[] {
-  const { task, last, next, record, pace, open } = summary
-  const time = (at: Instant) => spanTime(at, at, zone, now).replace(name && ` ${name}`, '')
-  const status = last?.status ?? ''
-  const kind = suspensionAt(record, now)?.kind
-  const tookMs = ranSoFarMs(last, now) ?? pace.durationsMs[0]
-  return [
-    { text: task },
-    { text: status, color: colorOfStatus(status) },
-    { text: `${open.count}${open.hasMore ? '+' : ''}`, color: open.count > 0 ? RED : undefined, isRight: true },
-    { text: last === null ? 'none' : time(last.slot) },
-    {
-      text: kind === 'pause' ? 'paused' : kind === 'retirement' ? 'retired' : next === null ? 'none' : time(next),
-    },
-    {
-      text: paceText(summary, now),
-      color: tookMs !== undefined && pace.usualMs !== null && tookMs >= SLOW * pace.usualMs ? YELLOW : undefined,
-    },
-    { text: record.expectations?.owner ?? '' },
-  ]
+/** Returns the owners with open slots, a line for each, those with the most of them first. */
+function teamLines(summaries: readonly TaskSummary[], columns: number): readonly string[] {
+  const byOwner = groupedBy(summaries, ({ record }) => record.expectations?.owner ?? 'no owner')
+  const lines = [...byOwner].flatMap(([owner, own]) => {
+    const slots = own.reduce((sum, { open }) => sum + open.count, 0)
+    return slots === 0 ? [] : { slots, text: cut(printable(`  ${totalText(own)}  ${owner}`), columns) }
+  })
+  return byOwner.size < 2 ? [] : lines.sort((one, other) => other.slots - one.slots).map(({ text }) => text)
+}
+
+export const TASK_ORDERS = ['name', 'next', 'need', 'slower'] as const
+export type TaskOrder = (typeof TASK_ORDERS)[number]
+
+/** Returns the tasks in an order. Those that are alike keep the order that they have, by name. */
+export function orderedTasks(
+  summaries: readonly TaskSummary[],
+  order: TaskOrder,
+  now: Instant,
+): readonly TaskSummary[] {
+  const rankOf: Readonly<Record<TaskOrder, (one: TaskSummary) => number>> = {
+    name: () => 0,
+    next: ({ next }) => next ?? Number.MAX_SAFE_INTEGER,
+    // The most open slots come first, and after them the tasks that take long.
+    need: (one) => -one.open.count || -(slownessOf(one, now) ?? 0) / Number.MAX_SAFE_INTEGER,
+    slower: (one) => -(slownessOf(one, now) ?? 0),
+  }
+  const ranked = summaries.map((summary) => ({ summary, rank: rankOf[order](summary) }))
+  return ranked.sort((one, other) => one.rank - other.rank).map(({ summary }) => summary)
 }
 
 /** Returns how long the attempt of the last slot has run so far. Undefined: none runs. */
@@ -122,17 +165,23 @@ function ranSoFarMs(last: LastSlot | null, now: Instant): number | undefined {
   return attempt && Math.max(0, now - attempt.startedAt)
 }
 
-/** Returns `3m 5s (5m 2s)`: how long the newest completed slot took, or the last one runs, and how long they usually take. */
-function paceText({ last, pace: { durationsMs, usualMs } }: TaskSummary, now: Instant): string {
+/** Returns how long the newest completed slot took, or the last one has run so far. */
+function tookText({ last, pace: { durationsMs } }: TaskSummary, now: Instant): string {
   const soFar = ranSoFarMs(last, now)
   const [newest] = durationsMs
-  const took = soFar !== undefined ? `${elapsed(soFar)} so far` : newest === undefined ? '' : elapsed(newest)
-  return took === '' || usualMs === null ? took : `${took} (${elapsed(usualMs)})`
+  return soFar !== undefined ? `${elapsed(soFar)} so far` : newest === undefined ? '' : elapsed(newest)
+}
+
+/** Returns how many times as long as usual that is. Null: not known. */
+function slownessOf({ last, pace: { durationsMs, usualMs } }: TaskSummary, now: Instant): number | null {
+  const tookMs = ranSoFarMs(last, now) ?? durationsMs[0]
+  return tookMs === undefined || usualMs === null ? null : tookMs / Math.max(1, usualMs)
 }
 
 export function taskText(summary: TaskSummary, now: Instant): string {
   const { task, current, last, next, record, open } = summary
-  const took = paceText(summary, now).replace('(', '(usually ')
+  const usual = summary.pace.usualMs === null ? '' : ` (usually ${elapsed(summary.pace.usualMs)})`
+  const took = tookText(summary, now) && `${tookText(summary, now)}${usual}`
   const zone = zoneOfTask(summary)
   const { after, owner } = record.expectations ?? {}
   const slots = counted(open.count, 'slot')

@@ -478,7 +478,7 @@ describe('on a terminal', () => {
 
   test('history on a terminal of 60 columns has no longer line, and states have colour', async () => {
     const lines = await shown(60)
-    expect(lines).toHaveLength(3)
+    expect(lines).toHaveLength(4)
     expect(lines[1]).toContain('\u001b[32mcompleted\u001b[0m')
     expect(lines.every((line) => stripVTControlCharacters(line).length <= 60)).toBe(true)
   })

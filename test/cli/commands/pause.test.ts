@@ -197,7 +197,7 @@ test('tasks lists what is in force and planned, and retired tasks apart at the e
   await call('pause', 'zebra', ...WHY, '--from', day(5), '--until', day(6))
   const { stdout: list } = await call('tasks')
   expect(list.split('\n').map((line) => line.replace(/ +/g, ' '))).toEqual([
-    'TASK STATUS OPEN LAST (UTC) NEXT TOOK (USUALLY) OWNER',
+    'TASK STATUS OPEN LAST (UTC) NEXT (UTC) TOOK USUALLY OWNER',
     expect.stringMatching(/^zebra completed 0 \S+ \S+ paused \S+s$/),
     expect.stringMatching(/^nightly \S+ 0 .* retired \S+s$/),
     '',

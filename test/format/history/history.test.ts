@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import type { StoredRow } from '../../../src/core/types.ts'
+import type { Asked } from '../../../src/format/history/columns.ts'
 import { type HistoryFormat, historyText, openTotal } from '../../../src/format/history/history.ts'
 import type { JudgedSlot } from '../../../src/verdict/judge.ts'
 import { FAILED, FORCED, judgedAt, NOW, recordWith, resolvedAs, rowWith, SUCCEEDED } from '../../support/rows.ts'
@@ -20,7 +21,7 @@ interface Wish {
   readonly format?: HistoryFormat
   readonly columns?: number
   readonly color?: boolean
-  readonly withTask?: boolean
+  readonly asked?: readonly Asked[]
   readonly fields?: readonly string[]
 }
 
@@ -28,12 +29,12 @@ async function pieces(groups: readonly Slots[], wish: Wish = {}): Promise<string
   async function* source() {
     for (const slots of groups) yield slots.map(judged)
   }
-  const { format = 'table', columns = null, color = false, withTask = false, fields = [] } = wish
+  const { format = 'table', columns = null, color = false, asked = [], fields = [] } = wish
   const style = {
     format,
     columns,
     color,
-    withTask,
+    asked,
     fields,
     nothing: async () => 'nothing',
     total: () => '',
@@ -106,21 +107,30 @@ test('a table grows in a pipe when a wider cell comes, and keeps its columns on 
 })
 
 test.each([
-  [60, ['SLOT (UTC)', 'STATUS', 'DURATION', 'REJECTED']],
-  [80, ['SLOT (UTC)', 'LOCAL TIME', 'STATUS', 'DURATION', 'REJECTED']],
-  [90, ['SLOT (UTC)', 'LOCAL TIME', 'STATUS', 'ATTEMPTS', 'DURATION', 'REJECTED']],
-  [200, ['SLOT (UTC)', 'LOCAL TIME', 'STATUS', 'ATTEMPTS', 'DURATION', 'REJECTED']],
-])('a table in %i columns has %j', async (columns, heads) => {
+  [60, ['SLOT (UTC)', 'STATUS', 'DURATION', 'REJECTED'], 'No room for the columns: LOCAL TIME, ATTEMPTS'],
+  [80, ['SLOT (UTC)', 'LOCAL TIME', 'STATUS', 'DURATION', 'REJECTED'], 'No room for the columns: ATTEMPTS'],
+  [90, ['SLOT (UTC)', 'LOCAL TIME', 'STATUS', 'ATTEMPTS', 'DURATION', 'REJECTED'], undefined],
+  [200, ['SLOT (UTC)', 'LOCAL TIME', 'STATUS', 'ATTEMPTS', 'DURATION', 'REJECTED'], undefined],
+])('a table in %i columns has %j, and names those that it has no room for', async (columns, heads, leftOut) => {
   const [head = '', ...rest] = await lines([[tokyo, row]], { columns })
   expect(head.split(/ {2,}/)).toEqual(heads)
   expect([head, ...rest].every((line) => line.length <= columns)).toBe(true)
+  expect(rest.find((line) => line.startsWith('No room'))).toBe(leftOut)
 })
 
 test('a table of all tasks cuts a long name to what a narrow terminal has left', async () => {
-  const printed = await lines([[named('a'.repeat(128))]], { columns: 60, withTask: true })
+  const printed = await lines([[named('a'.repeat(128))]], { columns: 60, asked: ['tasks'] })
   expect(printed.every((line) => line.length <= 60)).toBe(true)
   expect(printed[1]).toMatch(/ a+… +completed/)
-  expect((await lines([[named('a'.repeat(128))]], { withTask: true }))[1]).toContain('a'.repeat(128))
+  expect((await lines([[named('a'.repeat(128))]], { asked: ['tasks'] }))[1]).toContain('a'.repeat(128))
+})
+
+test('a table of the slots that operators forced says who and why, also at 80 columns', async () => {
+  const trigger = { ...FORCED, reason: 'the file came late, from another system' }
+  const forced = rowWith({ trigger, ending: SUCCEEDED })
+  const [head = '', line = ''] = await lines([[forced]], { columns: 80, asked: ['forced'] })
+  expect(head.split(/ {2,}/)).toEqual(['SLOT (UTC)', 'STATUS', 'FORCED BY', 'REASON', 'REJECTED'])
+  expect(line).toMatch(/ ada {8}the file came la.*… +0$/)
 })
 
 test('a table has colour on the statuses alone, if colour is asked for', async () => {
@@ -158,7 +168,7 @@ test('a table has the seconds of a local time where there are some', async () =>
 })
 
 test('a table has nothing in it that a terminal obeys', async () => {
-  expect((await lines([[named('\u001b[2J\u009b')]], { withTask: true })).join()).toContain('\\u001b[2J\\u009b')
+  expect((await lines([[named('\u001b[2J\u009b')]], { asked: ['tasks'] })).join()).toContain('\\u001b[2J\\u009b')
 })
 
 test.each([0, 1, 3])('JSON is one array, of %i rows too', async (count) => {
