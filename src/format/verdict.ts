@@ -16,7 +16,7 @@ export function sentenceText(sentence: Sentence, slot: Instant, zone: string): s
     if (typeof part === 'string') return part
     const text = timeNear(part.at, near, zone)
     near = part.at
-    return part.task === undefined ? text : text.replace(/:00$/, '')
+    return part.task === undefined ? text : text.replace(/:00(?= |$)/, '')
   })
   return texts.join('')
 }

@@ -26,11 +26,14 @@ test('a local time is in UTC if this Node does not know the zone', () => {
   expect(zonedTime(at('2026-11-24T18:00:00Z'), 'Mars/Olympus')).toBe('2026-11-24 18:00 UTC')
 })
 
-test('a time near a slot has a date only on another day', () => {
+test('a time near a slot has a date only on another day, and its zone only if clocks were changed in between', () => {
   const slot = at('2026-11-24T18:00:00Z')
   expect(timeNear(at('2026-11-24T18:06:48Z'), slot, 'Asia/Tokyo')).toBe('03:06:48')
   expect(timeNear(at('2026-11-25T15:00:00Z'), slot, 'Asia/Tokyo')).toBe('2026-11-26 00:00:00')
   expect(timeNear(at('2026-11-25T00:00:00Z'), slot, 'UTC')).toBe('2026-11-25 00:00:00')
+  const summer = at('2026-11-01T05:30:00Z')
+  expect(timeNear(at('2026-11-01T06:30:00Z'), summer, 'America/New_York')).toBe('01:30:00 EST')
+  expect(timeNear(summer, at('2026-11-02T08:00:00Z'), 'America/New_York')).toBe('2026-11-01 01:30:00 EDT')
 })
 
 test('the name of an offset is asked for once a month, since ICU takes 30 kB for each answer', () => {

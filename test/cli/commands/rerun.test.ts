@@ -507,3 +507,22 @@ describe('on a terminal', () => {
     expect(shown).not.toMatch(/\[#|\[\./)
   })
 })
+
+test('a slot that a later run has done is run again only with --only completed, and if that fails, check reports it', async () => {
+  const { env, run } = task({ ...newFile(), CRONLEDGER_SINCE_LAST_SUCCESS: 'true' })
+  for (const day of [23, 26]) await run(`2026-11-${day}T03:00:00Z`, ['true'])
+  const check = () => cronledger(['check', 'nightly', '--since', '2026-11-24', '--until', '2026-11-25'], { env })
+  const again = (...args: string[]) =>
+    cronledger(['rerun', 'nightly', '--slot', '2026-11-24', '--reason', 'x', ...args], { env })
+  expect((await check()).code).toBe(0)
+  expect(await again('--', 'echo', 'no')).toMatchObject({ code: 65, stdout: '' })
+  expect(await again('--only', 'completed', '--', 'sh', '-c', 'echo started; exit 3')).toMatchObject({
+    code: 3,
+    stdout: 'started\n',
+  })
+  const { code, stdout } = await check()
+  expect(code).toBe(1)
+  expect(stdout).toContain('1 failed')
+  expect(await again('--only', 'failed', '--', 'true')).toMatchObject({ code: 0 })
+  expect((await check()).code).toBe(0)
+})
