@@ -113,6 +113,8 @@ export interface RerunnableOptions extends ReadOptions {
   readonly to?: string | Date | undefined
   /** Default: `missed`, `failed` and `stale`. */
   readonly only?: readonly Selectable[] | undefined
+  /** Also yield the slots in which a run goes on, as `running`: the next slot of the task waits for its end. Default: false. */
+  readonly withRunning?: boolean | undefined
   /** How long rows are kept, in milliseconds. A range must not begin before that: a slot whose row was removed looks missed. */
   readonly retentionMs?: number | undefined
   /**
@@ -138,7 +140,7 @@ export interface FoundSlot {
 }
 
 export interface RerunnableSlot extends FoundSlot {
-  readonly why: Selectable
+  readonly why: Selectable | 'running'
   /** Its row, or null if the slot was missed. */
   readonly row: StoredRow | null
   readonly judged: JudgedSlot

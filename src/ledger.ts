@@ -142,18 +142,9 @@ export function readMethods(reading: OpenForReading, records?: KnownRecords): Re
       if (known !== null) records?.add(known.task, known)
       return { slot: new Date(window.slot), schedule: scheduleOptions(spec), skewMs }
     },
-    async *rerunnable({
-      task,
-      from,
-      to,
-      only = DEFAULT_RERUNNABLE,
-      retentionMs,
-      ranges,
-      endedRun,
-      emitDoubt,
-      ...options
-    }) {
-      const deps = await reading(options)
+    async *rerunnable({ task, from, to, only = DEFAULT_RERUNNABLE, ...options }) {
+      const { retentionMs, ranges, endedRun, withRunning, emitDoubt, ...reads } = options
+      const deps = await reading(reads)
       const known = typeof task === 'string' ? await knownTask(task, deps) : task
       const { skewMs } = expectedTimes(known)
       const settings = {
@@ -163,6 +154,7 @@ export function readMethods(reading: OpenForReading, records?: KnownRecords): Re
         retentionMs,
         ranges,
         endedRun,
+        withRunning,
         emitDoubt: emitDoubt && ((slot: Instant, why: LeftOut) => emitDoubt(new Date(slot), why)),
       }
       // A caller that keeps a list of many slots keeps each schedule once.

@@ -158,6 +158,7 @@ const CALLS: { readonly [Call in keyof Calls]: KindsOf<Calls[Call]> } = {
     retentionMs: COUNT,
     ranges: A_TEXT,
     endedRun: A_TEXT,
+    withRunning: SWITCH,
     emitDoubt: FUNCTION,
   },
   tasks: { ...READ, task: A_TEXT, emitProblem: FUNCTION },

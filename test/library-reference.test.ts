@@ -56,7 +56,7 @@ const OPTIONS = {
   findSlot: { ...READ, task: 'nightly', slot: SLOT } satisfies Members<library.FindSlotOptions>,
   rerunnable: {
     ...{ ...READ, task: 'nightly', from: '2026-11-24', to: '2026-11-24', only: ['missed'], emitDoubt: nothing },
-    ...{ retentionMs: 86_400_000 * 3_650, ranges: 'newest', endedRun: 'r' },
+    ...{ retentionMs: 86_400_000 * 3_650, withRunning: true, ranges: 'newest', endedRun: 'r' },
   } satisfies Members<library.RerunnableOptions>,
   tasks: { ...READ, task: 'nightly', emitProblem: nothing } satisfies Members<library.TasksOptions>,
   resolve: {

@@ -25,8 +25,8 @@ sleep $((75 - $(date +%s) % 60))
 say 'A slot was missed, and this says so: cronledger check'
 desk check && exit 1
 
-say "Start the hosts again, and run the batch in that slot: cronledger rerun --from 1h --only missed --reason '…' -- COMMAND"
+say "Start the hosts again, and run the batch in that slot: cronledger rerun --from 1h --status missed --reason '…' -- COMMAND"
 compose start host-a host-b >/dev/null
-desk rerun --from 1h --only missed --reason 'both hosts were down' -- sh -c 'echo paying the invoices of $CRONLEDGER_RUN_LOCAL'
+desk rerun --from 1h --status missed --reason 'both hosts were down' -- sh -c 'echo paying the invoices of $CRONLEDGER_RUN_LOCAL'
 say 'cronledger check'
 desk check

@@ -28,22 +28,41 @@ export interface RerunnableSettings {
   readonly ranges?: RangeRule | undefined
   readonly retentionMs?: number | undefined
   readonly endedRun?: string | undefined
+  /** Also yield the slots in which a run goes on: a repair waits for its end before it starts the next slot of the task. */
+  readonly withRunning?: boolean | undefined
   readonly emitDoubt?: ((slot: Instant, why: LeftOut) => void) | undefined
 }
 
 /** What the rerun of a range does with a slot that it selects. */
 export type RerunStep =
   /** `others`: the older slots whose work its run does, too, the newest first. */
-  | { readonly kind: 'run'; readonly judged: JudgedSlot; readonly why: Selectable; readonly others: JudgedSlot[] }
+  | {
+      readonly kind: 'run'
+      readonly judged: JudgedSlot
+      readonly why: Selectable | 'running'
+      readonly others: JudgedSlot[]
+    }
   /** `because`: the slot whose work its run would do, too, or whose batch may do its work. Null: the reason is its own. */
   | { readonly kind: 'leftOut'; readonly judged: JudgedSlot; readonly why: LeftOut; readonly because: Instant | null }
 
-/** Yields the newest first. Leaves out a row that no schedule has, if nothing started in it. */
+/** They are in memory, because the newest is found first and the oldest runs first. */
+const MAX_SLOTS = 100_000
+
+/** Yields the oldest first, as they run. Leaves out a row that no schedule has, if nothing started in it. */
 export async function* rerunnableSlots(known: KnownTask, settings: RerunnableSettings, deps: HistoryDeps) {
+  const selected: (RerunStep & { readonly kind: 'run' })[] = []
   for await (const step of rerunSteps(known, settings, deps)) {
     if (step.kind === 'leftOut') settings.emitDoubt?.(step.judged.slot, step.why)
-    else yield step
+    else selected.push(step)
+    if (selected.length > MAX_SLOTS)
+      throw usageError(`the range has more than ${MAX_SLOTS} slots. Give a shorter range, or select fewer statuses.`)
   }
+  yield* selected.sort((one, other) => one.judged.slot - other.judged.slot)
+}
+
+/** Returns whether a run has the slot: it is not known yet how it ends. */
+export function isGoingOn({ rowStatus, status }: JudgedSlot): boolean {
+  return rowStatus === 'running' || rowStatus === 'waiting' || status === 'running'
 }
 
 /** Yields each slot that the range selects, the newest first, unless the run of a newer one does its work. */
@@ -59,6 +78,8 @@ export async function* rerunSteps(known: KnownTask, settings: RerunnableSettings
   const due = { task: known.task, since: hasRanges ? 0 : since, until: Math.min(until, now + 1) }
   let between: JudgedSlot[] = []
   for await (const one of judgedSlots([of], due, now, deps)) {
+    if (settings.withRunning && one.slot >= since && isGoingOn(one))
+      yield { kind: 'run', judged: one, why: 'running', others: [] } satisfies RerunStep
     if (isDone(one) || !hasRanges) {
       yield* stepsBetween(between, selection)
       yield* stepsBetween([one], selection)

@@ -32,3 +32,28 @@ export async function openProgress(env: Environment) {
     hide: () => bar.stop(),
   }
 }
+
+export type LaneScreen = NonNullable<Awaited<ReturnType<typeof openLaneScreen>>>
+
+/** A bar, and below it a line for each of at most `most` things that go on. The log stands above both. */
+export async function openLaneScreen(env: Environment, most: number) {
+  if (!showsProgress(env)) return null
+  const { default: cliProgress } = await import('cli-progress')
+  const stream = new WriteStream(2)
+  const lanes = Math.min(most, Math.max(1, stream.rows - 3))
+  const bars = new cliProgress.MultiBar({
+    ...{ stream, format: '{text}', barsize: 20, barCompleteChar: '#', barIncompleteChar: '.' },
+    ...{ clearOnComplete: true, gracefulExit: false, linewrap: false, emptyOnZero: true },
+  })
+  const bar = bars.create(1, 0, { text: '' }, { format: '[{bar}] {percentage}%  {text}' })
+  const lines = Array.from({ length: lanes }, () => bars.create(1, 0, { text: '' }))
+  return {
+    show(done: number, total: number, text: string, running: readonly string[]) {
+      bar.setTotal(total)
+      bar.update(done, { text })
+      for (const [index, line] of lines.entries()) line.update(0, { text: running[index] ? `  ${running[index]}` : '' })
+    },
+    log: (line: string) => bars.log(`${line}\n`),
+    hide: () => bars.stop(),
+  }
+}

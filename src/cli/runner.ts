@@ -37,7 +37,17 @@ function deliveryNote({ CRONLEDGER_DELIVERY_ATTEMPT: attempt = '', CRONLEDGER_EV
     : null
 }
 
-export type Runner = ReturnType<typeof openRunner>
+/** Returns the command of the batch. Throws a usage error if there is none. */
+export function checkBatchCommand(name: string, rest: readonly string[] | null): readonly [string, ...string[]] {
+  const [file, ...args] = rest ?? []
+  if (file === undefined)
+    throw usageError(`no batch command is given. Put it after --, for example: cronledger ${name} … -- ./batch.sh`)
+  if (isPlaceholder(file))
+    throw usageError(
+      `the batch command is still the placeholder ${quote(file)}. Replace it with the command of the batch.`,
+    )
+  return [file, ...args]
+}
 
 export function openRunner(
   name: string,
@@ -46,15 +56,9 @@ export function openRunner(
 ) {
   hideStandardStreams()
   const { rest, env, stops, sink } = context
-  const [file, ...args] = rest ?? []
-  if (file === undefined)
-    throw usageError(`no batch command is given. Put it after --, for example: cronledger ${name} … -- ./batch.sh`)
-  if (isPlaceholder(file))
-    throw usageError(
-      `the batch command is still the placeholder ${quote(file)}. Replace it with the command of the batch.`,
-    )
+  const [file, ...args] = checkBatchCommand(name, rest)
   const command: CommandOptions = { argv: [file, ...args], env, stops, timeoutMs: values.timeoutMs ?? null }
-  const { emit, end, format, beginRange } = openReporter(values, context)
+  const { emit, end, beginRepair } = openReporter(values, context)
   const shellWord = shellWordWarning(command.argv, values.strict === true)
   const misplaced = optionOfBatchWarning(name, command.argv)
   const warnings = [misspeltVariables(name, values, env), shellWord, misplaced, deliveryNote(env)].filter(
@@ -72,9 +76,8 @@ export function openRunner(
   })
   return {
     ledger,
-    format,
     end,
-    beginRange,
+    beginRepair,
     /** Reports the run. A `LedgerError` that prevents its start is reported, too, and is the result. */
     run: (asked: RunOptions): Promise<RunOutcome<null> | LedgerError> => {
       const { options, ignored } = withoutOverlap(asked, context.argv)
@@ -121,7 +124,7 @@ function openReporter(
   const spans = openSpanSender(env)
   const stopTimeoutMs = values.stopTimeoutMs ?? SETTINGS.stopTimeoutMs.default
   let last: RunContext | null = null
-  let isRange = false
+  let isRepair = false
 
   function write(line: string | null): void {
     if (line !== null) sink.write(line)
@@ -134,7 +137,6 @@ function openReporter(
   }
 
   return {
-    format,
     emit(event: RunEvent, context: RunContext, verdict: EventVerdict | null = null): void {
       last = context
       const now = systemClock.now()
@@ -146,7 +148,7 @@ function openReporter(
       write(metrics !== null && event.event === 'ended' ? `\n${metrics}` : metrics)
       sendSpan(event, context)
       if (notify === null) return
-      if (isRange && event.event === 'ended' && entry.fields?.['recovered'] === true) return
+      if (isRepair && isToldAtItsEnd(event, entry)) return
       const { task, window, schedule } = context
       const object = logObject(event, context, now, entry)
       const hasFailed = event.event === 'ended' && object.event === 'failed'
@@ -158,9 +160,9 @@ function openReporter(
         cause: hasFailed ? causeText(event.ending) : object.message,
       })
     },
-    /** Leaves out what each run says of a slot that it repaired, unless the operator chose the kinds of notifications. */
-    beginRange(): void {
-      isRange = values.notifyOn === undefined
+    /** Leaves out the notifications about one slot that a repair and its checks tell, unless the operator chose their kinds. */
+    beginRepair(): void {
+      isRepair = values.notifyOn === undefined
     },
     /** Waits for the notifications and spans that are on their way, but not longer than a stop allows. Never throws. */
     async end(): Promise<void> {
@@ -174,6 +176,14 @@ function openReporter(
       await Promise.all(ends)
     },
   }
+}
+
+/** `check` tells that the slot is done, and a repair waits for a run that it finds. */
+function isToldAtItsEnd(event: RunEvent, { fields }: ReturnType<typeof logEntry>): boolean {
+  return (
+    (event.event === 'ended' && fields?.['recovered'] === true) ||
+    (event.event === 'refused' && event.cause === 'running')
+  )
 }
 
 /** Throws a usage error if CloudWatch does not allow the name: CloudWatch would drop the metrics without an error. */

@@ -73,10 +73,10 @@ const OPERATING = `A batch failed, was missed or hangs, and somebody has to act:
      unknown     Its record cannot be read. Update cronledger, or correct the record.
 4. Run it again, or record what you know. Each is recorded with your name and reason.
      cronledger rerun NAME --slot S --reason WHY -- COMMAND
-     cronledger rerun NAME --slot S --reason WHY --script  (for ECS and Kubernetes)
+     cronledger rerun NAME --slot S --reason WHY  (on ECS and Kubernetes, where it runs)
      cronledger resolve NAME --slot S --state completed --reason WHY
-   All slots of an outage, as a script that you read and paste:
-     cronledger rerun --all --from 02:00 --reason WHY
+   All missed and failed slots since then, each where it runs:
+     cronledger rerun --all --from 02:00 --reason WHY --jobs 4
 5. Stop it for a while, and let it go on:
      cronledger pause NAME --reason WHY          (or --all)
      cronledger resume NAME

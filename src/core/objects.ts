@@ -38,3 +38,16 @@ type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined | null> }
 export function defined<T extends object>(values: T): Defined<T> {
   return Object.fromEntries(Object.entries(values).filter(([, value]) => (value ?? null) !== null)) as Defined<T>
 }
+
+/** Returns what a value of unknown shape has under these names, one below the other. Undefined: nothing. */
+export function valueAt(value: unknown, ...path: readonly (string | number)[]): unknown {
+  return path.reduce<unknown>((found, name) => {
+    if (Array.isArray(found)) return found[Number(name)]
+    return isRecord(found) ? found[name] : undefined
+  }, value)
+}
+
+export function textAt(value: unknown, ...path: readonly (string | number)[]): string | undefined {
+  const found = valueAt(value, ...path)
+  return typeof found === 'string' && found !== '' ? found : undefined
+}

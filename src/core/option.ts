@@ -103,7 +103,7 @@ export function groupOf({ required, group }: OptionSpec): OptionGroup {
  * The options whose flag is another one now, by name. The flag and the variable of before still work. The name, which the library
  * and the stored records have, stays.
  */
-export const RENAMED = new Map([['script', { flag: 'script', formerly: 'ecs' }]])
+export const RENAMED = new Map<string, { readonly flag: string; readonly formerly: string }>()
 
 export function optionName(name: string): string {
   const renamed = RENAMED.get(name)

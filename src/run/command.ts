@@ -35,7 +35,7 @@ export const FORCING_VARIABLES = [
   'SLOT',
   'FROM',
   'TO',
-  'ONLY',
+  'STATUS',
   'REASON',
   'BY',
   'FRESH',

@@ -264,7 +264,8 @@ function preconditionsOf(
   if (force === undefined) return {}
   const { only, askedAt, ofRange = false } = force
   const forceOnly = readRerunnable(only ?? (ofRange ? DEFAULT_RERUNNABLE : DEFAULT_FORCED))
-  return ofRange ? { forceOnly, forceOfRange: true } : { forceOnly, forceAskedAt: askedAt?.getTime() ?? clock.now() }
+  if (ofRange) return { forceOnly, forceOfRange: true, ...defined({ forceAskedAt: askedAt?.getTime() }) }
+  return { forceOnly, forceAskedAt: askedAt?.getTime() ?? clock.now() }
 }
 
 function emitterOf(context: RunContext, { log }: TriggerParts) {

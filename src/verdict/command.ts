@@ -8,8 +8,6 @@ export const BLANKS = {
   reason: REASON_PLACEHOLDER,
   // The shell fills it in. Without such a variable, the ARN of the task is recorded.
   name: '$USER',
-  // The function of a script gets it.
-  slot: '$1',
   command: COMMAND_PLACEHOLDER,
   // AWS refuses a command that still has one of these.
   taskDefinition: 'YOUR_TASK_DEFINITION',
@@ -50,16 +48,51 @@ export type Variables = Readonly<Record<string, string | Blank>>
 
 /** The commands for a batch that an operator starts where it usually runs, and not on the own host. */
 export interface PlaceCommands<P> {
-  /** Starts a run of the batch with these variables added to its own. */
+  /** Starts a run of the batch with these variables added to its own, as a person pastes it. */
   readonly start: (place: P, variables: Variables) => CommandWords
   /** Prints the log of a container since this time. Null: it is not known where the log is. */
   readonly log: (place: P, since: string) => CommandWords | null
   /** Prints whether the container of an attempt still runs. Null: it is not known which one that is. */
   readonly state: (place: P, attempt: Pick<AttemptRecord, 'ecsTask'>) => CommandWords | null
-  /** As `start`, in a script that waits for the end. It calls a function of `script`. */
-  readonly runInScript: (place: P, slot: Word, variables: Variables) => CommandWords
-  /** A shell function. It calls `ended` with the slot, the exit code and what ran. */
-  readonly script: string
+  /** The program of the user that starts it, with the sign-in of the user. */
+  readonly tool: string
+  /** Returns what a repair shows of the place, so that the operator sees where something will start. */
+  readonly name: (place: P) => string
+  /** Returns why nothing can be started there. Null: it can be tried. */
+  readonly problem: (place: P, variables: TextVariables) => string | null
+  /** Starts a run. A second call with the same token, 64 hexadecimal digits, starts no second one. */
+  readonly begin: (ask: Ask, place: P, variables: TextVariables, token: string) => Promise<Begun>
+  /** Asks how the run goes on that `begin` has started under this name. */
+  readonly look: (ask: Ask, place: P, name: string) => Promise<Look>
+  /** Returns whether an attempt is of that run. */
+  readonly isOwn: (attempt: AttemptRecord, name: string) => boolean
+}
+
+export type TextVariables = Readonly<Record<string, string>>
+
+/** Runs a program with these words, and never a shell. Null as the code: it was killed, because it did not end in time. */
+export type Ask = (
+  words: readonly string[],
+  input?: string,
+) => Promise<{ readonly code: number | null; readonly stdout: string; readonly stderr: string }>
+
+/** `again`: nothing runs for now. With `isNew`, nothing was started, so that the next try has a token of its own. */
+export type Begun =
+  | { readonly kind: 'started'; readonly name: string }
+  | { readonly kind: 'again'; readonly why: string; readonly isNew: boolean }
+  | { readonly kind: 'refused'; readonly why: string }
+
+/** `gone`: the place does not know the run any more. `unanswered`: it could not be asked. */
+type Look =
+  | { readonly kind: 'pending'; readonly why: string }
+  | { readonly kind: 'running' }
+  | { readonly kind: 'ended'; readonly exitCode: number | null; readonly why: string }
+  | { readonly kind: 'gone' }
+  | { readonly kind: 'unanswered'; readonly why: string }
+
+/** Returns what a program said last, which is its error. */
+export function lastLine(text: string): string {
+  return text.trim().split('\n').at(-1)?.trim() || 'it said nothing'
 }
 
 /** Options by name, without the leading dashes. An option that is undefined is left out. */

@@ -54,7 +54,7 @@ export function lookStep(target: StepTarget, log = 'check its log'): Step {
 /** Returns the variables that force the slot. */
 export function forceVariables(
   { slot, only, otherSchedule }: Pick<StepTarget, 'slot' | 'only' | 'otherSchedule'>,
-  { reason, by }: { readonly reason?: string; readonly by?: string } = {},
+  { reason, by }: { readonly reason?: string | undefined; readonly by?: string | undefined } = {},
 ): Variables {
   return {
     CRONLEDGER_FORCE_SLOT: formatInstant(slot),
@@ -71,11 +71,17 @@ export function forceVariables(
 }
 
 /** On a host, a rerun needs the overlap and lease settings of this run: it could run beside another slot. */
-export function rerunStep(what: string, target: StepTarget): Step {
+export function rerunStep(
+  what: string,
+  target: StepTarget,
+  { reason, by }: { readonly reason?: string | undefined; readonly by?: string | undefined } = {},
+): Step {
   const { place } = target
-  if (place !== null) return { kind: 'run', what, command: commandsOf(place).start(place, forceVariables(target)) }
+  if (place !== null)
+    return { kind: 'run', what, command: commandsOf(place).start(place, forceVariables(target, { reason, by })) }
   const { overlap, onLeaseLost } = target.guards ?? {}
-  const flags = { only: target.only?.join(','), overlap, 'on-lease-lost': onLeaseLost, reason: REASON_WORD }
+  const status = target.only?.join(',')
+  const flags = { status, overlap, 'on-lease-lost': onLeaseLost, reason: reason ?? REASON_WORD, by }
   return { kind: 'run', what, command: operatorCommand('rerun', target, flags, '--', BATCH_WORD) }
 }
 
@@ -92,27 +98,31 @@ interface SlotRange {
   readonly to: Instant | null
 }
 
-/** Returns the step that prints a script with the reruns of all missed and failed slots. It starts nothing. */
+/** How many tasks a repair of several tasks runs side by side. */
+const USUAL_JOBS = '4'
+
+/** Returns the step that runs all missed and failed slots of several tasks again, where their batches run. */
 export function repairStep({ store, task, owner, only, from, to }: SlotRange): Step {
   const [begin, end] = [from, to && to + 1000].map((at) => at && formatInstant(at).replace(/:00Z$/, 'Z'))
-  const range = { from: begin || undefined, to: end || undefined, only: only?.join(',') }
+  const range = { from: begin || undefined, to: end || undefined, status: only?.join(','), jobs: USUAL_JOBS }
   const flags = { store, task: task ?? undefined, owner, ...range, reason: REASON_WORD }
   const command = cronledger('rerun', flags, ...(task === null && owner === undefined ? ['--all'] : []))
-  return { kind: 'run', what: 'print the script that runs them', command }
+  return { kind: 'run', what: 'run them again', command }
 }
 
 /** Steps for the slots from that of `target` to `to` with a status in `only`, or else what a range runs by default. */
-export function rangeSteps(target: StepTarget, to: Instant, only?: readonly Rerunnable[]): readonly Step[] {
+export function rangeSteps(
+  target: StepTarget,
+  to: Instant,
+  only?: readonly Rerunnable[],
+  reason: Word = REASON_WORD,
+): readonly Step[] {
   const { store, task, slot, place } = target
-  const range = { store, task, from: formatInstant(slot), to: formatInstant(to), only: only?.join(',') }
+  const range = { store, task, from: formatInstant(slot), to: formatInstant(to), status: only?.join(',') }
   const statuses = only === undefined ? 'these' : `the ${only.join(' and ')}`
   const list: Step = { kind: 'other', what: `list ${statuses} slots`, command: cronledger('rerun', range, '--dry-run') }
-  const flags = { ...range, reason: REASON_WORD }
-  const run: Omit<Step, 'kind'> =
-    place === null
-      ? { what: 'run them, the oldest first', command: cronledger('rerun', flags, '--', BATCH_WORD) }
-      : { what: 'print the script that runs them', command: cronledger('rerun', flags, '--script') }
-  return [list, { kind: 'run', ...run }]
+  const command = cronledger('rerun', { ...range, reason }, ...(place === null ? ['--', BATCH_WORD] : []))
+  return [list, { kind: 'run', what: 'run them, the oldest first', command }]
 }
 
 /**

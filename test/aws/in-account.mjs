@@ -371,13 +371,13 @@ async function failSlot() {
 
 /** Runs what `check` prints, as an operator pastes it. */
 async function repair() {
-  const printed = /print the script that runs them: +cronledger (rerun .*)$/m
+  const printed = /run them, the oldest first: +cronledger (rerun .*)$/m
   const checked = state.repair ?? (await checkSecond(printed, 'check prints the command that repairs'))
   state.repair = checked
   save()
   const words = printed.exec(checked)?.[1].replace('YOUR REASON', 'test:account')
-  const shell = `cronledger() { "${process.execPath}" "${MAIN}" "$@"; }; cronledger ${words} | sh`
-  await promisify(execFile)('bash', ['-o', 'pipefail', '-c', shell], {
+  const shell = `cronledger() { "${process.execPath}" "${MAIN}" "$@"; }; cronledger ${words}`
+  await promisify(execFile)('bash', ['-c', shell], {
     env: { ...process.env, CRONLEDGER_STORE: `dynamodb:${name}`, NODE_NO_WARNINGS: '1' },
   })
   return `${checked}\n${await checkSecond(/no problems found/, 'all slots are repaired')}`

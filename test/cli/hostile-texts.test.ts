@@ -255,7 +255,8 @@ describe.each([
         await run('tasks'),
       ]
       for (const { code, stderr } of text) expect([0, 1, 78], stderr).toContain(code)
-      const script = await run('rerun', '--all', '--from', DAY, '--reason', 'x', '--', 'true')
+      const range = ['--all', '--from', DAY, '--reason', 'x', '--dry-run', '--format', 'commands']
+      const script = await run('rerun', ...range, '--', 'true')
       const commands = [
         ...rows.flatMap(({ steps = [] }) => steps.map(({ command }: Loose) => command)),
         ...text.flatMap(({ stdout, stderr }) => [...commandsIn(stdout), ...commandsIn(stderr)]),

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -7,11 +8,11 @@ import { AWS_PATH, aws, awsEnv, hasAws } from '../support/aws/aws.ts'
 import { FARGATE } from '../support/aws/ecs.ts'
 import { serveMetadata, TASK } from '../support/aws/ecs-metadata.ts'
 import { startRunningEcs } from '../support/aws/running-ecs.ts'
-import { cronledger, scratch, writeProgram } from '../support/cli.ts'
+import { cronledger, scratch, start, writeProgram } from '../support/cli.ts'
 import { type Server, startMoto } from '../support/servers.ts'
 import { slotOn } from '../support/today.ts'
 
-// A night in which the batches of a team failed on ECS, repaired by what cronledger prints, pasted into a shell.
+// A night in which the batches of a team failed on ECS, repaired by the command that cronledger prints.
 
 const folder = scratch()
 const REGION = FARGATE.place.region
@@ -43,9 +44,10 @@ describe.skipIf(!hasAws)('a night of five failed batches and a stale one', () =>
 
   beforeAll(async () => {
     moto = await startMoto()
-    ecs = await startRunningEcs(moto, (family, overrides) =>
-      container(family, overrides, broken.has(family) ? 'exit 3' : 'exit 0'),
-    )
+    ecs = await startRunningEcs(moto, async (family, overrides, _, TaskARN) => {
+      const metadata = await serveMetadata({ task: { ...TASK, TaskARN, Family: family, Revision: '1' } })
+      return container(family, { ...overrides, ...metadata.env }, broken.has(family) ? 'exit 3' : 'exit 0')
+    })
     const on = (...args: readonly string[]) => aws(moto.endpoint, ...args, '--region', REGION)
     await on('ecs', 'create-cluster', '--cluster-name', 'batch')
     const { Subnets } = await on('ec2', 'describe-subnets')
@@ -103,34 +105,44 @@ describe.skipIf(!hasAws)('a night of five failed batches and a stale one', () =>
     )
   }
 
+  const EVENING = () => ['--from', slotOf(0), '--to', slotOf(12)]
+  const rerun = (task: string, ...args: readonly string[]) =>
+    start(['rerun', task, ...EVENING(), ...args], { env: operator() }).ended
+  const operator = () => ({
+    ...awsEnv(ecs.endpoint),
+    ...env(),
+    PATH: `${folder}:${AWS_PATH}:/bin`,
+    CRONLEDGER_LOG: 'text',
+  })
+
   // promise: night-on-ecs
-  test('a night of five failed batches and a stale one is repaired by what check prints, pasted into sh, in one go', async () => {
+  test('a night of five failed batches and a stale one is repaired by what check prints, in one go', async () => {
     await playNight()
     const range = ['--since', slotOf(0), '--until', slotOf(12)]
     const { stdout: checked } = await cronledger(['check', ...range], { env: env() })
-    const command = /^To print the script that runs .*: (cronledger rerun .* --all)$/m.exec(checked)?.[1] ?? ''
-    const repair = command.replace('YOUR REASON', () => insideQuotes(REASON))
-    // The comments about the killed attempt, which may be stale by now, have blanks.
-    expect((await paste(repair)).stdout).not.toMatch(/^[^#\n].*(YOUR_|\$USER)/m)
+    const command = /^To run .* again: (cronledger rerun .* --all)$/m.exec(checked)?.[1] ?? ''
+    expect(command).toMatch(/ --jobs 4 --reason 'YOUR REASON' --all$/)
+    const repair = `${command.replace('YOUR REASON', () => insideQuotes(REASON))} --yes --log text`
+    expect((await paste(`${repair.replace('--yes', '--dry-run')}`)).stdout).toMatch(
+      /^pay\/capture {2}.*, on ECS batch\/pay-capture\n[\s\S]*5 slots of 5 tasks, 4 tasks side by side, on ECS batch\/pay-capture, /,
+    )
 
     broken.add('pay-report')
-    const first = await paste(`${repair} --jobs 3 | sh`)
-    expect(first).toMatchObject({ code: 3, stderr: expect.stringContaining(`pay/report ${told(3)}: exit code 3`) })
-    expect(first.stderr).toMatch(
-      /^5 slots of 5 tasks, 3 tasks side by side\.[\s\S]*\n4 done, 1 failed, 0 not run\. Run the same command again to continue\.\nTo send/,
-    )
+    const first = await paste(repair)
+    expect(first).toMatchObject({
+      code: 3,
+      stdout: '',
+      stderr: expect.stringContaining(`pay/report ${told(3)}: exit code 3`),
+    })
+    expect(first.stderr).toMatch(/4 done, 1 failed, 0 not run\. Run the same command again to continue\./)
     broken.clear()
-    const again = (await paste(repair)).stdout
-    const second = await paste(`${repair} | sh`)
-    expect([second.code, second.stderr]).toEqual([0, expect.stringMatching(/\n1 done, 0 failed, 0 not run\.\n/)])
+    const second = await paste(repair)
+    expect([second.code, second.stderr]).toEqual([0, expect.stringMatching(/\n.*: 1 done, 0 failed, 0 not run\./)])
     // One that failed stops no other task, and the same command goes on from there.
     const once = ['pay/capture', 'pay/refund', 'pay/report', 'crm/export', 'crm/mail'].map(
       (task, index) => `${task} ${slotOf(index + 1)}`,
     )
     expect([...ran].sort()).toEqual([...once, `pay/report ${slotOf(3)}`].sort())
-    // A slot that is done by then is no failure, and is not run again.
-    expect(await paste(again)).toMatchObject({ code: 0, stderr: expect.stringMatching(/\n1 done, 0 failed, 0 not/) })
-    expect(ran).toHaveLength(6)
     const left = async () => JSON.parse((await cronledger(['check', ...range, '--json'], { env: env() })).stdout)
     // The killed attempt is stale when its lease is over, which may be after the repair of the others.
     while ((await left()).length === 0);
@@ -141,22 +153,48 @@ describe.skipIf(!hasAws)('a night of five failed batches and a stale one', () =>
     expect(shown.attempts[0].trigger).toMatchObject({ kind: 'forced', reason: REASON })
 
     // The stale slot is listed with its caution and its commands, and is run if the operator names its status.
-    const rerun = `cronledger rerun 'crm/*' --store ${store} --from ${slotOf(0)} --to ${slotOf(12)} --reason 'looked at it'`
-    const { stdout: listed } = await paste(rerun)
-    expect(listed).toMatch(/^# Nothing to run\.\n# Left out: 1 stale slot\. .*Look at each of them before/)
-    expect(listed).toMatch(/^# +or mark it as completed: +cronledger resolve .*--task crm\/sync/m)
-    expect((await paste(`${rerun} --only stale | sh`)).code).toBe(0)
+    const looked = ['--reason', 'looked at it']
+    const { stderr: listed, code } = await rerun('crm/*', ...looked, '--yes')
+    expect([code, listed]).toEqual([
+      0,
+      expect.stringMatching(/^Left out: 1 slot\. .*Look at each of them before[\s\S]*Nothing to run\.$/m),
+    ])
+    expect(listed).toMatch(/or mark it as completed: +cronledger resolve .*--task crm\/sync/)
+    expect((await rerun('crm/*', ...looked, '--yes', '--status', 'stale')).code).toBe(0)
     expect(ran.at(-1)).toBe(`crm/sync ${slotOf(6)}`)
   })
 
-  test('a task that ECS does not start is said, with the reason of ECS, and nothing waits for it', async () => {
-    const { stdout } = await paste(
-      `cronledger rerun pay/capture --store ${store} --slot ${slotOf(1)} --only completed --ecs --reason again`,
-    )
-    const refusing = stdout.replaceAll(/aws ecs run-task .*/g, 'echo RESOURCE:MEMORY')
-    expect(await paste(refusing)).toMatchObject({
-      code: 1,
-      stderr: expect.stringContaining(`\npay/capture ${told(1)}: ECS started nothing: RESOURCE:MEMORY\n`),
+  test('one named slot runs where its task runs, and what supervises a batch here is refused', async () => {
+    const named = (...args: readonly string[]) =>
+      start(['rerun', 'pay/capture', '--slot', slotOf(1), '--reason', 'again', ...args], { env: operator() }).ended
+    expect(await named('--timeout', '1h', '--status', 'completed')).toMatchObject({
+      code: 64,
+      stderr: expect.stringContaining('--timeout has no effect, because no slot runs on this host'),
     })
+    expect(await named()).toMatchObject({ code: 65, stderr: expect.stringContaining('refused: it is completed') })
+    const before = ran.length
+    expect((await named('--status', 'completed')).code).toBe(0)
+    expect(ran.slice(before)).toEqual([`pay/capture ${slotOf(1)}`])
+  })
+
+  test.each([
+    [
+      'no capacity, and then some',
+      'RESOURCE:MEMORY',
+      0,
+      /not started: ECS started nothing: RESOURCE:MEMORY\. Trying again/,
+    ],
+    ['a reason that stays', 'MISSING', 1, /not started: ECS started nothing: MISSING \(0 left\)/],
+  ])('what ECS does not start is said, with its reason: %s', async (_, reason, code, said) => {
+    // Answers the first request as ECS does, with success, and gives the others to the AWS command line.
+    const answer = JSON.stringify({ tasks: [], failures: [{ reason }] })
+    const own = join(folder, `aws-${reason.replace(':', '-')}`)
+    mkdirSync(own)
+    const program = `#!/bin/sh\nif [ "$2" = run-task ] && mkdir '${own}/asked' 2>/dev/null; then echo '${answer}'; else PATH='${AWS_PATH}:/bin' exec aws "$@"; fi\n`
+    writeFileSync(join(own, 'aws'), program, { mode: 0o755 })
+    const args = ['rerun', 'pay/capture', '--slot', slotOf(1), '--status', 'completed', '--reason', 'again']
+    const { PATH, ...more } = operator()
+    const ended = await start(args, { env: { ...more, PATH: `${own}:${PATH}` } }).ended
+    expect([ended.code, ended.stderr]).toEqual([code, expect.stringMatching(said)])
   })
 })

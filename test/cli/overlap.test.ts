@@ -93,11 +93,11 @@ test('a rerun without --overlap uses the overlap lock if the runs of the task do
   stop()
   const holder = run(1, 'skip')
   await holder.printed('began')
-  const completed = ['--only', 'completed'] as const
+  const completed = ['--status', 'completed'] as const
   const refused = await rerun('2026-11-22', ...completed).ended
   expect(refused.code).toBe(65)
   expect(JSON.parse(refused.stderr)).toMatchObject({ cause: 'overlap', holder: { slot: '2026-11-23T03:00:00Z' } })
-  expect(JSON.stringify(JSON.parse(refused.stderr).steps)).toContain('--only completed --overlap skip')
+  expect(JSON.stringify(JSON.parse(refused.stderr).steps)).toContain('--status completed --overlap skip')
   expect(has('bad')).toBe(false)
   const beside = rerun('2026-11-22', ...completed, '--overlap', 'allow')
   await beside.printed('began')

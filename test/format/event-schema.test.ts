@@ -5,9 +5,10 @@ import type { RunEvent } from '../../src/core/event.ts'
 import { digestOf } from '../../src/format/check/digest.ts'
 import { findingEvent, findingJson } from '../../src/format/check/finding.ts'
 import { logLine, logObject } from '../../src/format/log/log.ts'
-import { rerunLine } from '../../src/format/rerun/rerun.ts'
+import { repairJson } from '../../src/format/rerun/plan.ts'
 import type { TaskFinding } from '../../src/verdict/judge.ts'
 import { collectProblems } from '../../src/verdict/problems.ts'
+import { showStep } from '../../src/verdict/steps.ts'
 import { CONTEXT, ECS_CONTEXT, EVENTS, FORCED_CONTEXT, SLOT } from '../messages/samples.ts'
 import { FINDINGS, LATER } from '../support/pages/needs.ts'
 import { NOW } from '../support/rows.ts'
@@ -96,11 +97,12 @@ test('schema/finding.schema.json describes the JSON of a check', () => {
     expect(ofOne(findingJson(found, CHECKED)), ajv.errorsText(ofOne.errors)).toBe(true)
 })
 
-test('schema/event.schema.json describes the last line of a rerun', () => {
-  const counts = { completed: 2, failed: 1, unrecorded: 0, refused: 0, skipped: 0, duplicate: 0, left: 3 }
-  const doubts = { store: 'file:x.db', whys: ['doubtful'], oldest: NOW } as const
-  const report = { task: 'nightly', only: ['failed'], counts, doubts, exitCode: 3 } as const
-  expectValid(JSON.parse(rerunLine(report, 'json', NOW) ?? ''))
+test('schema/event.schema.json describes the lines of a repair', () => {
+  const steps = [showStep('see what happened', { store: CHECKED, task: 'nightly', slot: SLOT })]
+  const counts = { done: 2, byOthers: 1, failed: 1, unknown: 0, left: 3, leftOut: 2, exitCode: 3 }
+  expectValid(JSON.parse(repairJson('error', 'exit code 3', NOW, { slot: { task: 'nightly', slot: SLOT }, steps })))
+  expectValid(JSON.parse(repairJson('warn', 'Nothing more starts.', NOW, {})))
+  expectValid(JSON.parse(repairJson('error', '2 done', NOW, { counts })))
 })
 
 test('schema/event.schema.json does not describe a line with an unknown member or without a member that it needs', () => {

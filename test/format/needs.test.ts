@@ -83,7 +83,7 @@ describe('the next steps for several slots of a task', () => {
     for (const one of [missed(row.slot), failed(row.slot - DAY_MS), stale(row.slot - 2 * DAY_MS)]) add(one)
     const lines = needsLines(needs, 'dynamodb:ledger')
     for (const line of lines.filter((one) => one.includes('--from')))
-      expect(line).toContain('--from 2026-11-23T03:00:00Z --to 2026-11-24T03:00:01Z --only missed,failed')
+      expect(line).toContain('--from 2026-11-23T03:00:00Z --to 2026-11-24T03:00:01Z --status missed,failed')
     expect(lines.at(-1)).toMatch(/or mark it as completed: +cronledger resolve .* --slot 2026-11-22T03:00:00Z/)
     expect(lines.join('\n')).toContain('It may still be running, or its work may be done.')
   })
@@ -93,7 +93,9 @@ describe('the next steps for several slots of a task', () => {
     for (const one of [0, -1].map((day) => missed(row.slot + day * DAY_MS, onEcs))) add(one)
     add(stale(row.slot - 2 * DAY_MS, onEcs))
     const lines = needsLines(needs, 'dynamodb:ledger').join('\n')
-    expect(lines).toMatch(/cronledger rerun .* --from 2026-11-23T03:00:00Z .* --only missed,failed .* --script$/m)
+    expect(lines).toMatch(
+      /cronledger rerun .* --from 2026-11-23T03:00:00Z .* --status missed,failed --reason 'YOUR REASON'$/m,
+    )
   })
 
   test('several stale or unusual slots have one round of commands each, which settle all of them', () => {
@@ -161,10 +163,11 @@ describe('the next steps for several slots of a task', () => {
       isOpen: true,
     }
     for (const task of ['a', 'b']) add(missed(row.slot, { task }))
-    const command = "cronledger rerun --store dynamodb:ledger --from 2026-11-24T03:00Z --reason 'YOUR REASON' --all"
-    expect(repairLines(needs, scope)).toEqual([`To print the script that runs them: ${command}`])
+    const command =
+      "cronledger rerun --store dynamodb:ledger --from 2026-11-24T03:00Z --jobs 4 --reason 'YOUR REASON' --all"
+    expect(repairLines(needs, scope)).toEqual([`To run them again: ${command}`])
     add({ ...stale(row.slot), task: 'c' })
-    expect(repairLines(needs, scope)).toEqual([`To print the script that runs the missed and failed slots: ${command}`])
+    expect(repairLines(needs, scope)).toEqual([`To run the missed and failed slots again: ${command}`])
   })
 
   test('a task comes after those that it waits for', () => {

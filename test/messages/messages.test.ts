@@ -9,7 +9,8 @@ import { checkSummary, findingEvent } from '../../src/format/check/finding.ts'
 import { collectNeeds, needsLines } from '../../src/format/check/needs.ts'
 import { problemLines } from '../../src/format/check/problems.ts'
 import { logLine, logObject } from '../../src/format/log/log.ts'
-import { leftOutLine, plannedLines, planSummary, progressLine, rerunLine } from '../../src/format/rerun/rerun.ts'
+import { countsText, fellDueText } from '../../src/format/rerun/plan.ts'
+import { leftOutLine, plannedLines, planSummary, progressLine } from '../../src/format/rerun/rerun.ts'
 import { resolvedText, unresolvedText } from '../../src/format/resolve.ts'
 import { openTexts } from '../../src/format/task/declaration.ts'
 import {
@@ -131,18 +132,12 @@ function ecsLines(): readonly string[] {
 }
 
 function rerunLines(): readonly string[] {
-  const none = { completed: 0, failed: 0, unrecorded: 0, refused: 0, skipped: 0, duplicate: 0, left: 0 }
+  const none = { done: 0, byOthers: 0, failed: 0, unknown: 0, left: 0 }
   const doubts = (count: number, why: LeftOut = 'doubtful') => ({
     store: 'dynamodb:cronledger',
     whys: Array<LeftOut>(count).fill(why),
     oldest: count === 0 ? null : SLOT,
   })
-  const report = (counts: Partial<typeof none>, exitCode: number, count = 0) =>
-    rerunLine(
-      { task: 'nightly', only: DEFAULT_RERUNNABLE, counts: { ...none, ...counts }, doubts: doubts(count), exitCode },
-      'text',
-      LATER,
-    ) ?? ''
   const left = rowWith({ ending: { ...FAILED, process: { pid: 4711, boot: 'b' } } })
   const rows = { missed: null, failed: left, stale: pending(rowWith({})), completed: rowWith({ ending: SUCCEEDED }) }
   const planned = keysOf(rows).map((why) => {
@@ -151,13 +146,10 @@ function rerunLines(): readonly string[] {
     return { slot: SLOT, why, schedule: { schedule: '0 3 * * *', timezone: 'Asia/Tokyo' }, verdict }
   })
   return [
-    progressLine(1, 4, SLOT, 'Asia/Tokyo', 'missed'),
-    report({ completed: 4 }, 0),
-    report({ completed: 1, failed: 1, left: 2 }, 3),
-    report({ completed: 3, unrecorded: 1, refused: 1, skipped: 1, duplicate: 1 }, 74),
-    report({}, 0),
-    report({}, 0, 1),
-    report({ failed: 1, left: 2 }, 3, 4),
+    progressLine(1, 4, { task: 'nightly', slot: SLOT, zone: 'Asia/Tokyo', why: 'missed' }),
+    countsText({ ...none, done: 4, byOthers: 1 }),
+    countsText({ ...none, done: 1, failed: 1, unknown: 1, left: 2 }),
+    fellDueText([{ task: 'nightly', slot: SLOT, zone: 'Asia/Tokyo' }]),
     leftOutLine('nightly', doubts(4)) ?? '',
     leftOutLine('nightly', doubts(1, 'rangeUnknown')) ?? '',
     ...planned.map(plannedLines),

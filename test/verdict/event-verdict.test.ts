@@ -96,7 +96,7 @@ test('a rerun names the statuses that excluded the slot, and the command of its 
   const rerun: RunContext = { ...ONCE, trigger: FORCED, guards: { ...ONCE.guards, only: ['completed'] } }
   for (const event of [refused('failed', rowWith({ ending: FAILED })), refused('noRow')]) {
     expect(verdictOn(event, rerun).happened.join('')).toMatch(/^this run is only for a slot that is completed, and /)
-    expect(commandsOf(event, rerun)).not.toContain('--only')
+    expect(commandsOf(event, rerun)).not.toContain('--status')
   }
 })
 
@@ -119,7 +119,7 @@ test.each<[what: string, event: RunEvent, commands: RegExp]>([
   // Another run may have the slot, or take it at any moment.
   ['an unanswered loss', endedEvent({ outcome: 'leaseLost' }, UNANSWERED), /^\S+ show [^\n]*$/],
   ['a failure before another attempt', endedEvent(FAILED, { retries: true }), /^$/],
-  ['a failed repetition', REPETITION, /\n.* rerun .* --only completed /],
+  ['a failed repetition', REPETITION, /\n.* rerun .* --status completed /],
   [
     'a skip without an answer',
     { event: 'skipped', holder, ...SKIPPED, ...UNANSWERED },
@@ -128,9 +128,9 @@ test.each<[what: string, event: RunEvent, commands: RegExp]>([
   [
     'a force on a completed slot',
     refused('completed', rowWith({ ending: SUCCEEDED })),
-    /^\S+ rerun .* --only completed /,
+    /^\S+ rerun .* --status completed /,
   ],
-  ['a force on a newer success', refused('newerAttempt', rowWith({ ending: SUCCEEDED })), / --only completed /],
+  ['a force on a newer success', refused('newerAttempt', rowWith({ ending: SUCCEEDED })), / --status completed /],
   ['a process of this user', survivor({}), /^kill 4711\n\S+ show .*\n\S+ rerun /],
   ['a process that this user may not signal', survivor({ isForeign: true }), /^\S+ show .*\n\S+ rerun /],
   ['a wrong event time', refused('scheduleMismatch'), /^\S+ explain --schedule .* --at 2026-11-24T03:00:05Z$/],

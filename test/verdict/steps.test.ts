@@ -158,15 +158,18 @@ test('without a log in CloudWatch, the operator looks at the record', () => {
   expect(textOf(first)).toBe(`cronledger show --store dynamodb:ledger --task nightly --slot ${SLOT}`)
 })
 
-test('the step for several slots is the script of rerun, because an ECS task runs one slot', () => {
+test('the step for several slots is rerun with the range, without a command where a place is recorded', () => {
   const [list, run] = rangeSteps(target, slot + 86_401_000).map(textOf)
   const range = `cronledger rerun --store dynamodb:ledger --task nightly --from ${SLOT} --to 2026-11-25T03:00:01Z`
-  expect([list, run]).toEqual([`${range} --dry-run`, `${range} --reason 'YOUR REASON' --script`])
+  expect([list, run]).toEqual([`${range} --dry-run`, `${range} --reason 'YOUR REASON'`])
+  expect(textOf(rangeSteps({ ...target, place: null }, slot + 86_401_000)[1])).toBe(
+    `${range} --reason 'YOUR REASON' -- YOUR_COMMAND`,
+  )
 })
 
-test('the step for several tasks is the script of rerun, on ECS and on hosts', () => {
+test('the step for several tasks is one rerun of them, side by side', () => {
   const of = (task: string | null) => textOf(repairStep({ store: 'file:a.db', task, from: slot, to: slot + 60_000 }))
-  const range = "--from 2026-11-24T03:00Z --to 2026-11-24T03:01:01Z --reason 'YOUR REASON'"
+  const range = "--from 2026-11-24T03:00Z --to 2026-11-24T03:01:01Z --jobs 4 --reason 'YOUR REASON'"
   expect(of(null)).toBe(`cronledger rerun --store file:a.db ${range} --all`)
   expect(of('pay/*')).toBe(`cronledger rerun --store file:a.db --task 'pay/*' ${range}`)
 })
@@ -206,16 +209,16 @@ test('an operator who forced the slot from another host does not change the plac
 
 const done = rowWith({ ending: SUCCEEDED }, { trigger: FORCED, ending: FAILED })
 
-test('a slot that has completed is run again with --only completed, also if a later force failed', async () => {
+test('a slot that has completed is run again with --status completed, also if a later force failed', async () => {
   const command = textOf(rerunStep('', { ...target, ...ofRow(rowOn(ON_ECS, done)) }))
   expect(overridesIn(command).environment).toMatchObject({ CRONLEDGER_FORCE_ONLY: 'completed' })
-  expect(textOf(rerunStep('', { ...target, ...ofRow(done) }))).toContain(`--slot ${SLOT} --only completed --reason`)
+  expect(textOf(rerunStep('', { ...target, ...ofRow(done) }))).toContain(`--slot ${SLOT} --status completed --reason`)
   expect(ofRow(rowWith({ ending: FAILED })).only).toBeUndefined()
 })
 
 test('a forced run that does not know the row repeats what the force said', () => {
   const only = ['failed', 'completed'] as const
   const forced = targetOf({ ...CONTEXT, trigger: FORCED, guards: { only } })
-  expect(textOf(rerunStep('', forced))).toContain('--only failed,completed')
+  expect(textOf(rerunStep('', forced))).toContain('--status failed,completed')
   expect(targetOf({ ...CONTEXT, guards: { only } }, rowWith({ ending: FAILED })).only).toBeUndefined()
 })

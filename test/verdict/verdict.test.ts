@@ -361,7 +361,7 @@ test('the command that runs alone a slot of a later range is one that a force ac
     covered(later, own)
       .steps.filter(({ what }) => what === 'run only this slot')
       .map(({ command, note }) => {
-        const [, only] = /--only (\S+)/.exec(commandText(command)) ?? []
+        const [, only] = /--status (\S+)/.exec(commandText(command)) ?? []
         const policy = {
           maxAttempts: 1,
           maxLatenessMs: null,

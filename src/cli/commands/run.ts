@@ -34,7 +34,7 @@ export const run: Command = {
       throw usageError('--catch-up and --force-slot cannot be used together. Leave one of them out.')
     }
     const runner = openRunner(help.name, values, context)
-    if (values.partOfRepair) runner.beginRange()
+    if (values.partOfRepair) runner.beginRepair()
     const options = await runOptions(values, stops.aborted).catch((error: unknown) => {
       if (stops.aborted.aborted && error instanceof LedgerError) return null
       throw error
@@ -62,7 +62,7 @@ export async function runOptions(
   values: Omit<Values<typeof RUN_OPTIONS>, 'store'>,
   stop: AbortSignal,
 ): Promise<RunOptions> {
-  const { forceSlot: slot, forceOnly: only, ignoreAfter, reason, by, fresh } = values
+  const { forceSlot: slot, forceOnly: only, ignoreAfter, reason, by, fresh, partOfRepair: ofRange } = values
   const alone = (['reason', 'forceOnly', 'ignoreAfter', 'partOfRepair', 'fresh'] as const).find((name) => values[name])
   if (slot === undefined && alone !== undefined) {
     const flag = `--${optionName(alone)}`
@@ -73,6 +73,6 @@ export async function runOptions(
   }
   const eventTime = values.eventTime === undefined ? undefined : await readEventTime(values.eventTime, stop)
   if (slot === undefined) return { ...values, eventTime, force: undefined }
-  const force = { slot, only, ignoreAfter, reason: reason ?? '', by, fresh, askedAt: askedAt() }
+  const force = { slot, only, ofRange, ignoreAfter, reason: reason ?? '', by, fresh, askedAt: askedAt() }
   return { ...values, eventTime, force, catchUpMs: undefined }
 }

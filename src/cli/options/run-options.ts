@@ -78,8 +78,9 @@ export const RUN_GROUPS = {
     partOfRepair: {
       kind: 'switch',
       group: 'Running a slot again',
-      help: 'Do not notify that the slot is recovered; the script of rerun sets it',
-      details: 'Without effect if --notify-on is given.',
+      help: 'Do not notify about a slot that is recovered or runs; rerun of several slots sets it',
+      details:
+        'A slot that is done by then is a duplicate, and is not refused. Notifications are sent as always if --notify-on is given.',
     },
   },
   log: {

@@ -36,7 +36,7 @@ export interface Guards {
   /** The batch must not outlive the lease, because other runs may take the slot over when the lease has run out. */
   readonly onLeaseLost?: 'stop'
   readonly skewMs?: number
-  /** The statuses that `--only` names, if `completed` is one of them: a run again then needs `--only` as well. */
+  /** The statuses that `--status` names, if `completed` is one of them: a run again then needs it as well. */
   readonly only?: readonly Rerunnable[]
 }
 

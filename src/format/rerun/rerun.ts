@@ -2,15 +2,14 @@ import { formatInstant } from '../../core/instant.ts'
 import { keysOf } from '../../core/objects.ts'
 import type { Selectable } from '../../core/row/policy.ts'
 import type { ScheduleOptions } from '../../core/schedule/schedule-options.ts'
-import type { Instant } from '../../core/types.ts'
+import type { Instant, Key } from '../../core/types.ts'
 import { LEFT_OUT, type LeftOut, STALE_SLOTS_CAUTION } from '../../verdict/cautions.ts'
 import { cronledger } from '../../verdict/command.ts'
 import type { Sentence } from '../../verdict/sentence.ts'
 import type { VerdictRule } from '../../verdict/situations.ts'
 import type { Step } from '../../verdict/steps.ts'
-import { stepJson, stepLines } from '../command-line.ts'
+import { stepLines } from '../command-line.ts'
 import { localTimeIn, zonedTime } from '../local-time.ts'
-import type { LogFormat } from '../log/log.ts'
 import { counted, listed, printable, safeJson } from '../text.ts'
 import { sentenceText } from '../verdict.ts'
 
@@ -21,69 +20,26 @@ export interface LeftOutDoubts {
   readonly oldest: Instant | null
 }
 
-const COUNT_WORDS = {
-  completed: 'succeeded',
-  failed: 'failed',
-  unrecorded: 'succeeded but not recorded',
-  refused: 'refused',
-  skipped: 'skipped because another slot was running',
-  /** Another run or an operator completed or skipped the slot after it was found. */
-  duplicate: 'already completed or skipped',
-  /** The rerun did not reach the slot, because of a failure, a stop, or an error of the ledger. */
-  left: 'not run',
-} as const
-
-export interface RerunReport {
-  readonly task: string
-  readonly only: readonly Selectable[]
-  readonly counts: Readonly<Record<keyof typeof COUNT_WORDS, number>>
-  readonly doubts: LeftOutDoubts
-  readonly exitCode: number
-}
-
-/** Returns the counts as a line of the log: `1 failed, 17 not run. …`. Returns null when the format omits it. */
-export function rerunLine(
-  { task, only, counts, doubts, exitCode }: RerunReport,
-  format: LogFormat,
-  now: Instant,
-): string | null {
-  const words = keysOf(COUNT_WORDS).flatMap((name) =>
-    counts[name] === 0 ? [] : `${counts[name]} ${COUNT_WORDS[name]}`,
-  )
-  const left = counts.left > 0 ? '. Run the same command again to continue.' : ''
-  const message = withDoubts(words.length === 0 ? nothing(only, doubts) : `${words.join(', ')}${left}`, doubts)
-  if (format === 'json') {
-    const steps = doubtSteps(task, doubts)
-    const level = exitCode === 0 ? 'info' : 'error'
-    return safeJson({
-      time: formatInstant(now),
-      level,
-      event: 'rerun',
-      task,
-      ...counts,
-      doubtful: doubts.whys.length,
-      exitCode,
-      message,
-      ...(steps.length > 0 && { steps: steps.map(stepJson) }),
-    })
-  }
-  if (format === 'quiet' && exitCode === 0) return null
-  return withDoubtSteps([`cronledger: ${task}: ${message}`], task, doubts)
-}
-
 /** With the longest usual text after it, the bar fits a terminal of 80 columns. */
 const BAR_CHARS = 20
 
-/** Returns the line before each slot of a range: `[#####...............] 25%  1 of 4 done, next 2026-… (missed)`. */
-export function progressLine(done: number, total: number, next: Instant, zone: string, why: Selectable): string {
+/** Returns the line before each slot: `[#####...............] 25%  1 of 4 done, next nightly 2026-… (missed)`. */
+export function progressLine(
+  done: number,
+  total: number,
+  next: Key & { readonly zone: string; readonly why: Selectable | 'named' | 'running' },
+): string {
+  const { task, slot, zone, why } = next
   const share = done / total
   const bar = '#'.repeat(Math.round(share * BAR_CHARS)).padEnd(BAR_CHARS, '.')
-  return `[${bar}] ${Math.floor(share * 100)}%  ${done} of ${total} done, next ${zonedTime(next, zone)} (${why})`
+  return printable(
+    `[${bar}] ${Math.floor(share * 100)}%  ${done} of ${total} done, next ${task} ${zonedTime(slot, zone)} (${why})`,
+  )
 }
 
 export interface PlannedSlot {
   readonly slot: Instant
-  readonly why: Selectable
+  readonly why: Selectable | 'running'
   readonly schedule: ScheduleOptions
   /** What is said of the slot. Null: it has no row, so nothing is known to have run. */
   readonly verdict: Pick<VerdictRule, 'happened' | 'work' | 'workText' | 'caution'> | null
@@ -92,7 +48,7 @@ export interface PlannedSlot {
 }
 
 /** Returns `Its run does the work of 11:00 and 12:00, too (--each runs each).` Null: it does only that of its own slot. */
-export function othersText({ slot, others = [], schedule: { timezone = 'UTC' } }: PlannedSlot): string | null {
+function othersText({ slot, others = [], schedule: { timezone = 'UTC' } }: PlannedSlot): string | null {
   if (others.length === 0) return null
   return `Its run does the work of ${sentenceText(others, slot, timezone)}, too (--each runs each).`
 }
@@ -163,7 +119,7 @@ function withDoubts(text: string, doubts: LeftOutDoubts): string {
 }
 
 /** Returns `2 slots of export that may not have been due`. */
-export function leftOutText(whys: readonly LeftOut[], of: string): string {
+function leftOutText(whys: readonly LeftOut[], of: string): string {
   const reasons = keysOf(LEFT_OUT).filter((why) => whys.includes(why))
   return `${counted(whys.length, 'slot')} of ${of} that ${reasons.map((why) => LEFT_OUT[why]).join(', or that ')}`
 }

@@ -66,7 +66,7 @@ export function startedByHandSteps(event: RunEvent, context: RunContext): readon
   // Here, it would be run in the place of the other batch.
   if (event.hasOtherCommand) return []
   if (trigger.kind !== 'scheduled' || trigger.source !== 'clock' || targetOf(context).place !== null) return []
-  const flags = { store, task, slot: 'latest', only: 'completed', reason: REASON_WORD }
+  const flags = { store, task, slot: 'latest', status: 'completed', reason: REASON_WORD }
   return [{ kind: 'run', what: 'to run it again', command: cronledger('rerun', flags, '--', BATCH_WORD) }]
 }
 

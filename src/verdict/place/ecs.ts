@@ -1,5 +1,15 @@
+import { textAt, valueAt } from '../../core/objects.ts'
+import { parseOrNull } from '../../core/row/report.ts'
 import type { EcsFacts } from '../../core/types.ts'
-import { type Blank, type PlaceCommands, program, type Variables, type Word } from '../command.ts'
+import {
+  type Blank,
+  lastLine,
+  type PlaceCommands,
+  program,
+  type TextVariables,
+  type Variables,
+  type Word,
+} from '../command.ts'
 
 /** Where a batch runs on ECS. The ARN of its task has only the Region and the cluster. */
 export type EcsPlace = Pick<EcsFacts, 'kind' | 'region' | 'cluster'> & Partial<EcsFacts>
@@ -22,27 +32,71 @@ export const ECS_COMMANDS: PlaceCommands<EcsPlace> = {
     const query = 'tasks[0].lastStatus'
     return program(['aws', 'ecs', 'describe-tasks'], { region, cluster, tasks: ecsTask, query, output: 'text' })
   },
-  runInScript: (place, slot, variables) => [
-    ...['run_task', slot, place.region, place.cluster, exitCodeQuery(place)],
-    ...runTaskCommand(place, variables),
-  ],
-  script: `  run_task() { # the slot, Region, cluster, query for the exit code, and the command that starts the task
-    slot=$1 region=$2 cluster=$3 query=$4
-    shift 4
-    task=$("$@") || return
-    case $task in
-      arn:*) echo "$slot: started $task" ;;
-      *) echo "$slot: ECS started nothing: $task" >&2; return 1 ;;
-    esac
-    # The wait gives up after ten minutes. A batch may take longer.
-    until aws ecs wait tasks-stopped --region "$region" --cluster "$cluster" --tasks "$task" 2>/dev/null; do
-      state=$(aws ecs describe-tasks --region "$region" --cluster "$cluster" --tasks "$task" --query 'tasks[0].lastStatus' --output text) || return
-      [ "$state" != None ] || break
-      sleep 5
-    done
-    code=$(aws ecs describe-tasks --region "$region" --cluster "$cluster" --tasks "$task" --query "$query" --output text) || return
-    ended "$slot" "$code" "$task"
-  }`,
+  tool: 'aws',
+  name: ({ cluster, taskDefinition = '' }) => `ECS ${cluster}/${taskDefinition.replace(/:\d+$/, '')}`,
+  problem(place, variables) {
+    const { taskDefinition, container, awsvpc, network } = place
+    if (taskDefinition === undefined || container === undefined)
+      return 'the ledger knows only its cluster, and not its task definition'
+    if (awsvpc && network === undefined)
+      return 'the ledger does not know its network: set CRONLEDGER_ECS_NETWORK in its task definition'
+    const length = overridesOf(place, variables).length
+    return length > MAX_OVERRIDES
+      ? `its overrides have ${length} characters, and AWS allows ${MAX_OVERRIDES}: give a shorter reason`
+      : null
+  },
+  async begin(ask, place, variables, token) {
+    const { region, cluster, taskDefinition = '', launchType, network } = place
+    const { code, stdout, stderr } = await ask([
+      ...['aws', 'ecs', 'run-task', `--region=${region}`, `--cluster=${cluster}`],
+      `--task-definition=${taskDefinition}`,
+      ...(launchType !== undefined && NAMED.has(launchType) ? [`--launch-type=${launchType}`] : []),
+      ...(network === undefined ? [] : [`--network-configuration=${network}`]),
+      ...[`--overrides=${overridesOf(place, variables)}`, `--client-token=${token}`, '--output=json'],
+    ])
+    if (code !== 0) {
+      const why = lastLine(stderr)
+      return code === null || PASSING.test(stderr) ? { kind: 'again', why, isNew: false } : { kind: 'refused', why }
+    }
+    const answer = parseOrNull(stdout)
+    const [arn, failure] = [textAt(answer, 'tasks', 0, 'taskArn'), textAt(answer, 'failures', 0, 'reason')]
+    if (arn !== undefined) return { kind: 'started', name: arn }
+    const why = `ECS started nothing: ${failure ?? 'it said no reason'}`
+    return failure !== undefined && NO_CAPACITY.test(failure)
+      ? { kind: 'again', why, isNew: true }
+      : { kind: 'refused', why }
+  },
+  async look(ask, { region, cluster, container }, name) {
+    const words = ['aws', 'ecs', 'describe-tasks', `--region=${region}`, `--cluster=${cluster}`, `--tasks=${name}`]
+    const { code, stdout, stderr } = await ask([...words, '--output=json'])
+    const answer = code === 0 ? parseOrNull(stdout) : null
+    const status = textAt(answer, 'tasks', 0, 'lastStatus')
+    if (status === undefined)
+      return textAt(answer, 'failures', 0, 'reason') === 'MISSING'
+        ? { kind: 'gone' }
+        : { kind: 'unanswered', why: lastLine(stderr) }
+    const all = valueAt(answer, 'tasks', 0, 'containers')
+    // A task may have other containers, such as one of GuardDuty.
+    const own = (Array.isArray(all) ? all : []).find((one) => textAt(one, 'name') === container)
+    const exitCode = valueAt(own, 'exitCode')
+    const why = textAt(own, 'reason') ?? textAt(answer, 'tasks', 0, 'stoppedReason') ?? `it is ${status}`
+    if (status === 'STOPPED') return { kind: 'ended', exitCode: typeof exitCode === 'number' ? exitCode : null, why }
+    return /^(?:PROVISIONING|PENDING|ACTIVATING)$/.test(status) ? { kind: 'pending', why } : { kind: 'running' }
+  },
+  isOwn: ({ ecsTask }, name) => ecsTask === name,
+}
+
+/** Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_TaskOverride.html */
+const MAX_OVERRIDES = 8_192
+/** The request may have been applied, or will be accepted later. */
+const PASSING =
+  /Throttl|TooManyRequests|Rate exceeded|RequestLimitExceeded|ServerException|Internal(?:Failure|Error)|Unavailable|Could not connect|[Tt]ime(?:d )?out|Connection (?:was closed|reset)/
+/** The reasons for which ECS starts nothing now, and may a minute later. */
+const NO_CAPACITY = /^(?:RESOURCE:|AGENT$)|capacity/i
+
+function overridesOf({ container }: EcsPlace, variables: TextVariables): string {
+  const environment = Object.entries(variables).map(([name, value]) => ({ name, value }))
+  return JSON.stringify({ containerOverrides: [{ name: container, environment }] })
 }
 
 /** The container has all other options of the run, so only these variables are given. */
@@ -67,12 +121,6 @@ function runTaskCommand(
     query: '[tasks[].taskArn,failures[].reason][]',
     output: 'text',
   })
-}
-
-/** Returns the query that finds the exit code of the batch in the answer of `describe-tasks`: a task may have other containers. */
-function exitCodeQuery({ container }: EcsPlace): string {
-  const which = container === undefined ? '0' : `?name=='${container.replace(/[\\']/g, '\\$&')}'`
-  return `tasks[0].containers[${which}].exitCode${container === undefined ? '' : ' | [0]'}`
 }
 
 function jsonText(value: string | Blank): Exclude<Word, string> {

@@ -1,5 +1,18 @@
+import { isRecord, textAt, valueAt } from '../../core/objects.ts'
+import { parseOrNull } from '../../core/row/report.ts'
 import type { KubernetesFacts } from '../../core/types.ts'
-import { type CommandWords, PIPE, type PlaceCommands, program, type Variables, type Word } from '../command.ts'
+import {
+  type Ask,
+  type Begun,
+  type CommandWords,
+  lastLine,
+  PIPE,
+  type PlaceCommands,
+  program,
+  type TextVariables,
+  type Variables,
+  type Word,
+} from '../command.ts'
 
 /** Each reads a manifest and prints it changed. None asks the cluster. */
 const CHANGE = { filename: '-', output: 'json' } as const
@@ -37,25 +50,84 @@ export const KUBERNETES_COMMANDS: PlaceCommands<KubernetesFacts> = {
   state({ namespace, pod }) {
     return pod === undefined ? null : program(['kubectl', 'get', 'pod', pod], { namespace })
   },
-  runInScript: ({ namespace, cronJob, container }, slot, variables) => [
-    ...['run_job', slot, namespace, cronJob],
-    `{.items[0].status.containerStatuses[${container === undefined ? '0' : `?(@.name=="${container}")`}].state.terminated.exitCode}`,
-    ...variableWords(variables),
-  ],
-  script: `  run_job() { # the slot, namespace, CronJob, path of the exit code, and the variables
-    slot=$1 namespace=$2 cronjob=$3 path=$4
-    shift 4
-    job=$cronjob-${TEN_DIGITS}
-    kubectl create job "$job" --namespace "$namespace" --from "cronjob/$cronjob" --dry-run=client --output json |
-      kubectl set env --local --filename - --output json "$@" |
-      kubectl patch --local --filename - --output json --type merge --patch '${NO_RETRY}' |
-      kubectl create --filename - || return
-    while sleep 2; state=$(kubectl get job "$job" --namespace "$namespace" --output 'jsonpath={.status.conditions[?(@.status=="True")].type}') || return; do
-      case $state in *Complete* | *Failed*) break ;; esac
-    done
-    code=$(kubectl get pods --namespace "$namespace" --selector "job-name=$job" --output "jsonpath=$path") || return
-    ended "$slot" "$code" "Job $job"
-  }`,
+  tool: 'kubectl',
+  name: ({ namespace, cronJob }) => `CronJob ${namespace}/${cronJob}`,
+  problem: () => null,
+  async begin(ask, { namespace, cronJob }, variables, token) {
+    const name = `${cronJob}-${String(BigInt(`0x${token}`) % 10n ** 10n).padStart(10, '0')}`
+    const from = [`--from=cronjob/${cronJob}`, `--namespace=${namespace}`, '--dry-run=client', '--output=json']
+    const made = await ask(['kubectl', 'create', 'job', name, ...from])
+    const job = made.code === 0 ? parseOrNull(made.stdout) : null
+    if (job === null) return refusal(made)
+    const manifest = JSON.stringify(changedJob(job, variables))
+    const created = await ask(['kubectl', 'create', `--namespace=${namespace}`, '--filename=-'], manifest)
+    // The answer of an earlier try was lost: no other Job has this name.
+    return created.code === 0 || created.stderr.includes('already exists')
+      ? { kind: 'started', name }
+      : refusal(created)
+  },
+  async look(ask, { namespace, container }, name) {
+    const get = (...words: readonly string[]) =>
+      ask(['kubectl', 'get', ...words, `--namespace=${namespace}`, '--output=json'])
+    const found = await get('job', name)
+    const job = found.code === 0 ? parseOrNull(found.stdout) : null
+    if (job === null)
+      return /\(NotFound\)/.test(found.stderr) ? { kind: 'gone' } : { kind: 'unanswered', why: lastLine(found.stderr) }
+    const conditions = valueAt(job, 'status', 'conditions')
+    const end = (Array.isArray(conditions) ? conditions : []).find(
+      (one) => textAt(one, 'status') === 'True' && /^(?:Complete|Failed)$/.test(textAt(one, 'type') ?? ''),
+    )
+    const { stdout } = await get('pods', `--selector=job-name=${name}`)
+    const pod = valueAt(parseOrNull(stdout), 'items', 0)
+    const statuses = valueAt(pod, 'status', 'containerStatuses')
+    const all: readonly unknown[] = Array.isArray(statuses) ? statuses : []
+    const state = valueAt(all.find((one) => textAt(one, 'name') === container) ?? all[0], 'state')
+    if (end !== undefined) {
+      const exitCode = valueAt(state, 'terminated', 'exitCode')
+      const why = textAt(state, 'terminated', 'reason') ?? textAt(end, 'message') ?? textAt(end, 'reason') ?? 'it ended'
+      return { kind: 'ended', exitCode: typeof exitCode === 'number' ? exitCode : null, why }
+    }
+    if (valueAt(state, 'running') !== undefined || valueAt(state, 'terminated') !== undefined)
+      return { kind: 'running' }
+    const waiting = textAt(state, 'waiting', 'reason')
+    return {
+      kind: 'pending',
+      why: waiting ?? textAt(pod, 'status', 'conditions', 0, 'message') ?? 'its Pod is pending',
+    }
+  },
+  isOwn: ({ place }, name) => place?.kind === 'kubernetes' && place.job === name,
+}
+
+/** The cluster may not answer for a while, or has applied the request without an answer. */
+const PASSING =
+  /connect|time(?:d )?out|TLS handshake|EOF|Too ?[Mm]any ?[Rr]equests|InternalError|ServiceUnavailable|etcdserver|no such host/
+
+function refusal({ code, stderr }: Awaited<ReturnType<Ask>>): Begun {
+  const why = lastLine(stderr)
+  return code === null || PASSING.test(stderr) ? { kind: 'again', why, isNew: false } : { kind: 'refused', why }
+}
+
+/** A Job that is made by hand has no scheduled time, and its retries would force the slot again after a failure. */
+function changedJob(job: unknown, variables: TextVariables): unknown {
+  const changes = new Set(['CRONLEDGER_EVENT_TIME', ...Object.keys(variables)])
+  // Kubernetes replaces $(NAME) in a value, and reads $$ as one $.
+  const added = Object.entries(variables).map(([name, value]) => ({ name, value: value.replaceAll('$', '$$$$') }))
+  const withVariables = (container: unknown) => {
+    const env = valueAt(container, 'env')
+    const kept = (Array.isArray(env) ? env : []).filter((one) => !changes.has(textAt(one, 'name') ?? ''))
+    return { ...asRecord(container), env: [...kept, ...added] }
+  }
+  const [spec, template] = [asRecord(valueAt(job, 'spec')), asRecord(valueAt(job, 'spec', 'template'))]
+  const pod = asRecord(template['spec'])
+  const containers = Array.isArray(pod['containers']) ? pod['containers'].map(withVariables) : []
+  return {
+    ...asRecord(job),
+    spec: { ...spec, backoffLimit: 0, template: { ...template, spec: { ...pod, containers } } },
+  }
+}
+
+function asRecord(value: unknown): Readonly<Record<string, unknown>> {
+  return isRecord(value) ? value : {}
 }
 
 /** The name of a Job that is made by hand has no scheduled time, and a forced slot and an event time are an error. */

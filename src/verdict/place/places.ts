@@ -7,8 +7,10 @@ import { KUBERNETES_COMMANDS } from './kubernetes.ts'
 /** The facts about a place that the commands need. */
 export type CommandPlace = EcsPlace | Exclude<Place, { kind: 'ecs' }>
 
-export const PLACES: { readonly [Kind in CommandPlace['kind']]: PlaceCommands<Extract<CommandPlace, { kind: Kind }>> } =
-  { ecs: ECS_COMMANDS, kubernetes: KUBERNETES_COMMANDS }
+const PLACES: { readonly [Kind in CommandPlace['kind']]: PlaceCommands<Extract<CommandPlace, { kind: Kind }>> } = {
+  ecs: ECS_COMMANDS,
+  kubernetes: KUBERNETES_COMMANDS,
+}
 
 export function commandsOf(place: CommandPlace): PlaceCommands<CommandPlace> {
   // The kind says which one it is.

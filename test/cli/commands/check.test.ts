@@ -248,7 +248,7 @@ describe('problems of 27 tasks of three teams, and of two other tasks', () => {
   const onScreen = async (columns: number, ...args: readonly string[]) =>
     linesOf(await onTerminal(['check', ...args], { ...many, ...clockAt(THEN) }, columns)).filter(Boolean)
 
-  const REPAIR = "cronledger rerun --from 2026-11-25T06:00Z --reason 'YOUR REASON' --all"
+  const REPAIR = "cronledger rerun --from 2026-11-25T06:00Z --jobs 4 --reason 'YOUR REASON' --all"
 
   test('nothing wraps at 80 columns, the tasks of a team share a line, and the headline and one command come last', async () => {
     const lines = await onScreen(80)
@@ -270,9 +270,9 @@ describe('problems of 27 tasks of three teams, and of two other tasks', () => {
       '  no owner · 1 task: n/night-23',
       ...['To see all names, add "| cat".'],
       ...['To see what to do about each task, add --commands, or check one task.', GUIDE],
-      ...['59 slots need attention: 43 missed, 16 failed', 'To print the script that runs them:', `  ${REPAIR}`],
+      ...['59 slots need attention: 43 missed, 16 failed', 'To run them again:', `  ${REPAIR}`],
     ])
-    expect((await onScreen(200)).at(-1)).toBe(`To print the script that runs them: ${REPAIR}`)
+    expect((await onScreen(200)).at(-1)).toBe(`To run them again: ${REPAIR}`)
     // The reader knows the owner that was asked for.
     const own = (await onScreen(80, '--owner', 'PAYMENTS')).join('\n')
     expect(own).toMatch(/^failed: exit code 3 · p\/late-2 · 2 slots/)
@@ -284,31 +284,31 @@ describe('problems of 27 tasks of three teams, and of two other tasks', () => {
     expect(stdout).toMatch(new RegExp(`^ {2}Payments · 6 tasks: p/night-0, .*, ${LONG}$`, 'm'))
     for (let index = 0; index < 26; index += 1)
       expect(stdout.match(new RegExp(`night-${index}\\b`, 'g'))).toHaveLength(1)
-    expect(stdout.endsWith(`runs them: ${REPAIR.replace('rerun', `rerun --store ${many.CRONLEDGER_STORE}`)}\n`)).toBe(
-      true,
-    )
+    expect(
+      stdout.endsWith(`To run them again: ${REPAIR.replace('rerun', `rerun --store ${many.CRONLEDGER_STORE}`)}\n`),
+    ).toBe(true)
   })
 
   test.each([
-    [['--owner', 'payments'], "--owner payments --from 2026-11-25T06:00Z --reason 'YOUR REASON'", 19],
+    [['--owner', 'payments'], "--owner payments --from 2026-11-25T06:00Z --jobs 4 --reason 'YOUR REASON'", 19],
     [
       ['s/*', '--status', 'missed,late'],
-      "--task 's/*' --from 2026-11-25T06:00Z --only missed --reason 'YOUR REASON'",
+      "--task 's/*' --from 2026-11-25T06:00Z --status missed --jobs 4 --reason 'YOUR REASON'",
       10,
     ],
     [
       ['--until', '2026-11-25T12:30:00Z'],
-      "--from 2026-11-25T06:00Z --to 2026-11-25T12:00:01Z --reason 'YOUR REASON' --all",
+      "--from 2026-11-25T06:00Z --to 2026-11-25T12:00:01Z --jobs 4 --reason 'YOUR REASON' --all",
       57,
     ],
   ] as const)('the command of check %j repairs what was found, and nothing else', async (args, expected, slots) => {
     const { stdout } = await cronledger(['check', ...args], { env: many })
-    const [, command] = /^To print the script that runs them: cronledger rerun --store \S+ (.*)$/m.exec(stdout) ?? []
+    const [, command] = /^To run them again: cronledger rerun --store \S+ (.*)$/m.exec(stdout) ?? []
     expect(command).toBe(expected)
     expect(stdout).toContain(`\n${slots} slots need attention: `)
     const words = expected.replace("'YOUR REASON'", 'x').replaceAll("'", '').split(' ')
-    const script = await cronledger(['rerun', ...words], { env: many })
-    expect(script.stdout).toContain(`\n# ${slots} slots of `)
+    const plan = await cronledger(['rerun', ...words, '--dry-run', '--', 'true'], { env: many })
+    expect(plan.stdout).toContain(`\n${slots} slots of `)
   })
 
   test('each finding in JSON has its words', async () => {

@@ -68,7 +68,7 @@ async function week(store: Environment): Promise<Task> {
 
 // promise: two-forces
 test.each([
-  ['a slot that had completed', 'true', ['--only', 'completed']],
+  ['a slot that had completed', 'true', ['--status', 'completed']],
   ['a slot that had failed', 'false', []],
 ])('two forces at once: the later one is told that the slot has completed: %s', async (_, before, only) => {
   const { run, rerun, startHeld } = task(newFile())
@@ -94,7 +94,7 @@ test('a force on a completed slot: refused unless it says so', async () => {
     code: 65,
     stdout: '',
     stderr: expect.stringMatching(
-      /not started: attempt 1 on .* succeeded at .* \(run .*\)\n {2}run it again although it has completed: .*--only completed/,
+      /not started: attempt 1 on .* succeeded at .* \(run .*\)\n {2}run it again although it has completed: .*--status completed/,
     ),
   })
   expect((await done.rows())[0]).toMatchObject({
@@ -109,12 +109,12 @@ test('a force on a completed slot: refused unless it says so', async () => {
   const failed = await pasted(filled, done.env)
   expect(failed).toMatchObject({
     code: 1,
-    stderr: expect.stringMatching(/run it again although it has completed: .*--only completed/),
+    stderr: expect.stringMatching(/run it again although it has completed: .*--status completed/),
   })
   expect(await done.states()).toContain(`${day(10)} FAILED 2`)
   expect((await done.rerun(['--slot', day(10)], 'echo', 'no')).code).toBe(65)
   expect((await done.rerun([...WEEK, '--dry-run'])).stdout).not.toContain(day(10))
-  const again = await done.rerun(['--slot', day(10), '--only', 'failed,completed'], 'echo', 'ran')
+  const again = await done.rerun(['--slot', day(10), '--status', 'failed,completed'], 'echo', 'ran')
   expect(again).toMatchObject({ code: 0, stdout: 'ran\n' })
 })
 
@@ -126,14 +126,14 @@ test('a range: what is undone and nothing else, oldest first, and then nothing i
     signal: null,
     stderr: '',
     stdout: expect.stringMatching(
-      /^2026-11-11T\S+ {2}2026-11-11 03:00 UTC {2}failed: attempt 1 on \S+ failed \(exit code 1\) after \S+ \(work: may be half done\)\n(2026-11-1[236]T\S+ {2}2026-11-1[236] 03:00 UTC {2}missed\n){3}3 missed, 1 failed\n$/,
+      /^2026-11-11T\S+ {2}2026-11-11 03:00 UTC {2}failed: attempt 1 on \S+ failed \(exit code 1\) after \S+ \(work: may be half done\)\n(2026-11-1[236]T\S+ {2}2026-11-1[236] 03:00 UTC {2}missed\n){3}4 slots of 1 task, one after the other, on this host\. How long .*\n$/,
     ),
   })
   expect(await states()).toHaveLength(4)
 
   const ran = await rerun(WEEK, ...SAY_SLOT)
   expect(ran).toMatchObject({ stdout: [11, 12, 13, 16].map((date) => `${day(date)}\n`).join('') })
-  expect(ran.stderr).toMatch(/cronledger: nightly: 4 succeeded\n$/)
+  expect(ran.stderr).toMatch(/\ncronledger: 4 done, 0 failed, 0 not run\.\n$/)
   expect(await states()).toEqual([
     `${day(10)} COMPLETED 1`,
     `${day(11)} COMPLETED 2`,
@@ -149,7 +149,7 @@ test('a range: what is undone and nothing else, oldest first, and then nothing i
   expect(await rerun(WEEK, ...SAY_SLOT)).toMatchObject({
     code: 0,
     stdout: '',
-    stderr: 'cronledger: nightly: nothing to do: no slot in the range is missed, failed or stale\n',
+    stderr: 'cronledger: Nothing to run: no slot in the range is missed or failed.\n',
   })
 })
 
@@ -205,10 +205,9 @@ describe('wrong input: 64, one line that names it, and nothing starts', () => {
     ],
     [['--slot', '2199-11-10'], /slot 2199-11-10T03:00:00Z is not due yet/],
     [['--slot', 'tomorrow'], /slot "tomorrow" is not valid. Use an instant .*, a date .*, or latest/],
-    [['--slot', day(10), '--dry-run'], /--slot and --dry-run cannot be used together/],
     [['--slot', day(10), '--from', '7d'], /--slot and --from cannot be used together/],
     [['--to', day(10)], /--slot or --from is required/],
-    [['--from', '2026-11-10', '--only', 'mised'], /--only "mised" is not allowed. Did you mean missed\?/],
+    [['--from', '2026-11-10', '--status', 'mised'], /--status "mised" is not allowed. Did you mean missed\?/],
     [['--slot', day(10), '--timezone', 'UTC'], /unknown option --timezone\./],
     [['--from', day(11), '--to', day(11)], /--from .* is not earlier than --to /],
     [
@@ -216,13 +215,10 @@ describe('wrong input: 64, one line that names it, and nothing starts', () => {
       /from 400d is too early: records are kept for 100d, .* Use a later start\./,
     ],
     [['--slot', day(10), '--task', 'night*'], /--slot is for one task\. Give --from for several tasks\./],
-    [['--slot', day(10), '--all', '--script'], /--slot is for one task\. Give --from for several tasks\./],
-    [['--from', day(10), '--script', '--dry-run'], /--dry-run has no effect with --script, which prints a script and/],
-    [
-      ['--from', day(10), '--script', '--timeout', '3h'],
-      /--timeout has no effect with --script, which prints a script and/,
-    ],
-    [['--from', day(10), '--task', '*', '--fresh'], /--fresh has no effect with the prefix \*, which prints a script/],
+    [['--slot', day(10), '--task', '*'], /--slot is for one task\. Give --from for several tasks\./],
+    [['--from', day(9), '--yes', '--dry-run'], /--yes has no effect with --dry-run, which starts nothing/],
+    [['--from', day(9), '--json'], /--json requires --dry-run/],
+    [['--from', day(9), '--script'], /unknown option --script/],
     [['--from', 'yesterdy', '--task', '*'], /^cronledger: --from "yesterdy" is not a valid time/],
     [['--from', day(9), '--reason', 'YOUR REASON'], /the reason is still the placeholder "YOUR REASON"/],
   ] as const) {
@@ -258,7 +254,7 @@ describe('a range', () => {
     const first = await rerun(WEEK, 'sh', '-c', FAILS)
     expect(first).toMatchObject({ code: 3, stdout: `${day(11)}\n${day(12)}\n` })
     expect(first.stderr).toMatch(
-      /nightly: 1 succeeded, 1 failed, 2 not run\. Run the same command again to continue\.\n$/,
+      /\ncronledger: 1 done, 1 failed, 2 not run\. Run the same command again to continue\.\n$/,
     )
     expect((await rerun(WEEK, ...SAY_SLOT)).stdout).toBe(`${day(12)}\n${day(13)}\n${day(16)}\n`)
   })
@@ -270,64 +266,54 @@ describe('a range', () => {
     const notices = readFileSync(told, 'utf8').trim().split('\n')
     expect(notices.map((line) => JSON.parse(line).exitCode).sort()).toEqual([3, 4])
     expect(ran).toMatchObject({ code: 3, stdout: [11, 12, 13, 16].map((date) => `${day(date)}\n`).join('') })
-    expect(ran.stderr).toMatch(/cronledger: nightly: 2 succeeded, 2 failed\n$/)
+    expect(ran.stderr).toMatch(
+      /\ncronledger: 2 done, 2 failed, 0 not run\. Run the same command again to continue\.\n$/,
+    )
   })
 
-  test('--only completed, and the summary for programs', async () => {
+  test('--status completed, and the summary for programs', async () => {
     const { rerun } = await week(newFile())
-    const ran = await rerun([...WEEK, '--only', 'completed', '--log', 'json'], ...SAY_SLOT)
+    const ran = await rerun([...WEEK, '--status', 'completed', '--log', 'json'], ...SAY_SLOT)
     expect(ran).toMatchObject({ stdout: `${day(10)}\n${day(15)}\n` })
     expect(JSON.parse(ran.stderr.trim().split('\n').at(-1) ?? '')).toMatchObject({
       event: 'rerun',
-      ...{ task: 'nightly', completed: 2, failed: 0, refused: 0, left: 0, exitCode: 0 },
+      ...{ done: 2, byOthers: 0, failed: 0, left: 0, exitCode: 0 },
     })
   })
 
   // promise: range-slot-completed
-  test('a slot that another run has completed since the list was made does not run again', async () => {
+  test('a slot that another run has completed since the plan was made is done, and one that failed since ends the task', async () => {
     const { env, states } = await week(newFile())
-    // The command of the 11th completes the 12th and lets the 13th fail, behind the range's back.
+    // The command of the 11th completes the 12th and lets the 13th fail, behind the back of the repair.
     const inside = (date: number, command: string) =>
-      `node "$MAIN" run --schedule '0 3 * * *' --event-time ${day(date)} -- ${command}`
+      `node "$MAIN" run --task nightly --schedule '0 3 * * *' --event-time ${day(date)} -- ${command}`
     const script = `echo $CRONLEDGER_RUN_SLOT; case $CRONLEDGER_RUN_SLOT in *-11T*) ${inside(12, 'true')}; ${inside(13, 'false')};; esac; true`
-    const args = ['rerun', '--reason', 'x', ...WEEK, '--only', 'missed,failed', '--', 'sh', '-c', script]
+    const args = ['rerun', '--reason', 'x', ...WEEK, '--', 'sh', '-c', script]
     const ran = await cronledger(args, { env: { ...env, MAIN } })
-    expect(ran).toMatchObject({ stdout: `${day(11)}\n${day(13)}\n${day(16)}\n` })
-    expect(ran.stderr).toMatch(/3 succeeded, 1 already completed or skipped\n$/)
+    expect(ran).toMatchObject({ code: 1, stdout: `${day(11)}\n` })
+    expect(ran.stderr).toContain('nightly 2026-11-13 03:00 UTC: exit code 1 in another run')
+    expect(ran.stderr).toMatch(/\n.*: 2 done \(1 of them by another run\), 1 failed, 1 not run\. Run the same/)
     expect(await states()).toContain(`${day(12)} COMPLETED 1`)
   })
 
-  test('a ledger that goes away ends a range, also with --keep-going', async () => {
+  test('a ledger that goes away before the end is recorded ends the task', async () => {
     const server = await startDynalite()
     const store = { ...awsEnv(server), CRONLEDGER_STORE: 'dynamodb:ledger', CRONLEDGER_SKEW: '0s' }
     await cronledger(['setup'], { env: store })
     const { env } = await week(store)
+    const [go, tool] = [newPath('go'), openShell(folder, env)]
+    await tool(`mkfifo ${go}`)
     const short = ['--lease', '2s', '--heartbeat', '500ms', '--kill-after', '0s', '--ledger-timeout', '4s']
-    const batch = ['sh', '-c', 'echo ready; read line; true']
-    const args = ['rerun', '--reason', 'x', ...WEEK, '--keep-going', ...short, '--', ...batch]
-    const running = start(args, { env, input: null })
+    const batch = ['sh', '-c', `echo ready; read -r _ <${go}; true`]
+    const running = start(['rerun', '--reason', 'x', ...WEEK, ...short, '--', ...batch], { env })
     await running.printed('ready')
     await server.stop()
-    running.child.stdin?.end('go on\n')
+    await tool(`echo >${go}`)
     const { code, stdout, stderr } = await running.ended
     expect({ code, stdout }).toEqual({ code: 74, stdout: 'ready\n' })
     expect(stderr).toMatch(
-      /nightly: 1 succeeded but not recorded, 3 not run\. Run the same command again to continue\.\n$/,
+      /it succeeded, and that is not recorded .*\n[\s\S]*: 0 done, 1 failed, 3 not run\. Run the same/,
     )
-  })
-
-  test('a stop ends a range, also with --keep-going, and the same command goes on', async () => {
-    const { rerun, start: begin } = await week(newFile())
-    const script = 'echo $CRONLEDGER_RUN_SLOT; case $CRONLEDGER_RUN_SLOT in *-12T*) exec sleep 60;; esac'
-    const running = begin([...WEEK, '--keep-going'], 'sh', '-c', script)
-    await running.printed(day(12))
-    running.child.kill('SIGINT')
-    const first = await running.ended
-    expect(first).toMatchObject({ code: 130, stdout: `${day(11)}\n${day(12)}\n` })
-    expect(first.stderr).toMatch(
-      /nightly: 1 succeeded, 1 failed, 2 not run\. Run the same command again to continue\.\n$/,
-    )
-    expect((await rerun(WEEK, ...SAY_SLOT)).stdout).toBe(`${day(12)}\n${day(13)}\n${day(16)}\n`)
   })
 
   test('over a clock change, and over a change of the schedule, each slot with the window of its time', async () => {
@@ -354,27 +340,26 @@ describe('a range', () => {
     await run(day(10), ['true'])
     await run('2026-11-12T05:00:00Z', ['true'], ['--schedule', '0 5 * * *'])
     const range = ['--from', '2026-11-10', '--to', '2026-11-12']
-    const leftOut =
-      'Left out: 4 slots of the range that may not have been due. Read what check says before you run them.\n'
-    const step = /^ {2}see what check says: {2}(cronledger check .* --since 2026-11-10T05:00:00Z)$/m
+    const leftOut = 'Left out: 4 slots. It may not have been due. Read what check says before you run it.\n'
+    const step = /^ +see what check says: {2}(cronledger check .* --since 2026-11-10T05:00:00Z)$/m
     const ran = await rerun(range, 'echo', 'no')
     expect(ran).toMatchObject({ stdout: '', stderr: expect.stringMatching(step) })
-    expect(ran.stderr).toContain(`cronledger: nightly: nothing to run. ${leftOut}`)
+    expect(ran.stderr).toContain(leftOut)
     const plan = await rerun([...range, '--dry-run'])
     expect(plan).toMatchObject({ code: 0, stdout: expect.stringMatching(step), stderr: '' })
-    expect(plan.stdout).toContain(`nothing to run. ${leftOut}`)
-    const json = await rerun([...range, '--dry-run', '--json'])
-    expect({ ...json, stdout: JSON.parse(json.stdout) }).toMatchObject({ code: 0, stdout: [] })
-    expect(json.stderr).toContain(`cronledger: nightly: ${leftOut}`)
+    expect(plan.stdout).toContain(leftOut)
+    const json = JSON.parse((await rerun([...range, '--dry-run', '--json'])).stdout)
+    expect(json).toHaveLength(4)
+    expect(json[0]).toMatchObject({ task: 'nightly', leftOut: 'doubtful' })
     // A doubt is neither failed nor stale, so a range of these does not leave it out.
-    expect((await rerun([...range, '--only', 'failed,failed', '--dry-run'])).stdout).toBe(
-      'nothing to do: no slot in the range is failed\n',
+    expect((await rerun([...range, '--status', 'failed,failed', '--dry-run'])).stdout).toBe(
+      'Nothing to run: no slot in the range is failed.\n',
     )
 
     const checked = await pasted(step.exec(ran.stderr)?.[1] ?? '', env)
     const pause = /(?<=if none of the 4 was due: +)cronledger pause .*$/m.exec(checked.stdout)?.[0] ?? ''
     expect((await pasted(pause.replace('YOUR REASON', 'moved'), env)).code).toBe(0)
-    expect((await rerun(range, 'echo', 'no')).stderr).toMatch(/nothing to do: no slot .*stale\n$/)
+    expect((await rerun(range, 'echo', 'no')).stderr).toMatch(/Nothing to run: no slot .*failed\.\n$/)
   })
 
   test('a future slot that an operator has resolved is not listed, and a slot within the grace is not missed', async () => {
@@ -385,7 +370,7 @@ describe('a range', () => {
     await run(minute(30), ['true'], [...minutely, '--grace', '20m'])
     const word = ['--slot', minute(-40), '--state', 'skipped', '--reason', 'not tonight']
     expect((await cronledger(['resolve', ...word], { env })).code).toBe(0)
-    const plan = await rerun(['--from', '1h', '--to', minute(-60), '--dry-run', '--only', 'missed,skipped'])
+    const plan = await rerun(['--from', '1h', '--to', minute(-60), '--dry-run', '--status', 'missed,skipped'])
     expect(plan.stdout).not.toContain(minute(-40))
     expect(plan.stdout).toContain(`${minute(29)}  `)
     // Five minutes within the grace, and the plan is made later than `now`.
@@ -393,90 +378,174 @@ describe('a range', () => {
   })
 })
 
-test('the script of rerun for several tasks, with the command of each batch filled in: one paste runs the slots of all of them', async () => {
-  const store = newFile()
-  const [capture, report] = [await week(store), task(store, 'other/report')]
-  const third = task(store, 'other/mail')
-  for (const one of [report, third]) {
-    await one.run(day(14), ['true'], ['--schedule', '30 2 * * *'])
-    await one.run(day(16), ['true'], ['--schedule', '30 2 * * *'])
+describe('several tasks', () => {
+  const HALF = ['--schedule', '30 2 * * *']
+  /** Four slots of nightly, and one of each other task, which one owner has. */
+  async function night(store: Environment) {
+    await week(store)
+    for (const name of ['other/mail', 'other/report'])
+      for (const date of [14, 16]) await task(store, name).run(day(date), ['true'], [...HALF, '--owner', 'Ops'])
+    const args = (...more: string[]) => [
+      'rerun',
+      ...more.slice(0, 1),
+      ...WEEK,
+      '--reason',
+      "it's late",
+      ...more.slice(1),
+    ]
+    // What belongs to another run: a batch of a repair must get none of it.
+    const env = {
+      ...store,
+      ...{ CRONLEDGER_TASK: 'nightly', CRONLEDGER_TIMEOUT: '1ms', CRONLEDGER_EVENT_TIME: 'x', CRONLEDGER_RUN_ID: 'x' },
+    }
+    return { ask: (...more: string[]) => cronledger(args(...more), { env }), args, env }
   }
-  const ask = (...args: string[]) =>
-    cronledger(['rerun', ...args, ...WEEK, '--reason', "it's late"], {
-      env: { ...store, CRONLEDGER_TASK: 'nightly' },
-    })
-  expect(await ask('othr/*')).toMatchObject({
-    code: 64,
-    stderr: expect.stringContaining('no task matches "othr/*"'),
+  const SAY = ['--', 'sh', '-c', 'echo $CRONLEDGER_RUN_TASK $CRONLEDGER_RUN_SLOT $CRONLEDGER_STATUS$CRONLEDGER_TASK']
+  const OTHERS = ['mail', 'report'].map((name) => `other/${name} 2026-11-15T02:30:00Z`)
+  const ALL = [...OTHERS, ...[11, 12, 13, 16].map((date) => `nightly ${day(date)}`)]
+
+  test('without a terminal and --yes, nothing starts, so a script that once printed starts no night', async () => {
+    const { ask } = await night(newFile())
+    const refusedOne = await ask('--all', ...SAY)
+    expect(refusedOne).toMatchObject({ code: 64, stdout: '' })
+    expect(refusedOne.stderr).toContain('To start without a question, add --yes. To print the plan, add --dry-run.')
+    expect((await ask('--all', '--dry-run', '--format', 'commands', ...SAY)).stdout.split('\n')).toHaveLength(7)
+    expect((await ask('othr/*', ...SAY)).stderr).toContain('no task matches "othr/*"')
   })
-  expect((await ask('other/*')).stdout.match(/--task [a-z]\S+/g)).toEqual(['--task other/mail', '--task other/report'])
-  const { code, stdout } = await ask('--all')
-  expect(code).toBe(0)
-  expect(stdout).toMatch(/^# 6 slots of 3 tasks, one after the other, the oldest first\. .*\n/m)
-  expect(stdout).toContain('# Replace first: YOUR_COMMAND. Each task has its own command.\n')
-  const script = stdout.replaceAll(' -- YOUR_COMMAND', ` -- sh -c 'echo $CRONLEDGER_RUN_TASK $CRONLEDGER_RUN_SLOT'`)
-  const ran = await openShell(folder, store)(script, 'sh')
-  const slots = [11, 12, 13, 16].map((date) => `nightly ${day(date)}`)
-  const others = ['mail', 'report'].map((name) => `other/${name} 2026-11-15T02:30:00Z`)
-  expect(ran).toMatchObject({ stdout: [...others, ...slots, ''].join('\n') })
-  expect((await ask('--all')).stdout).toBe('# Nothing to run.\n')
-  expect((await capture.rows()).at(-1)).toMatchObject({ state: 'COMPLETED' })
-})
 
-test('--owner: a script for the tasks of a team, of all tasks or of those with a prefix', async () => {
-  const store = newFile()
-  for (const [name, owner] of [
-    ['pay/a', 'Payments'],
-    ['pay/b', 'Payments'],
-    ['crm/a', 'Customers'],
-  ] as const) {
-    const { run } = task(store, name)
-    await run(day(10), ['true'], ['--schedule', '0 3 * * *', '--owner', owner])
-    await run(day(12), ['true'], ['--schedule', '0 3 * * *', '--owner', owner])
-  }
-  const ask = (...args: string[]) =>
-    cronledger(['rerun', ...args, ...WEEK.slice(0, 2), '--to', '2026-11-12', '--reason', 'x'], {
-      env: { ...store, CRONLEDGER_TASK: 'crm/a' },
-    })
-  const { stdout } = await ask('--owner', 'payment', '--jobs', '2')
-  expect(stdout).toMatch(/^# 2 slots of 2 tasks of 1 owner, 2 tasks side by side\./m)
-  expect(stdout.match(/--task [a-z]\S+/g)).toEqual(['--task pay/a', '--task pay/b'])
-  expect((await ask('--owner', 'payment', '--task', '*/b')).code).toBe(64)
-  expect((await ask('--owner', 'payment', '--task', 'crm/*')).stderr).toContain(
-    'no task matches "crm/*" and owner "payment". To see all tasks: cronledger tasks',
-  )
-})
+  test('one command for all tasks, in the order of the plan: tasks for which no work was done come first', async () => {
+    const { ask } = await night(newFile())
+    const ran = await ask('--all', '--yes', ...SAY)
+    expect(ran).toMatchObject({ code: 0, stdout: [...ALL, ''].join('\n') })
+    expect(ran.stderr).toMatch(/6 slots of 3 tasks of 1 owner, one after the other, on this host\./)
+    expect(ran.stderr).toMatch(/6 done, 0 failed, 0 not run\./)
+    expect((await ask('--all', '--yes', ...SAY)).stderr).toMatch(
+      /Nothing to run: no slot in the range is missed or failed/,
+    )
+  })
 
-test.each([1, 2])(
-  'Ctrl-C in a script with --jobs %s starts nothing more, and what runs goes on to its end',
-  async (jobs) => {
-    const store = newFile()
-    const { run, states, env } = task(store)
+  test('--owner and a prefix: the tasks of a team, side by side; those without a command are left out and named', async () => {
+    const { ask } = await night(newFile())
+    const plan = JSON.parse((await ask('--owner=ops', '--dry-run', '--json', ...SAY)).stdout)
+    expect(plan.map(({ task: name, place }: Loose) => [name, place])).toEqual([
+      ['other/mail', 'on this host'],
+      ['other/report', 'on this host'],
+    ])
+    expect((await ask('--owner=ops', '--task', 'night*', ...SAY)).stderr).toContain(
+      'no task matches "night*" and owner "ops". To see all tasks: cronledger tasks',
+    )
+    const none = await ask('other/*', '--yes')
+    expect(none).toMatchObject({ code: 65, stdout: '' })
+    expect(none.stderr).toMatch(
+      /Left out: 2 slots\. No place is recorded.*\n {2}other\/mail.*\n.*cronledger rerun .*--task other\/mail/,
+    )
+    const ran = await ask('other/*', '--yes', '--jobs', '2', ...SAY)
+    expect(ran.stdout.trim().split('\n').sort()).toEqual(OTHERS)
+  })
+
+  test.each([1, 2])('Ctrl-C with --jobs %s starts nothing more, and what runs goes on to its end', async (jobs) => {
+    const { run, states, env } = task(newFile())
     await run(day(10), ['true'])
     await run(day(14), ['true'])
     const [go, tool] = [newPath('go'), openShell(folder, env)]
     await tool(`mkfifo ${go}`)
     const batch = ['sh', '-c', `echo $CRONLEDGER_RUN_SLOT; read -r _ <${go}`]
-    const args = ['rerun', 'night*', ...WEEK, '--jobs', `${jobs}`, '--reason', 'x', '--', ...batch]
-    const { stdout: script } = await cronledger(args, { env })
-    const path = newPath('night')
-    writeFileSync(path, script)
-    const PATH = `${join(folder, 'programs')}:/usr/bin:/bin`
-    const night = start([], { launcher: ['setsid', 'sh', path], env: { ...env, PATH } })
-    await night.printed(day(11))
-    process.kill(-(night.child.pid ?? 0), 'SIGINT')
-    if (jobs > 1) await night.logged('Nothing more starts. Waiting for the 1 that run.')
+    const args = ['rerun', 'night*', ...WEEK, '--yes', '--jobs', `${jobs}`, '--reason', 'x', '--', ...batch]
+    const running = start(args, { env, launcher: ['setsid'] })
+    await running.printed(day(11))
+    // The terminal sends it to all processes that are in the foreground.
+    process.kill(-(running.child.pid ?? 0), 'SIGINT')
+    await running.logged('Nothing more starts. Waiting for the 1 that run.')
     await tool(`echo >${go}`)
-    expect([(await night.ended).code, await states()]).toEqual([
+    expect([(await running.ended).code, await states()]).toEqual([
       ...[130, [`${day(10)} COMPLETED 1`, `${day(11)} COMPLETED 1`, `${day(14)} COMPLETED 1`]],
     ])
-    // The same script goes on with the rest.
-    const rest = tool(`sh ${path}`)
+    // The same command goes on with the rest.
+    const rest = start(args, { env })
     for (const _ of [12, 13, 15, 16]) await tool(`echo >${go}`)
-    expect((await rest).stdout).toBe([12, 13, 15, 16].map((date) => `${day(date)}\n`).join(''))
+    expect((await rest.ended).stdout).toBe([12, 13, 15, 16].map((date) => `${day(date)}\n`).join(''))
     expect(await states()).toHaveLength(7)
-  },
-)
+  })
+
+  test.each(['SIGKILL', 'second SIGINT'])(
+    'after %s of the repair, what runs goes on to its end and is recorded, and the next repair waits for it',
+    async (signal) => {
+      const { run, states, env } = task(newFile())
+      await run(day(10), ['true'])
+      await run(day(13), ['true'])
+      const [go, tool] = [newPath('go'), openShell(folder, env)]
+      await tool(`mkfifo ${go}`)
+      const effects = newPath('effects')
+      const batch = ['sh', '-c', `echo $CRONLEDGER_RUN_SLOT >>${effects}; echo ready; read -r _ <${go}`]
+      const args = ['rerun', 'night*', ...WEEK.slice(0, 2), '--to', day(13), '--yes', '--reason', 'x', '--', ...batch]
+      const running = start(args, { env })
+      await running.printed('ready')
+      if (signal === 'SIGKILL') running.child.kill('SIGKILL')
+      else {
+        running.child.kill('SIGINT')
+        await running.logged('Nothing more starts')
+        running.child.kill('SIGINT')
+        await running.logged('1 slot still run, and go on to their end: nightly 2026-11-11 03:00 UTC')
+      }
+      await running.exited
+      const next = start(args, { env })
+      await next.logged('nightly 2026-11-11 03:00 UTC: runs already: waiting for its end')
+      expect(readFileSync(effects, 'utf8')).toBe(`${day(11)}\n`)
+      for (const _ of [11, 12]) await tool(`echo >${go}`)
+      const ended = await next.ended
+      expect(ended.stderr).toContain('2 done (1 of them by another run), 0 failed, 0 not run.')
+      expect(ended.code).toBe(0)
+      expect(readFileSync(effects, 'utf8')).toBe(`${day(11)}\n${day(12)}\n`)
+      expect(await states()).toContain(`${day(11)} COMPLETED 1`)
+    },
+  )
+
+  test('two operators at once, one of whom is killed: each slot has its effect once, and none is lost', async () => {
+    const store = newFile()
+    const names = ['a', 'b', 'c', 'd', 'e', 'f']
+    for (const name of names) for (const date of [1, 12]) await task(store, name).run(day(date), ['true'])
+    const effects = newPath('effects')
+    const batch = ['sh', '-c', `echo $CRONLEDGER_RUN_TASK $CRONLEDGER_RUN_SLOT >>${effects}`]
+    const args = [
+      'rerun',
+      '--all',
+      '--from',
+      day(1),
+      '--to',
+      day(12),
+      '--yes',
+      '--jobs',
+      '3',
+      '--reason',
+      'x',
+      '--',
+      ...batch,
+    ]
+    const [killed, other] = [start(args, { env: store }), start(args, { env: store })]
+    await killed.logged('(50 left)')
+    killed.child.kill('SIGKILL')
+    await killed.exited
+    expect(await other.ended).toMatchObject({
+      code: 0,
+      stderr: expect.stringMatching(/60 done \(\d+ of them by another run\), 0 failed, 0 not run/),
+    })
+    const slots = names.flatMap((name) => [2, 3, 4, 5, 6, 7, 8, 9, 10, 11].map((date) => `${name} ${day(date)}`))
+    expect(readFileSync(effects, 'utf8').trim().split('\n').sort()).toEqual(slots.sort())
+  })
+
+  test('on a terminal, it asks, and no is no', async () => {
+    const { args, env } = await night(newFile())
+    const typed = (answer: string) => {
+      const command = [process.execPath, MAIN, ...args('--all', ...SAY)]
+        .map((word) => `'${word.replaceAll("'", "'\\''")}'`)
+        .join(' ')
+      const launcher = ['sh', '-c', 'printf "$2\\n" | script -qec "$1" /dev/null', 'sh', command, answer]
+      return start([], { env, launcher }).ended
+    }
+    expect((await typed('n')).stdout).toMatch(/Run them\? \[y\/N\][\s\S]*Nothing was started/)
+    expect((await typed('y')).stdout).toMatch(/6 done, 0 failed, 0 not run/)
+  })
+})
 
 describe('on a terminal', () => {
   test('a bar before each slot of a range, and the output of the command as it is', async () => {
@@ -487,20 +556,20 @@ describe('on a terminal', () => {
     const lines = linesOf(shown)
     const local = (date: number) => `2026-11-${date} 03:00 UTC`
     expect(lines.filter((line) => line.startsWith('['))).toEqual([
-      `[....................] 0%  0 of 4 done, next ${local(11)} (failed)`,
-      `[#####...............] 25%  1 of 4 done, next ${local(12)} (missed)`,
-      `[##########..........] 50%  2 of 4 done, next ${local(13)} (missed)`,
-      `[###############.....] 75%  3 of 4 done, next ${local(16)} (missed)`,
+      `[....................] 0%  0 of 4 done, next nightly ${local(11)} (failed)`,
+      `[#####...............] 25%  1 of 4 done, next nightly ${local(12)} (missed)`,
+      `[##########..........] 50%  2 of 4 done, next nightly ${local(13)} (missed)`,
+      `[###############.....] 75%  3 of 4 done, next nightly ${local(16)} (missed)`,
     ])
     const output = lines.filter((line) => line.startsWith('line'))
     const once = readFileSync(flood, 'utf8').trimEnd().split('\n')
     expect(output).toEqual([...once, ...once, ...once, ...once])
-    expect(lines.filter((line) => !/^(\[|line|cronledger: nightly|$)/.test(line))).toEqual([])
+    expect(lines.filter((line) => !/^(\[|line|cronledger: (nightly|4 )|$)/.test(line))).toEqual([])
   })
 
   test('rerun shows no bar on a terminal without a cursor', async () => {
     const { env } = await week(newFile())
-    const shown = await onTerminal(['rerun', '--reason', 'x', ...WEEK, '--only', 'completed', '--', 'true'], {
+    const shown = await onTerminal(['rerun', '--reason', 'x', ...WEEK, '--status', 'completed', '--', 'true'], {
       ...env,
       TERM: 'dumb',
     })

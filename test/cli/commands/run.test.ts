@@ -231,7 +231,7 @@ const scriptFor = (store: string, ...more: string[]) => [
 const rerunIn = (store: string, command: readonly string[], only: string, options?: Options) =>
   cronledger(
     [
-      ...['rerun', '--store', store, '--task', 'nightly', '--slot', '2026-11-23T03:00:00Z', '--only', only],
+      ...['rerun', '--store', store, '--task', 'nightly', '--slot', '2026-11-23T03:00:00Z', '--status', only],
       ...['--reason', 'x', '--', ...command],
     ],
     options,
@@ -428,7 +428,7 @@ describe('wrong input: 64, one line that names it, and nothing written', () => {
     // The options of rerun.
     ['run', 'SLOT', 'FORCE_SLOT', ANOTHER],
     ['run', 'ONLY', 'FORCE_ONLY', EXCLUDED],
-    ['rerun', 'FORCE_ONLY', 'ONLY', EXCLUDED],
+    ['rerun', 'FORCE_ONLY', 'STATUS', EXCLUDED],
   ])(
     '%s: a variable that is nearly an option that chooses the slot is an error: %s',
     async (command, name, meant, harm) => {

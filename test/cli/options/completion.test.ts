@@ -34,7 +34,7 @@ const CASES: [words: string[], offered: string[]][] = [
     ['json', 'text', 'quiet'],
   ],
   [['run', '--log', 'te'], ['text']],
-  [['rerun', '--only', 'mi'], ['missed']],
+  [['rerun', '--status', 'mi'], ['missed']],
   [['history', '--status', 'st'], ['stale']],
   [['help', 'exi'], ['exit-codes']],
   [['run', '--timezone', 'Asia/Tok'], ['Asia/Tokyo']],

@@ -6,6 +6,7 @@ import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { parse as parseYaml } from 'yaml'
 import { commandText } from '../../../src/format/command-line.ts'
+import { insideQuotes } from '../../../src/format/text.ts'
 import { readSchema } from '../../../src/store/schema.ts'
 import { rerunStep } from '../../../src/verdict/steps.ts'
 import { blocksIn } from '../../docs/markdown.ts'
@@ -20,6 +21,8 @@ const KUBECTL = fileURLToPath(new URL('../../support/kubernetes/kubectl.mjs', im
 const REAL =
   process.env['SCHEDULERS'] === undefined ? {} : { KUBECTL: join(process.env['SCHEDULERS'], 'kubectl/usr/bin/kubectl') }
 const HOSTILE = `it's 'bad' input; |&<>*? #! 入力`
+/** What a paste would not stand: a rerun gives it to the cluster as data. */
+const WORSE = `${HOSTILE} "$(touch no)" \`id\` $(CRONLEDGER_STORE) $$ \\`
 
 /** 03:00 in Tokyo. */
 const slotOf = (daysAgo: number) => slotOn(daysAgo + 1, 18)
@@ -57,6 +60,14 @@ async function clusterWith(change: (spec: Loose) => void = () => {}) {
     )
   return {
     paste,
+    /** Runs a rerun on a terminal, where the operator confirms the cluster, or without one. */
+    rerun(answer: 'y' | 'n' | null, ...args: readonly string[]) {
+      const words = ['cronledger', 'rerun', ...args, '--store', store]
+        .map((word) => `'${insideQuotes(word)}'`)
+        .join(' ')
+      if (answer === null) return paste(`${words} </dev/null`)
+      return paste(`printf '${answer}\\n' | script -qec '${insideQuotes(words)}' /dev/null`)
+    },
     /** As the controller makes it: the name ends with the scheduled minute. */
     async fire(slot: string) {
       const name = `nightly-${Date.parse(slot) / 60_000}`
@@ -137,27 +148,36 @@ describe('pasted from a batch in a Pod of a CronJob', () => {
     expect(ran()).toEqual([slotOf(2), slotOf(2)])
   })
 
-  test('the script for several slots runs a Job for each, the oldest first, and ends with the code of the first that fails', async () => {
-    const { fire, paste, failIn, ran, ask, sent } = await clusterWith()
+  test('rerun starts a Job for each slot, the oldest first, ends with the code of the first that fails, and goes on with the same command', async () => {
+    const { fire, rerun, failIn, ran, ask, sent } = await clusterWith()
     await fire(slotOf(5))
     failIn(slotOf(2))
     await fire(slotOf(2))
-    const range = ['--from', slotOf(5), '--to', slotOf(1), '--reason', HOSTILE, '--by', 'Ada']
-    const { stdout: script } = await ask('rerun', '--all', ...range)
-    expect(script).not.toMatch(/YOUR_|rerun .* --/)
-    expect((await ask('rerun', 'nightly', ...range, '--ecs')).stdout).toBe(
-      (await ask('rerun', 'nightly', ...range, '--script')).stdout,
+    const range = ['--from', slotOf(5), '--to', slotOf(1), '--reason', WORSE, '--by', 'Ada']
+    // The ledger does not know the cluster, and nobody can be asked whether it is that of kubectl.
+    const unsure = await rerun(null, 'nightly', ...range)
+    expect([unsure.code, ran().length]).toEqual([65, 2])
+    expect(unsure.stderr).toMatch(
+      /Left out: 3 slots\. kubectl's context is .*test-cluster.*, and the ledger does not know/,
     )
-    const first = await paste(script)
+    const asked = await rerun('n', 'nightly', ...range)
+    expect(asked.stdout).toMatch(
+      /the ledger does not know whether that is the cluster of CronJob batch\/nightly\.[\s\S]*\[y\/N\]/,
+    )
+
+    const first = await rerun('y', 'nightly', ...range)
     expect([first.code, ran().slice(2)]).toEqual([2, [slotOf(4), slotOf(3), slotOf(2)]])
-    // The first slot ran late, and the third one failed again.
-    const told = ['RECOVERED', 'FAILED', 'FAILED']
-    expect(sent()).toEqual(told)
+    expect(first.stdout).toMatch(/2 done, 1 failed, 0 not run\. Run the same command again to continue\./)
+    // The first slot ran late. The slots that were repaired have no message of their own.
+    expect(sent()).toEqual(['RECOVERED', 'FAILED', 'FAILED'])
     failIn()
-    expect((await paste((await ask('rerun', '--all', ...range)).stdout)).code).toBe(0)
-    expect(ran().slice(5)).toEqual([slotOf(2)])
-    // A single slot has a message of its own.
-    expect(sent()).toEqual([...told, 'RECOVERED'])
+    const again = await rerun('y', 'nightly', ...range)
+    expect([again.code, ran().slice(5), sent()]).toEqual([0, [slotOf(2)], ['RECOVERED', 'FAILED', 'FAILED']])
     expect((await ask('check', '--since', slotOf(5), '--until', slotOf(1))).code).toBe(0)
+    const { attempts } = JSON.parse((await ask('show', 'nightly', '--slot', slotOf(3), '--json')).stdout)
+    expect(attempts[0]).toMatchObject({
+      trigger: { kind: 'forced', by: 'Ada', reason: WORSE },
+      kubernetes: { job: expect.stringMatching(/^nightly-\d{10}$/) },
+    })
   })
 })

@@ -59,7 +59,7 @@ TIMELINE (UTC)
 NEXT STEPS
   The slot completed once. To run it again does its work a second time.
   mark it as completed:                       cronledger resolve --store s --task nightly --slot 2026-11-24T03:00:00Z --state completed --reason 'YOUR REASON'
-  or run it again although it has completed:  cronledger rerun --store s --task nightly --slot 2026-11-24T03:00:00Z --only completed --reason 'YOUR REASON' -- YOUR_COMMAND`)
+  or run it again although it has completed:  cronledger rerun --store s --task nightly --slot 2026-11-24T03:00:00Z --status completed --reason 'YOUR REASON' -- YOUR_COMMAND`)
 })
 
 test('one slot for a person says how many were refused', () => {

@@ -11,7 +11,12 @@ import { listen, type Server } from '../servers.ts'
  */
 export async function startRunningEcs(
   { endpoint }: Pick<Server, 'endpoint'>,
-  run: (family: string, overrides: Readonly<Record<string, string>>, command?: readonly string[]) => Promise<number>,
+  run: (
+    family: string,
+    overrides: Readonly<Record<string, string>>,
+    command: readonly string[] | undefined,
+    taskArn: string,
+  ) => Promise<number>,
   isLost: () => boolean = () => false,
 ): Promise<Server> {
   const ended = new Map<string, Promise<number>>()
@@ -42,7 +47,7 @@ export async function startRunningEcs(
       const [{ taskArn, taskDefinitionArn, overrides }] = JSON.parse(text).tasks
       const [{ command, environment = [] }] = overrides.containerOverrides
       const variables = Object.fromEntries(environment.map((one: Loose) => [one['name'], one['value']]))
-      ended.set(taskArn, run(/task-definition\/(.*):/.exec(taskDefinitionArn)?.[1] ?? '', variables, command))
+      ended.set(taskArn, run(/task-definition\/(.*):/.exec(taskDefinitionArn)?.[1] ?? '', variables, command, taskArn))
     }
     if (asked.ok && action === 'DescribeTasks') {
       const answer = JSON.parse(text)

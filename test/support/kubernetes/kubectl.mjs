@@ -6,7 +6,11 @@ import { join } from 'node:path'
 import { parse } from 'yaml'
 
 const { CLUSTER = '', KUBECTL } = process.env
-const args = process.argv.slice(2)
+// An option and its value are one word or two.
+const args = process.argv.slice(2).flatMap((word) => {
+  const [, name, value] = /^(--(?!dry-run)[a-z-]+)=(.*)$/s.exec(word) ?? []
+  return name === undefined ? [word] : [name, value]
+})
 const file = (name) => join(CLUSTER, name)
 const read = (name) => JSON.parse(readFileSync(file(name), 'utf8'))
 const input = () => readFileSync(0, 'utf8')
@@ -28,7 +32,7 @@ function environmentOf({ env }, { namespace, job, pod }) {
   for (const { name, value = '', valueFrom } of env)
     all[name] = valueFrom
       ? fields[valueFrom.fieldRef.fieldPath]
-      : value.replace(/\$\((\w+)\)/g, (found, other) => all[other] ?? found)
+      : value.replace(/\$\$|\$\((\w+)\)/g, (found, other) => (found === '$$' ? '$' : (all[other] ?? found)))
   return all
 }
 
@@ -84,8 +88,28 @@ if (args.includes('--local')) {
   runJob(job)
   process.stdout.write(`job.batch/${job.metadata.name} created\n`)
 } else if (verb === 'get') {
-  const { exitCodes } = read(what === 'job' ? name : option('selector').replace('job-name=', ''))
-  process.stdout.write(what === 'pods' ? String(exitCodes.at(-1)) : exitCodes.at(-1) === 0 ? 'Complete' : 'Failed')
+  const job = what === 'job' ? name : option('selector').replace('job-name=', '')
+  if (!existsSync(file(job))) {
+    if (what === 'job') fail(`Error from server (NotFound): jobs.batch "${job}" not found`)
+    process.stdout.write('{"items":[]}')
+    process.exit()
+  }
+  const { exitCodes } = read(job)
+  const exitCode = exitCodes.at(-1)
+  const end = { type: exitCode === 0 ? 'Complete' : 'Failed', status: 'True' }
+  const state = { terminated: { exitCode, reason: exitCode === 0 ? 'Completed' : 'Error' } }
+  // A service mesh adds a container of its own.
+  const containerStatuses = [
+    { name: 'proxy', state: { running: {} } },
+    { name: 'batch', state },
+  ]
+  process.stdout.write(
+    JSON.stringify(what === 'job' ? { status: { conditions: [end] } } : { items: [{ status: { containerStatuses } }] }),
+  )
+} else if (verb === 'config') {
+  process.stdout.write(
+    `test-cluster\n${existsSync(file('ca.crt')) ? readFileSync(file('ca.crt')).toString('base64') : ''}\n\n`,
+  )
 } else if (verb === 'logs') {
   process.stdout.write(readFileSync(file(`log-${what}`), 'utf8'))
 } else {

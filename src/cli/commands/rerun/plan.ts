@@ -48,12 +48,10 @@ interface RangeOfTask extends RerunnableOptions {
   readonly only: readonly Selectable[]
 }
 
-/** Nearly two years of one slot a minute. They are in memory, because the newest is found first and the oldest runs first. */
-const MAX_SLOTS = 1_000_000
 /** The number of slots that are listed or printed before signals can be handled. This takes some milliseconds. */
 const SLOTS_AT_A_TIME = 1_000
 
-/** Returns the slots of a range, oldest first. Throws a usage error if there are more than `MAX_SLOTS`. */
+/** Returns the slots of a range, the oldest first. */
 export async function planRange(ledger: Ledger, range: RangeOfTask) {
   const { store } = range
   const slots: Planned[] = []
@@ -62,11 +60,6 @@ export async function planRange(ledger: Ledger, range: RangeOfTask) {
     doubts = { store, whys: [...doubts.whys, why], oldest: slot.getTime() }
   }
   for await (const { slot, row, judged, others, ...found } of ledger.rerunnable({ ...range, emitDoubt })) {
-    if (slots.length === MAX_SLOTS) {
-      throw usageError(
-        `the range has more than ${MAX_SLOTS} slots. Give a shorter range, or select fewer slots with --only.`,
-      )
-    }
     // The caller keeps many slots, and needs no steps of them.
     const { happened, work, workText, caution } = verdictOf(judged, store)
     slots.push({
@@ -78,7 +71,7 @@ export async function planRange(ledger: Ledger, range: RangeOfTask) {
     })
     if (slots.length % SLOTS_AT_A_TIME === 0) await yieldToEventLoop()
   }
-  return { slots: slots.reverse(), doubts }
+  return { slots, doubts }
 }
 
 export async function printPlan(
