@@ -140,6 +140,14 @@ const BUGS: readonly Mutation[] = [
     to: 'around !== null ? ((one) => (one?.since === undefined ? around.start : { since: one.since }))(row.attempts.find((one) => one.since !== undefined)) : null',
   },
   {
+    name: 'a run that died covers its range',
+    simulation: false,
+    scenario: 'a range that is lost, a late trigger and a takeover',
+    file: 'src/core/row/range.ts',
+    from: 'if (hasSucceeded(attempt)) successes.push',
+    to: "if (hasSucceeded(attempt) || attempt.phase === 'running' || attempt.outcome === 'abandoned') successes.push",
+  },
+  {
     name: 'a pause that is set while a run with a range waits is not heard',
     simulation: false,
     scenario: 'two ranges, and the task is paused',
