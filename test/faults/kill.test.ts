@@ -83,7 +83,7 @@ test.each(Object.entries(STORES))(
       expect(database.pragma('integrity_check')).toEqual([{ integrity_check: 'ok' }])
       database.close()
     }
-    const ended = await cronledger(['history', '--status', 'recorded', '--json', '--limit', '0'], all)
+    const ended = await cronledger(['history', 'nightly', '--status', 'recorded', '--json', '--limit', '0'], all)
     expect({ code: ended.code, stderr: ended.stderr }).toEqual({ code: 0, stderr: '' })
     const rows = new Map<string, Loose>(JSON.parse(ended.stdout).map((row: Loose) => [row['slot'], row]))
 
