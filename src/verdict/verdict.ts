@@ -3,7 +3,6 @@ import { countedAttempts, hasStarted, hasSucceeded, isEnded } from '../core/row/
 import { MOST_ROWS, rangeStartOf } from '../core/row/range.ts'
 import { dueKeys } from '../core/task/expected-slots.ts'
 import { pauseFor } from '../core/task/suspensions.ts'
-import { futureTime } from '../core/task/wrong-clock.ts'
 import type { Instant } from '../core/types.ts'
 import { laterCaution, UNKNOWN_RANGE_CAUTION } from './cautions.ts'
 import { scheduleOf } from './found.ts'
@@ -60,7 +59,6 @@ export function verdictOf(one: JudgedSlot, to: string | StepTarget): Verdict {
   const open = isSettled(own) ? [] : said
   const steps = [...open.flatMap((remark) => remark.steps ?? []), ...rule.steps]
   const isPaused = (isOpen(rule.nextTrigger) || (own === null && later.covering?.by != null)) && pauseOf(one) !== null
-  const ahead = own && futureTime(own, of.now + of.times.skewMs)
   const cautions = [rule.caution, ...open.map(({ caution }) => caution)]
   return {
     ...rule,
@@ -80,13 +78,6 @@ export function verdictOf(one: JudgedSlot, to: string | StepTarget): Verdict {
       ...(isPaused && own !== null ? ['. The slot lies in a pause'] : []),
       ...(isOverdue ? [', and should have completed by ', { at: one.slot + (of.times.doneByMs ?? 0) }] : []),
       ...offSchedule,
-      ...(ahead === null
-        ? []
-        : [
-            '. An attempt has the time ',
-            { at: ahead.at },
-            `, which is in the future: the clock of ${ahead.host} was ahead, or that of this host is behind`,
-          ]),
       ...said.flatMap(({ happened }) => happened),
       ...(own === null ? [] : [...settledSentence(own), ...(later.covering?.by == null ? rangeSentence(one) : [])]),
     ],

@@ -2,6 +2,7 @@ import { formatInstant } from '../../core/instant.ts'
 import { attemptCount, batchReport, sinceOf } from '../../core/row/attempts.ts'
 import { keptRejections, rejectedWords } from '../../core/row/rejections.ts'
 import { type FoundSuspension, suspensionOf } from '../../core/task/suspensions.ts'
+import { futureTime } from '../../core/task/wrong-clock.ts'
 import type { Row } from '../../core/types.ts'
 import { bytesOf } from '../../core/user-text.ts'
 import { scheduleOf } from '../../verdict/found.ts'
@@ -42,6 +43,7 @@ export function showText(shown: ShownSlot, columns: number | null = null): strin
       ...(steps.length === 0 && verdict.caution !== null && { caution: verdict.caution }),
       ...(row === null ? absentFacts(shown) : inUtc(slotFacts(row))),
       ...foundFact(shown),
+      ...clockFact(shown),
     }),
     ...(row === null ? [] : ['', 'TIMELINE (UTC)', ...timelineLines(row, columns), ...reportLines(row)]),
     ...(steps.length === 0
@@ -83,6 +85,15 @@ function absentFacts(shown: ShownSlot): Readonly<Record<string, string>> {
 
 function foundFact({ found, schedule }: ShownSlot): Readonly<Record<string, string>> {
   return found === null ? {} : { 'not expected': notExpectedText(found, schedule.zone) }
+}
+
+/** `check` says it in a note. */
+function clockFact({ own, of, schedule }: ShownSlot): Readonly<Record<string, string>> {
+  const ahead = own && futureTime(own, of.now + of.times.skewMs)
+  if (ahead === null) return {}
+  const at = zonedTime(ahead.at, schedule.zone)
+  const why = `the clock of ${ahead.host} was ahead, or that of this host is behind`
+  return { clock: `an attempt has the time ${at}, which is in the future: ${why}` }
 }
 
 function factTable(columns: number | null, facts: Readonly<Record<string, string>>): readonly string[] {

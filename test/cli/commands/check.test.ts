@@ -136,6 +136,18 @@ test('tasks: the last slot is none that is still to come', async () => {
   expect(known).toMatchObject({ last: { slot: today, status: 'completed', state: 'COMPLETED' } })
 })
 
+test('an attempt whose time is in the future is a note of check, and show says it', async () => {
+  const ahead = { ...env, CRONLEDGER_STORE: `file:${join(scratch(), 'ahead.db')}` }
+  const trigger = ['--task', 'nightly', '--schedule', '@daily', '--event-time', '2026-11-25T00:00:00Z']
+  await cronledger(['run', ...trigger, '--', 'true'], { env: { ...ahead, ...clockAt('2026-11-25T15:00:00Z') } })
+  const said = /an attempt .*has the time 2026-11-25 15:00 UTC, which is in the future.* the clock of \S+ was ahead/i
+  const { code, stdout, stderr } = await cronledger(['check'], { env: ahead })
+  expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringMatching(/^no problems found /) })
+  expect(stderr).toMatch(said)
+  const shown = await cronledger(['show', '--task', 'nightly', '--slot', '2026-11-25'], { env: ahead })
+  expect(shown.stdout).toMatch(said)
+})
+
 test('a schedule that was moved between two runs is no finding, and show says why', async () => {
   const moved = { ...env, CRONLEDGER_STORE: `file:${join(scratch(), 'moved.db')}`, CRONLEDGER_TASK: 'moved' }
   for (const [schedule, slot] of [
