@@ -94,6 +94,10 @@ async function joinProgram() {
     banner: { js: '(function(exports,require,module,moduleUrl){' },
     footer: { js: '})' },
   })
+  // src/cli/load.ts reads one byte as one character. esbuild escapes all but the texts with a tag, whose raw form is not used.
+  const app = join(OUT, 'app.js')
+  const escaped = (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`
+  writeFileSync(app, readFileSync(app, 'utf8').replaceAll(/[^\0-\x7f]/g, escaped))
 }
 
 async function bundlePage() {

@@ -1,3 +1,4 @@
+import { isAscii } from 'node:buffer'
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import {
@@ -99,6 +100,10 @@ test('the compiled form fits the program and the Node that made it', () => {
   expect(compiled.toString('latin1', 0, 8)).toBe(sum.toString(16).padStart(8, '0'))
   const { cachedDataRejected } = new Script(source.toString('latin1'), { filename: 'app.js', cachedData })
   expect(cachedDataRejected).toBe(false)
+})
+
+test('the program is ASCII, so the characters of a message arrive', () => {
+  expect(isAscii(readFileSync(join(dirname(MAIN), 'app.js')))).toBe(true)
 })
 
 test('the compiled form is not used under other flags of Node', () => {
