@@ -575,7 +575,7 @@ describe('under ECS', () => {
     expect(await runOn(2, (await serveMetadata({ container: '<html>' })).env)).toMatchObject({
       taskDefinition: 'nightly:7',
     })
-    expect(await runOn(3, {})).toBe(null)
+    expect(await runOn(3, {})).toBe(undefined)
   })
 })
 

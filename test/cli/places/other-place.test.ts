@@ -195,7 +195,7 @@ describe('two batches of one name on hosts', () => {
       /^cronledger: warning: nightly: in .*, a duplicate trigger had another command line\./,
     )
     expect(await check()).toMatchObject({ code: 0, stderr: note })
-    expect(await check('--new', '5m')).toMatchObject({ code: 0, stderr: note })
+    expect(await check('--once', 'pager')).toMatchObject({ code: 0, stderr: note })
     expect(JSON.stringify([attempts, rejections])).not.toContain('pay')
   })
 

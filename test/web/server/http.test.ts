@@ -196,13 +196,7 @@ test('a task with thousands of missed slots hides no other', async () => {
   await untilChecked(own)
   const top = /<section id="needs-line".*?<\/section>/s.exec((await ask('/', { base: own.url })).body)?.[0] ?? ''
   expect(top).toMatch(/\d+ slots need attention<\/h1><p class="quiet">\d+ missed, 1 failed /)
-  expect(top.match(/href="[^"]*"/g)).toEqual([
-    'href="/task?task=a"',
-    'href="/task?task=a"',
-    'href="/task?task=b"',
-    expect.stringMatching(/task=b&/),
-    'href="/needs"',
-  ])
+  expect(top.match(/href="[^"]*"/g)).toEqual(['href="/task?task=a"', 'href="/task?task=b"', 'href="/needs"'])
   const list = (await ask('/needs', { base: own.url })).body
   expect(list.match(/<tr><th scope="row">/g)).toHaveLength(2)
   await own.stop()
