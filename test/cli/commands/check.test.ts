@@ -76,7 +76,7 @@ describe('a ledger with faults, over a clock change and a change of the schedule
     expect(listed.stdout.split('\n').map((line) => line.slice(0, 20))).toEqual([
       '2026-10-31T05:30:00Z',
       '2026-11-02T06:30:00Z',
-      '1 missed, 1 failed',
+      '2 slots of 1 task, o',
       '',
     ])
   })
@@ -282,7 +282,12 @@ describe('problems of 27 tasks of three teams, and of two other tasks', () => {
       '  no owner · 1 task: n/night-23',
       ...['To see all names, add "| cat".'],
       ...['To see what to do about each task, add --commands, or check one task.', GUIDE],
-      ...['59 slots need attention: 43 missed, 16 failed', 'To run them again:', `  ${REPAIR}`],
+      ...[
+        '59 slots need attention: 43 missed, 16 failed',
+        'To run them again:',
+        `  ${REPAIR.replace(' --all', ' \\')}`,
+        '    --all',
+      ],
     ])
     expect((await onScreen(200)).at(-1)).toBe(`To run them again: ${REPAIR}`)
     // The reader knows the owner that was asked for.

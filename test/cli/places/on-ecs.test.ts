@@ -168,6 +168,9 @@ describe.skipIf(!hasAws)('pasted from a batch on ECS', () => {
     expect(list.match(/run it: +aws ecs run-task /g)).toHaveLength(3)
     expect(stepOf(check.stdout, 'run them, the oldest first')).toMatch(/^cronledger rerun .*--reason 'YOUR REASON'$/)
 
+    const oldest = /run it: +(aws ecs run-task .*)/.exec(list)?.[1] ?? ''
+    expect(await run(await started(oldest))).toMatchObject({ code: 0, stdout: `${slotOn(4)}\n` })
+
     // Each finding has the commands for its own slot.
     const [failed, missed] = JSON.parse((await ask('check', ...range, '--json')).stdout)
     expect([failed.kind, missed.kind]).toEqual(['failed', 'missed'])

@@ -202,7 +202,7 @@ describe('two batches of one name on hosts', () => {
   test('another date in the command line, a force, and a work of the library are no other command line', async () => {
     const { ask, again, check } = await afterPay()
     expect(await again(['echo', 'pay', '2026-11-25'], '--log', 'quiet')).toMatchObject({ code: 0, stderr: '' })
-    const force = ['--slot', SLOT, '--only', 'completed', '--reason', 'by hand', '--', 'echo', 'something else']
+    const force = ['--slot', SLOT, '--status', 'completed', '--reason', 'by hand', '--', 'echo', 'something else']
     expect(await ask('rerun', 'nightly', ...force)).toMatchObject({ code: 0, stdout: 'something else\n' })
     // The attempt that has the slot is forced.
     expect(await again(['./send-reports.sh'], '--log', 'quiet')).toMatchObject({ code: 0, stderr: '' })

@@ -8,7 +8,7 @@ import { type ErrorKind, usageError } from '../../../core/errors.ts'
 import { formatInstant } from '../../../core/instant.ts'
 import { optionName } from '../../../core/option.ts'
 import { dueKeys } from '../../../core/task/expected-slots.ts'
-import type { Instant } from '../../../core/types.ts'
+import type { Instant, Key } from '../../../core/types.ts'
 import { EXIT, exitCodeOfSignal, gravestExit } from '../../../exit-code.ts'
 import { stepLines } from '../../../format/command-line.ts'
 import {
@@ -99,7 +99,7 @@ export async function repair(asked: Asked, context: CommandContext): Promise<num
     throw usageError(
       `--${optionName(alone)} has no effect, because no slot runs on this host: the task definition or the CronJob says it. Leave it out.`,
     )
-  tell.lines(leftOutLines(plan.leftOut, plan.reason))
+  tell.leftOut(plan)
   const readCode = gravestExit(kinds)
   const hasNoCommand = plan.leftOut.some(({ why }) => why === 'noCommand')
   if (plan.steps.length === 0) {
@@ -292,7 +292,7 @@ function openTeller(format: 'text' | 'json' | 'quiet', sink: CommandContext['sin
   const say = (
     level: 'info' | 'warn' | 'error',
     message: string,
-    more: { readonly slot?: PlannedStep; readonly steps?: readonly Step[]; readonly counts?: object } = {},
+    more: { readonly slot?: Key; readonly steps?: readonly Step[]; readonly counts?: object } = {},
   ) => {
     if (format === 'json') write(repairJson(level, message, systemClock.now(), more))
     else if (format === 'text' || level !== 'info')
@@ -300,10 +300,15 @@ function openTeller(format: 'text' | 'json' | 'quiet', sink: CommandContext['sin
   }
   return {
     say,
-    /** For people: a program finds the same in the plan as JSON. */
+    /** For people: a question, and the progress. */
     lines(lines: readonly string[]): void {
-      if (format === 'json') for (const line of lines.filter((one) => !one.startsWith(' '))) say('warn', line)
-      else for (const line of lines) write(line)
+      for (const line of lines) write(line)
+    },
+    /** Names the slots that are left out, with what the operator can do. */
+    leftOut({ leftOut, reason }: RepairPlan): void {
+      if (format === 'json')
+        for (const { text, steps, ...slot } of leftOut) say('warn', `left out: ${text}`, { slot, steps })
+      else for (const line of leftOutLines(leftOut, reason)) write(line)
     },
     on(next: LaneScreen | null): void {
       screen = next
