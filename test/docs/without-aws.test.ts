@@ -24,7 +24,7 @@ describe.skipIf(!hasPostgres)('the guide for PostgreSQL', () => {
     expect(all).toMatch(/completed +1 +\S+ +1/)
     expect(all).toContain('ok     task')
     expect(server.sql("SELECT rolname FROM pg_roles WHERE rolname LIKE 'cronledger%' ORDER BY 1")).toBe(
-      'cronledger_auditor\ncronledger_operator',
+      'cronledger_auditor\ncronledger_checker\ncronledger_operator',
     )
   })
 })
