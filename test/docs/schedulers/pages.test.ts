@@ -130,7 +130,7 @@ describe('Kubernetes', () => {
   test('a Job that was made by hand is refused: it does not say which slot it is for', async () => {
     const refused = await runner()(envOf('nightly-manual-1'))
     expect(refused.code).toBe(64)
-    expect(refused.stderr).toMatch(/give --force-slot with --reason instead of the event time/)
+    expect(refused.stderr).toMatch(/To run a slot by hand, force that slot instead of giving an event time/)
   })
 })
 
@@ -314,14 +314,16 @@ describe('systemd', () => {
   })
 })
 
-test('cron: the line has the schedule of its variables, and the second host is a duplicate', async () => {
+test('cron: the line has its schedule twice and the zone of the variables, and the second host is a duplicate', async () => {
   const lines = blockWith('text', 'CRONLEDGER_STORE=postgres').trim().split('\n')
   const isVariable = (line: string) => /^[A-Z_]+=/.test(line)
   const env = Object.fromEntries(lines.filter(isVariable).map((line) => line.split(/=(.*)/s).slice(0, 2)))
   const jobs = lines.filter((line) => !isVariable(line))
-  expect(env).toMatchObject(NIGHTLY)
-  expect(jobs).toEqual([expect.stringContaining(`${NIGHTLY.CRONLEDGER_SCHEDULE} cronledger run -- `)])
-  await expectOneRun(env, '2026-01-05T18:00:02Z')
+  const { CRONLEDGER_TASK, CRONLEDGER_SCHEDULE, CRONLEDGER_TIMEZONE } = NIGHTLY
+  expect(env).toMatchObject({ CRONLEDGER_TIMEZONE })
+  const command = `cronledger run ${CRONLEDGER_TASK} --schedule '${CRONLEDGER_SCHEDULE}' -- `
+  expect(jobs).toEqual([expect.stringContaining(`${CRONLEDGER_SCHEDULE} ${command}`)])
+  await expectOneRun({ ...NIGHTLY, ...env }, '2026-01-05T18:00:02Z')
 })
 
 describe('the Lambda function', () => {
