@@ -33,7 +33,7 @@ test('a first trigger that never came is missed, and the slot can be run', async
   const found = await call('check')
   expect(found.code).toBe(1)
   expect(found.stdout).toMatch(
-    /^nightly {2}2 missed .*\n {2}latest: was due .* ago, and no scheduled run of this task is recorded at all\n/,
+    /^missed · nightly · 2 slots · .*\n {2}the night team: latest: was due .* ago, and no scheduled run of this task is recorded at all\n/,
   )
   expect(found.stdout).toContain('owner: the night team')
   const ran = await call('rerun', '--slot', 'latest', '--reason', 'the rule was off', '--', 'echo', 'ran')
