@@ -173,7 +173,7 @@ test('explain takes options from the environment, as in the container', async ()
 test.each([
   [['--schedule', '* * *'], /^cronledger: schedule "\* \* \*": it has 3 fields/],
   [['--schedule', 'rate(1 day)'], /requires an anchor/],
-  [['--schedule', '0 3 * * *', '--at', 'tomorrow'], /--at "tomorrow" is not a valid time/],
+  [['--schedule', '0 3 * * *', '--at', 'soon'], /--at "soon" is not a valid time/],
   [['--schedule', '0 3 * * *', '--count', '0'], /--count 0 is not allowed. Use 1 to 100/],
   [['--schedule', '0 3 * * *', '--tsk', 'x'], /Did you mean --task\?/],
   [[], /--schedule is missing/],

@@ -67,7 +67,8 @@ describe.skipIf(!hasChromium)('in a browser', () => {
     for (const address of ['', 'needs', 'task?task=billing/invoices']) {
       await page.goto(served().url + address)
       const owners = page.locator('.owner').filter({ visible: true })
-      expect(await owners.first().getAttribute('title')).toBe(OWNER)
+      // The overview names an owner only where a problem has several.
+      if (address !== '') expect(await owners.first().getAttribute('title')).toBe(OWNER)
       const boxes = await owners.evaluateAll((all) => all.map((one) => one.getBoundingClientRect().toJSON()))
       for (const { right, height } of boxes) expect([right <= 390, height <= 24]).toEqual([true, true])
       expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(390)
