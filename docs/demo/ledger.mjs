@@ -93,7 +93,7 @@ function rowOf(plan, { slot, ago, end, now }) {
   const spread = (slot / MINUTE_MS) % 17
   const startedAt = Math.min(slot + 6_000 + spread * 2_000, now - 20_000)
   const endedAt = Math.min(startedAt + minutes * MINUTE_MS * (0.85 + spread / 50), now - 5_000)
-  const stamp = (at) => ({ writeId: `${task}${slot}${at}`, now: Math.floor(at) })
+  const stamp = (at) => ({ writeId: `${slot}${at}`, now: Math.floor(at) })
   const claim = (number, trigger) => ({
     ...{ task, spec, schedule: spec, window: { slot, end }, zoneData: '2026a', trigger },
     ...{ runId: idOf(slot, number), host: hostOf(slot, number) },
