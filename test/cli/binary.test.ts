@@ -72,7 +72,7 @@ describe.skipIf(!canHold)('the executable', () => {
     const first = await run(...trigger, '--', 'sh', '-c', 'echo "$CRONLEDGER_RUN_SLOT"')
     expect(first).toMatchObject({ code: 0, stdout: '2026-11-24T18:00:00Z\n' })
     expect(await run(...trigger, '--', 'echo', 'again')).toMatchObject({ code: 0, stdout: '' })
-    const rows: Loose = JSON.parse((await run('history', '--status', 'recorded', '--format', 'json')).stdout)
+    const rows: Loose = JSON.parse((await run('history', 'nightly', '--status', 'recorded', '--format', 'json')).stdout)
     expect(rows).toMatchObject([{ state: 'COMPLETED', rejections: { count: 1 } }])
     expect((await run('show', '--slot', '2026-11-24T18:00:00Z')).stdout).toMatch(/status +completed/)
     expect((await run('explain', '--schedule', '@daily')).stdout).toContain('@daily')

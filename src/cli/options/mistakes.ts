@@ -148,7 +148,7 @@ export function shellWordWarning([file, ...args]: readonly string[], strict: boo
 /** Options that are hardly ever those of a batch. Others often are: `timeout --kill-after`, `curl --retry-delay`. */
 const HARDLY_OF_BATCH = new Set(
   `max-attempts since-last-success force-slot force-only ignore-after exit-on-duplicate on-lease-lost early-tolerance
-  late-after done-by after-timeout ledger-timeout notify-on notify-format notify-each`.split(/\s+/),
+  late-after done-by after-timeout ledger-timeout notify-on notify-format`.split(/\s+/),
 )
 
 /** Returns a warning about an option of cronledger behind the batch command, where it has no effect. The value may be a secret. */
