@@ -96,7 +96,7 @@ test.each([
   [{ until: `${day(-1)}T03:00:00Z` }, /^until ".*" is not later than now: it is /],
   [{ until: '2h' }, /^until "2h" is not later than now: it is /],
   [{ from: day(3), until: day(2) }, /^from ".*" is not earlier than until ".*" \(the end of that day\): /],
-  [{ from: 'tomorrow' }, /^from "tomorrow" is not a valid time/],
+  [{ from: 'soon' }, /^from "soon" is not a valid time/],
   [{ reason: ' ' }, /^the reason is empty/],
   [{ reason: 'YOUR REASON' }, /^the reason is still the placeholder/],
   [{ by: '' }, /^the name \(by\) is empty/],

@@ -173,9 +173,9 @@ test.each([
   expect(reportedFacts(report) === null ? null : reportLine(report)).toBe(line)
 })
 
-test('the line of a text is its last one, and fits into a log', () => {
-  expect(reportLine('Traceback:\n  disk full')).toBe('disk full')
-  expect(reportLine(`a\n${'é'.repeat(300)}`)).toBe(`${'é'.repeat(198)}…`)
+test('the line of a text is its first one that is not empty, and fits into a log', () => {
+  expect(reportLine('\n  disk full\nlast good row 48211')).toBe('disk full')
+  expect(reportLine(`${'é'.repeat(300)}\na`)).toBe(`${'é'.repeat(198)}…`)
 })
 
 /** What the batch leaves, the checkpoint that is kept (undefined: that of before), and the warning. */
