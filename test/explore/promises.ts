@@ -202,9 +202,9 @@ export function checkAnswer(host: Host, answer: Answer, { slots, record }: Obser
     if (!knownRows(host, slots).some((known) => isDone(known, host.slot))) says('the work of its slot is not done')
   }
   if (status === 'refused' && (cause === 'failed' || cause === 'stale')) {
-    // What a run of another slot did is no reason to refuse it.
-    if (!row?.attempts.some((one) => one.outcome !== 'notStarted' && !own.includes(one)))
-      says('nothing of it has started')
+    // What a run of another slot did is no reason to refuse it. A claim that was stale may have been withdrawn since.
+    const others = row?.attempts.filter((one) => !own.includes(one)) ?? []
+    if (!others.some((one) => cause === 'stale' || one.outcome !== 'notStarted')) says('nothing of it has started')
   }
   const rejected = status === 'duplicate' || status === 'refused'
   const nothing =
