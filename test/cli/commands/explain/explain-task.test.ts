@@ -92,7 +92,7 @@ test('the ledger is read for a task of a flag, or of an argument, also beside an
 test.each([
   [['nigthly'], 'unknown task: nigthly. Did you mean nightly?'],
   [['nightly', '--timezone', 'UTC'], '--timezone and a task cannot be used together, '],
-  [['nightly', '--at', 'tomorrow'], '--at "tomorrow" is not a valid time'],
+  [['nightly', '--at', 'soon'], '--at "soon" is not a valid time'],
   [['0 3 * * *'], 'unexpected argument "0 3 * * *". It is not a task name. Put a schedule in quotes after --schedule.'],
   [[...TOKYO, '--store', 'file:x'], '--store requires --task on the command line.'],
   [[...TOKYO, '--ledger-timeout', '1s'], '--ledger-timeout requires --task on the command line.'],
