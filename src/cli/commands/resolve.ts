@@ -8,7 +8,7 @@ import { EXIT } from '../../exit-code.ts'
 import { leftOutLine } from '../../format/rerun/rerun.ts'
 import { resolvedText, unresolvedText } from '../../format/resolve.ts'
 import { slotJson } from '../../format/slot/row.ts'
-import { safeJson } from '../../format/text.ts'
+import { printable, safeJson } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'
 import type { Sink } from '../../process/log/sink.ts'
@@ -91,6 +91,10 @@ export const resolve = defineCommand(help, async (values, { sink }) => {
   const only = values.only ?? DEFAULT_RERUNNABLE
   const range = { ...values, from, only, ranges: 'none' as const, endedRun: values.run }
   const plan = await planRange(ledger, range)
+  if (values.run !== undefined && plan.slots.length > 0 && !plan.slots.some((one) => one.isEnded)) {
+    sink.write(printable(`cronledger: ${noSlotOfRunText(values.task, values.run)}`))
+    return EXIT.refused
+  }
   if (values.dryRun || plan.slots.length === 0) {
     await printPlan(plan, range, json, sink)
     return EXIT.ok
@@ -113,6 +117,11 @@ export const resolve = defineCommand(help, async (values, { sink }) => {
   if (leftOut !== null) sink.write(leftOut)
   return isRefused ? EXIT.refused : EXIT.ok
 })
+
+/** A person who names a run means its work, and not whatever else is open in the range. */
+function noSlotOfRunText(task: string, runId: string): string {
+  return `${task}: nothing was recorded, because run ${runId} has no open slot in this range. If its slot is resolved already, leave --run out.`
+}
 
 /** Records the decision for one slot. Returns the answer, or null if it was refused, which the log says. */
 async function recordState(

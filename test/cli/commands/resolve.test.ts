@@ -189,3 +189,15 @@ test('the resolution of a range with --run: the slot of that run first, and then
   ])
   expect((await run('2026-11-25T03:00:00Z', 'echo', 'no')).stdout).toBe('')
 })
+
+test('the resolution of a range with the id of a run that has no open slot in it is refused, and nothing is recorded', async () => {
+  const { env, run } = ledger()
+  await run(NIGHT, 'false')
+  const args = ['--task', 'nightly', '--from', '2026-11-23', '--to', '2026-11-23', '--reason', 'x', '--state', 'completed']
+  const { code, stdout, stderr } = await cronledger(['resolve', ...args, '--run', 'another'], { env })
+  expect([code, stdout, stderr]).toEqual([
+    65,
+    '',
+    'cronledger: nightly: nothing was recorded, because run another has no open slot in this range. If its slot is resolved already, leave --run out.\n',
+  ])
+})
