@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { closeSync, openSync, readdirSync, readlinkSync, readSync } from 'node:fs'
 
 /** After `unshare --pid` without a new /proc, it has other processes under the same numbers. Only Linux has it. */
 function hasOwnProc(): boolean {
@@ -43,23 +43,34 @@ export function readStat(pid: number): ProcessStat | null {
   }
 }
 
+/** The text may not be valid UTF-8, because the name may be cut in the middle of a character. */
 function readStatText(pid: number): string | null {
-  if (!hasOwnProc()) return null
-  try {
-    // The text may not be valid UTF-8, because the name may be cut in the middle of a character.
-    return readFileSync(`/proc/${pid}/stat`, 'latin1')
-  } catch {
-    return null
-  }
+  return hasOwnProc() ? readLatin1(`/proc/${pid}/stat`) : null
 }
 
 /** Each variable is between NUL bytes. Returns null if the process has ended or this one may not read it. */
 export function readEnvironment(pid: number): string | null {
+  const text = readLatin1(`/proc/${pid}/environ`)
+  return text === null || text === '' ? text : `\0${text}`
+}
+
+const space = Buffer.alloc(16_384)
+
+/** For a file without a size, `readFileSync` takes 64 kB, which is 5 MB where it reads one of each process of a host. */
+function readLatin1(path: string): string | null {
+  let file: number | null = null
   try {
-    const text = readFileSync(`/proc/${pid}/environ`, 'latin1')
-    return text === '' ? text : `\0${text}`
+    file = openSync(path, 'r')
+    let text = ''
+    for (;;) {
+      const length = readSync(file, space)
+      if (length === 0) return text
+      text += space.toString('latin1', 0, length)
+    }
   } catch {
     return null
+  } finally {
+    if (file !== null) closeSync(file)
   }
 }
 

@@ -193,7 +193,18 @@ test('the resolution of a range with --run: the slot of that run first, and then
 test('the resolution of a range with the id of a run that has no open slot in it is refused, and nothing is recorded', async () => {
   const { env, run } = ledger()
   await run(NIGHT, 'false')
-  const args = ['--task', 'nightly', '--from', '2026-11-23', '--to', '2026-11-23', '--reason', 'x', '--state', 'completed']
+  const args = [
+    '--task',
+    'nightly',
+    '--from',
+    '2026-11-23',
+    '--to',
+    '2026-11-23',
+    '--reason',
+    'x',
+    '--state',
+    'completed',
+  ]
   const { code, stdout, stderr } = await cronledger(['resolve', ...args, '--run', 'another'], { env })
   expect([code, stdout, stderr]).toEqual([
     65,
