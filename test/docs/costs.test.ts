@@ -35,7 +35,7 @@ const { Resources, Parameters } = parseYaml(read('schema/batch.yaml'), { logLeve
 const alarms = Object.values<Loose>(Resources).filter(
   ({ Type, Condition }) => Type === 'AWS::CloudWatch::Alarm' && Condition !== 'HasDuplicateAlarm',
 ).length
-const metrics = read('docs/guides/outcomes.md').match(/^\| `[A-Z][a-z]+` /gm)?.length ?? 0
+const metrics = read('docs/guides/metrics.md').match(/^\| `[A-Z][a-z]+` /gm)?.length ?? 0
 
 const ledger = BATCHES.map(({ runs, writes }) => writes * PRICES.write + runs * PRICES.read)
 const metered = BATCHES.map(({ hours }) => (metrics * PRICES.metric * hours) / HOURS)

@@ -10,7 +10,9 @@ import { cronledger, type Loose, MAIN, NIGHTLY, scratch } from '../support/cli.t
 import { type Server, startAnswering, startMoto } from '../support/servers.ts'
 import { blocksOf } from './markdown.ts'
 
-const GUIDE = readFileSync(new URL('../../docs/guides/ecs.md', import.meta.url), 'utf8')
+const GUIDE = ['guides/ecs', 'reference/ecs', 'explanation/alternatives']
+  .map((name) => readFileSync(new URL(`../../docs/${name}.md`, import.meta.url), 'utf8'))
+  .join('\n')
 const folder = scratch()
 const STORE = ['--store', 'dynamodb:cronledger']
 const TRIGGER = [...NIGHTLY, '--event-time', '2026-11-24T03:00:12Z']

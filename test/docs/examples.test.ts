@@ -1,13 +1,14 @@
 // The examples of the library run as a user would run them: compiled, with the package in node_modules.
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { runKey } from '../../src/run/slot-variables.ts'
+import { outputsFile } from '../support/aws/stack.ts'
 import { cronledger, scratch } from '../support/cli.ts'
 import { hasPostgres, startPostgres } from '../support/postgres.ts'
 import { awsEnv, listen, type Server, startDynalite } from '../support/servers.ts'
@@ -48,6 +49,35 @@ async function rowOf(env: Readonly<Record<string, string>>) {
   const { stdout } = await cronledger(['show', ...SLOT, '--json'], { env })
   return JSON.parse(stdout)
 }
+
+test.each(['python', 'shell'])('the crontab of the example in %s runs the batch once', async (name) => {
+  const example = join(ROOT, 'docs/examples', name)
+  const lines = readFileSync(join(example, 'crontab'), 'utf8').trim().split('\n')
+  const command = (lines.at(-1) ?? '').split(/\s+/).slice(5).join(' ')
+  expect(command).toContain(` --schedule '${lines.at(-1)?.split(' ').slice(0, 5).join(' ')}' `)
+  const variables = Object.fromEntries(lines.filter((line) => /^[A-Z_]+=/.test(line)).map((line) => line.split('=')))
+  const [, argv = ''] = command.replace(/\/opt\/\w+/, example).split('cronledger ')
+  const own = { CRONLEDGER_STORE: `file:${join(folder, `${name}.db`)}`, EXPORTS: folder, CRONLEDGER_LOG: 'text' }
+  const words = [...argv.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, word]) => quoted ?? word ?? '')
+  const fire = () =>
+    cronledger([...words.slice(0, 2), '--event-time', TIME, ...words.slice(2)], {
+      env: { ...variables, PATH: process.env['PATH'] ?? '', ...own },
+    })
+  expect(await fire()).toMatchObject({ code: 0, stderr: expect.stringContaining('succeeded') })
+  expect(await fire()).toMatchObject({ code: 0, stderr: expect.stringContaining('duplicate trigger ignored') })
+})
+
+test.each(['python', 'shell'])('the parameters of the example in %s are those of the stack', async (name) => {
+  const outputs = join(folder, 'outputs.json')
+  writeFileSync(outputs, outputsFile())
+  const parameters = readFileSync(join(ROOT, 'docs/examples', name, 'ecs-parameters.txt'), 'utf8')
+  const schedule = ['--store', 'dynamodb:cronledger', '--task', name, '--schedule', '0 3 * * *', '--outputs', outputs]
+  const { code, stdout } = await cronledger(['template', 'parameters', ...schedule, '--parameters', parameters])
+  expect({ code, command: JSON.parse(stdout).Parameters.Command }).toMatchObject({
+    code: 0,
+    command: /^Command=(.*)$/m.exec(parameters)?.[1],
+  })
+})
 
 test('each example is compiled', () => {
   const examples = readdirSync(join(ROOT, 'docs/examples')).filter((name) => name.endsWith('.ts'))

@@ -19,6 +19,7 @@ const root = new URL('../../', import.meta.url)
 const ALL = [
   'README.md',
   'README.ja.md',
+  'docs/reference/ecs.md',
   ...readdirSync(new URL('docs/guides/', root))
     .filter((name) => name.endsWith('.md'))
     .map((name) => `docs/guides/${name}`),

@@ -1,5 +1,4 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { basename } from 'node:path'
 import { parse } from 'yaml'
 
 /** A fenced block of a Markdown file, or commands that are run before one and not shown. Line numbers begin at 0. */
@@ -53,8 +52,12 @@ interface Instructions {
 /** Returns the blocks of a page of the repository, with its instructions. */
 export function blocksIn(page: URL): readonly Block[] {
   const blocks = blocksOf(readFileSync(page, 'utf8'))
-  const name = basename(page.pathname).replace(/(\.\w\w)?\.md$/, '.run.yaml')
-  const instructions = new URL(`pages/${name}`, import.meta.url)
+  // Two pages may have one name: a guide, and the reference.
+  const [folder, name = ''] = page.pathname
+    .replace(/(\.\w\w)?\.md$/, '.run.yaml')
+    .split('/')
+    .slice(-2)
+  const instructions = new URL(`pages/${folder === 'reference' ? 'reference-' : ''}${name}`, import.meta.url)
   return existsSync(instructions) ? instructed(blocks, parse(readFileSync(instructions, 'utf8'))) : blocks
 }
 

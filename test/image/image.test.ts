@@ -1,6 +1,7 @@
 // The images of the Dockerfile, built and run for real, on a DynamoDB server of this machine.
 import { execFile } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -62,7 +63,7 @@ describe.skipIf(reason !== null)('the image', () => {
     }
     expect(await cronledger(['setup'], { env })).toMatchObject({ code: 0 })
     images = await buildImages(fileURLToPath(new URL('../..', import.meta.url)))
-    // The two lines of the README, in the image of a batch that knows nothing of Node.
+    // A batch that knows nothing of Node.
     await images.build(
       batch,
       `FROM ${images.base}
@@ -91,6 +92,24 @@ CMD ["python3", "-c", ${JSON.stringify(BATCH)}]
     })
     return JSON.parse(stdout)[0]
   }
+
+  test.each(['python', 'shell'])(
+    'the example in %s runs a batch in another language once, in an image of its own',
+    async (name) => {
+      const example = fileURLToPath(new URL(`../../docs/examples/${name}`, import.meta.url))
+      const dockerfile = readFileSync(join(example, 'Dockerfile'), 'utf8')
+        .replace(/^FROM .*$/m, `FROM ${images.base}`)
+        .replace('--from=cronledger:binary', `--from=${images.binary}`)
+      await images.build(`localhost/${name}:test`, dockerfile, example)
+      const ledger = mkdtempSync(join(tmpdir(), 'cronledger-example-'))
+      const limits = ['--network', 'host', '--ulimit', 'nofile=1024:1024', '--ulimit', 'nproc=4096:4096']
+      const start = () =>
+        images.podman('run', '--rm', ...limits, '--volume', `${ledger}:/ledger`, `localhost/${name}:test`)
+      expect(await start()).toMatchObject({ code: 0, stderr: expect.stringContaining('attempt 1 on') })
+      expect(await start()).toMatchObject({ code: 0, stderr: expect.stringContaining('duplicate trigger ignored') })
+      rmSync(ledger, { recursive: true })
+    },
+  )
 
   test('the image has one user without a name, the executable as entrypoint, and labels', async () => {
     const { stdout } = await images.podman('image', 'inspect', images.runtime)

@@ -47,7 +47,7 @@ export interface Images {
   readonly base: string
   /** The options of `buildah build` for a stage of the Dockerfile, with `env` as its environment. */
   readonly options: readonly string[]
-  build(name: string, dockerfile: string): Promise<void>
+  build(name: string, dockerfile: string, context?: string): Promise<void>
   /** With these variables, another program finds the same images. */
   readonly env: NodeJS.ProcessEnv
   /** A PostgreSQL server that asks for no password, as the official image with POSTGRES_HOST_AUTH_METHOD=trust. */
@@ -121,7 +121,7 @@ export async function buildImages(
     await remove()
     throw error
   }
-  const build = (name: string, dockerfile: string) => fromText(name, dockerfile, files)
+  const build = (name: string, dockerfile: string, context = files) => fromText(name, dockerfile, context)
   const buildPostgres = async (name: string) => {
     const tar = join(folder, 'postgres.tar')
     await call('mmdebstrap', '--quiet', '--variant=minbase', '--include=postgresql', SUITE, tar)

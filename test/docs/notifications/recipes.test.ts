@@ -21,9 +21,9 @@ import {
 } from './services.ts'
 
 /*
- * The scripts of docs/guides/outcomes.md, each against a server that answers as the service does.
+ * The scripts of docs/guides/notifications.md, each against a server that answers as the service does.
  */
-const PAGE = new URL('../../../docs/guides/outcomes.md', import.meta.url)
+const PAGE = new URL('../../../docs/guides/notifications.md', import.meta.url)
 const GUIDE = readFileSync(PAGE, 'utf8')
 const hasPrograms = ['jq', 'curl'].every(isInstalled)
 const SLOT = '2026-11-23T03:00:00Z'

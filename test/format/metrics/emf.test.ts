@@ -96,8 +96,8 @@ test('an event that does not end a run has no line', () => {
   }
 })
 
-test('docs/guides/outcomes.md names every metric with its unit', () => {
-  const docs = readFileSync(new URL('../../../docs/guides/outcomes.md', import.meta.url), 'utf8')
+test('docs/guides/metrics.md names every metric with its unit', () => {
+  const docs = readFileSync(new URL('../../../docs/guides/metrics.md', import.meta.url), 'utf8')
   const units = { ...CLAIMED, ...LATENESS, ...DURATION }
   const documented = [...docs.matchAll(/^\| `(\w+)` +\| (Count|Milliseconds)/gm)].map(([, name, unit]) => [name, unit])
   expect(Object.fromEntries(documented)).toEqual(

@@ -171,7 +171,7 @@ describe.skipIf(!hasAws)('the policy', () => {
   test('the policy of a person who makes the table is in the guide', async () => {
     const before = proxy.seen.length
     expect(await run(['setup', '--store', 'dynamodb:fresh'], env())).toMatchObject({ code: 0 })
-    const guide = readFileSync(new URL('../../../../docs/guides/ecs.md', import.meta.url), 'utf8')
+    const guide = readFileSync(new URL('../../../../docs/reference/ecs.md', import.meta.url), 'utf8')
     const [, needed = ''] = /without CloudFormation also needs (.*?)\./s.exec(guide) ?? []
     expect(new Set(proxy.seen.slice(before).map(({ action }) => `\`${action}\``))).toEqual(
       new Set(needed.match(/`\w+`/g)),
