@@ -5,7 +5,7 @@ import { commonZone } from '../core/schedule/zone.ts'
 import { expectedText } from '../core/task/rules.ts'
 import type { Instant, Key } from '../core/types.ts'
 import { endingText } from './endings.ts'
-import { FINDING_KINDS, type FindingKind, isFinding, type JudgedSlot, type TaskFinding } from './judge.ts'
+import { FINDING_KINDS, type FindingKind, isFinding, type JudgedSlot, NO_FINDINGS, type TaskFinding } from './judge.ts'
 import { unmetOf } from './remarks.ts'
 
 // What is open, grouped once for every surface. The findings of one task, of one kind and with the same words, between two of
@@ -56,59 +56,87 @@ const MAX_TEXTS = 50
 const MAX_STREAKS = 20_000
 
 /** Findings of one task, of one kind and with the same words, between two slots that are done. */
-export interface StreakOfTask {
+export interface Streak {
   readonly task: string
   readonly newest: TaskFinding
   /** The newest first. */
-  readonly slots: readonly Instant[]
-}
-
-interface Streak extends StreakOfTask {
+  readonly slots: Instant[]
+  /** It is equal for the same kind and words. */
   readonly like: string
   readonly waitsFor: Key | null
-  readonly slots: Instant[]
   readonly texts: Map<string, number>
   fromZone: string
 }
 
-interface TaskSlots {
+/** All findings of one task between two of its slots that are done. Those of slots that are done or run are a bout of their own. */
+export interface Bout {
+  readonly task: string
+  readonly sort: 'work' | 'look'
   readonly streaks: Map<string, Streak>
+  /** A later slot completed without anything unusual. */
+  readonly isPast: boolean
+}
+
+interface TaskSlots {
+  readonly bouts: Bout[]
+  /** Those that may go on. */
+  readonly open: Map<Bout['sort'], Bout>
+  readonly count: Map<FindingKind, number>
   /** The spans of slots that are done, without another slot between them. */
   readonly done: { readonly to: Instant; from: Instant }[]
+  /** Slots that run, or wait for their next attempt. */
+  readonly moving: Instant[]
   newestOver: Instant | null
   wasDone: boolean
+  hasCalm: boolean
 }
 
 /** Collects problems from all slots that were read, not only from findings. Those of each task must come newest first. */
 export function collectProblems() {
-  let all: Streak[] = []
+  let streaksSoFar = 0
   const byTask = new Map<string, TaskSlots>()
   return {
+    byTask: byTask as ReadonlyMap<string, TaskSlots>,
     /** `isWanted`: whether a finding is asked for. One that is not still says which slot of its task is the newest. */
     add(one: JudgedSlot, isWanted = true): void {
-      const { task, slot, schedule } = one
-      const own: TaskSlots = byTask.get(task) ?? { streaks: new Map(), done: [], newestOver: null, wasDone: false }
+      const { task, slot, status, schedule } = one
+      const own: TaskSlots = byTask.get(task) ?? {
+        ...{ bouts: [], open: new Map(), count: new Map(), done: [], moving: [] },
+        ...{ newestOver: null, wasDone: false, hasCalm: false },
+      }
       byTask.set(task, own)
       if (isOver(one)) own.newestOver ??= slot
-      const isDone = isDoneSlot(one)
+      if (status === 'running' || status === 'waiting') own.moving.push(slot)
+      const isDone = status === 'completed' || status === 'skipped'
       if (isDone) {
         const last = own.done.at(-1)
         if (last !== undefined && own.wasDone) last.from = slot
         else own.done.push({ from: slot, to: slot })
-        if (all.length < MAX_STREAKS)
-          for (const [like, { newest }] of own.streaks)
-            if (!isFinding(one) || !isOfDone(newest)) own.streaks.delete(like)
+        if (streaksSoFar < MAX_STREAKS) {
+          own.open.delete('work')
+          if (!isFinding(one)) own.open.delete('look')
+        }
+        // A slot that an operator has settled is unusual all the same.
+        own.hasCalm ||= status === 'completed' && Object.values(one.remarks).every(({ isFinding }) => !isFinding)
       }
       own.wasDone = isDone
       if (!isFinding(one) || !isWanted) return
+      own.count.set(one.kind, (own.count.get(one.kind) ?? 0) + 1)
+      const sort = isOfDone(one) ? 'look' : 'work'
+      let bout = own.open.get(sort)
+      if (bout === undefined) {
+        bout = { task, sort, streaks: new Map(), isPast: sort === 'look' && own.hasCalm }
+        own.open.set(sort, bout)
+        own.bouts.push(bout)
+      }
       const { words, like } = wordsOf(one)
       const waitsFor = one.blockedBy ?? null
-      const key = waitsFor !== null && all.length < MAX_STREAKS ? `${like} ${waitsFor.slot}` : like
-      let streak = own.streaks.get(key)
+      const key = waitsFor !== null && streaksSoFar < MAX_STREAKS ? `${like} ${waitsFor.slot}` : like
+      let streak = bout.streaks.get(key)
       if (streak === undefined) {
         streak = { task, like, waitsFor, newest: one, slots: [], texts: new Map(), fromZone: schedule.zone }
-        all.push(streak)
-        own.streaks.set(key, streak)
+        streaksSoFar += 1
+        bout.streaks.set(key, streak)
       }
       streak.slots.push(slot)
       streak.fromZone = schedule.zone
@@ -116,13 +144,18 @@ export function collectProblems() {
       if (words !== null && (texts.size < MAX_TEXTS || texts.has(words))) texts.set(words, (texts.get(words) ?? 0) + 1)
     },
     /** Forgets the slots of a task, which will be read again. */
-    forget(task: string): void {
-      byTask.delete(task)
-      all = all.filter((streak) => streak.task !== task)
+    forget: (task: string) => byTask.delete(task),
+    /** How many slots of each kind were found. */
+    count(isWanted: (task: string) => boolean = () => true): Readonly<Record<FindingKind, number>> {
+      const sum: Record<FindingKind, number> = { ...NO_FINDINGS }
+      for (const [task, { count }] of byTask) if (isWanted(task)) for (const [kind, slots] of count) sum[kind] += slots
+      return sum
     },
     /** Returns the problems so far. Those that most tasks still have come first. `isWanted`: as if there were no others. */
-    problems(isWanted: (streak: StreakOfTask) => boolean = () => true): readonly Problem[] {
-      const streaks = all.filter(isWanted)
+    problems(isWanted: (streak: Streak) => boolean = () => true): readonly Problem[] {
+      const streaks = [...byTask.values()]
+        .flatMap(({ bouts }) => bouts.flatMap((bout) => [...bout.streaks.values()]))
+        .filter(isWanted)
       const parts = [...begunTogether(streaks.filter(({ waitsFor }) => waitsFor === null))].map((own) => ({
         own,
         waiting: [] as Streak[],
@@ -149,11 +182,6 @@ export function collectProblems() {
       ].sort(byWeight)
     },
   }
-}
-
-/** Returns whether the slot needs nothing more, or only a look: its work was done, or an operator or a pause skipped it. */
-export function isDoneSlot({ status }: JudgedSlot): boolean {
-  return status === 'completed' || status === 'skipped'
 }
 
 /** Returns whether the finding is one of a slot that is done or runs: it does not say that its work is not done. */
@@ -226,7 +254,7 @@ function* begunTogether(streaks: readonly Streak[]): Generator<readonly Streak[]
   }
 }
 
-function beginOf({ slots }: Streak): Instant {
+export function beginOf({ slots }: Streak): Instant {
   return slots.at(-1) ?? 0
 }
 

@@ -1,51 +1,32 @@
 import { LedgerError } from '../core/errors.ts'
-import {
-  fieldsOf,
-  flag,
-  formOf,
-  INSTANT,
-  INTEGER,
-  integer,
-  listOf,
-  type Member,
-  malformed,
-  maybe,
-  nested,
-  oneOf,
-  type StoredDocument,
-  TEXT,
-  text,
-} from '../core/row/stored-fields.ts'
+import { groupedBy } from '../core/objects.ts'
+import * as stored from '../core/row/stored-fields.ts'
 import type { Instant } from '../core/types.ts'
-import { isFinding, type JudgedSlot } from './judge.ts'
-import { isDoneSlot, isOfDone, wordsOf } from './problems.ts'
+import { type Bout, beginOf, wordsOf } from './problems.ts'
 
 // What was told to whom (`check --once NAME`). The ledger remembers bouts, and not problems: spans of the slots of a task.
 
 /** Findings of slots whose work is not done, or of those that are done or run, or that the task could not be read. */
 const SORTS = ['work', 'look', 'unread'] as const
-type Sort = (typeof SORTS)[number]
 
 /** Between two of its ends, a task has told findings of this sort. A span only grows. */
 export interface Span {
   readonly task: string
-  readonly sort: Sort
+  readonly sort: (typeof SORTS)[number]
   readonly first: Instant
   readonly last: Instant
 }
 
-/** The findings of a task between two of its slots that are done. */
-export interface Bout extends Span {
+/** What a check sees of a bout. */
+interface SeenBout extends Span {
   /** The kinds and words. */
-  readonly likes: ReadonlySet<string>
-  /** What the oldest finding is, as a name of its group. */
+  readonly likes: readonly string[]
+  /** What its oldest streak is, as a name of its group. */
   readonly name: string
-  readonly hasMissed: boolean
-  /** Of the sort `look`: a later slot is done without a finding. */
   readonly isPast: boolean
 }
 
-/** The bouts that were told together. */
+/** The bouts that were told together. Without any, it is over, and the message about that is not yet sent. */
 interface Group {
   readonly id: string
   readonly since: Instant
@@ -56,17 +37,8 @@ interface Group {
   readonly isFirst?: true
   /** There was no room for its spans. This one never grows, and a bout that begins in it is told. */
   readonly fixed?: { readonly first: Instant; readonly last: Instant; readonly tasks: number }
-}
-
-const MESSAGE_KINDS = ['digest', 'repaired'] as const
-
-export interface Message {
-  readonly number: string
-  readonly at: Instant
-  readonly kind: (typeof MESSAGE_KINDS)[number]
-  readonly groups: readonly { readonly id: string; readonly name: string }[]
-  /** Its command failed, so the next check sends it again. */
-  readonly hasFailed?: true
+  /** The newest message about it, until it was sent. */
+  readonly unsent?: { readonly number: string; readonly at: Instant; readonly hasFailed?: true }
 }
 
 export interface Told {
@@ -78,7 +50,6 @@ export interface Told {
   readonly groups: readonly Group[]
   /** Bouts of the sort `look` that were told and are over, and that a check still finds. */
   readonly past: readonly Span[]
-  readonly unsent: readonly Message[]
 }
 
 const HOUR_MS = 3_600_000
@@ -89,65 +60,18 @@ export const SEND_MS = 10_000
 const [MAX_BYTES, MAX_LIKES, MAX_NAME] = [100_000, 20, 120]
 const SCHEMA = 1
 
-/** Collects the bouts of the tasks. The slots of each must come newest first. `isWanted`: whether a finding is asked for. */
-export function collectBouts(isWanted: (one: JudgedSlot) => boolean) {
-  type Open = { -readonly [Name in keyof Bout]: Bout[Name] } & { likes: Set<string> }
-  interface OfTask {
-    readonly bouts: Open[]
-    readonly open: Map<Sort, Open>
-    readonly moving: Instant[]
-    hasCalm: boolean
-  }
-  const tasks = new Map<string, OfTask>()
-  return {
-    add(one: JudgedSlot): void {
-      const { task, slot, status } = one
-      const own: OfTask = tasks.get(task) ?? { bouts: [], open: new Map(), moving: [], hasCalm: false }
-      tasks.set(task, own)
-      if (status === 'running' || status === 'waiting') own.moving.push(slot)
-      if (isDoneSlot(one)) {
-        own.open.delete('work')
-        if (!isFinding(one)) {
-          own.open.delete('look')
-          // A slot that an operator has settled is unusual all the same.
-          own.hasCalm ||= status === 'completed' && Object.values(one.remarks).every(({ isFinding }) => !isFinding)
-        }
-      }
-      if (!isFinding(one) || !isWanted(one)) return
-      const sort = isOfDone(one) ? 'look' : 'work'
-      const { words, like } = wordsOf(one)
-      let bout = own.open.get(sort)
-      if (bout === undefined) {
-        bout = {
-          task,
-          sort,
-          first: slot,
-          last: slot,
-          likes: new Set(),
-          name: '',
-          hasMissed: false,
-          isPast: sort === 'look' && own.hasCalm,
-        }
-        own.open.set(sort, bout)
-        own.bouts.push(bout)
-      }
-      bout.first = slot
-      if (bout.likes.size < MAX_LIKES) bout.likes.add(like.slice(0, MAX_NAME))
-      bout.name = words === null ? one.kind : `${one.kind}: ${words}`
-      bout.hasMissed ||= one.row === null
-    },
-    forget: (task: string): boolean => tasks.delete(task),
-    boutsOf: (task: string): readonly Bout[] => tasks.get(task)?.bouts ?? [],
-    isMoving: ({ task, first, last }: Span): boolean =>
-      tasks.get(task)?.moving.some((slot) => first <= slot && slot <= last) === true,
-  }
+function seenBout({ task, sort, streaks, isPast }: Bout): SeenBout {
+  const all = [...streaks.values()].sort((one, other) => beginOf(one) - beginOf(other))
+  const likes = all.slice(0, MAX_LIKES).map(({ like }) => like.slice(0, MAX_NAME))
+  const newest = all.map(({ slots: [slot = 0] }) => slot)
+  const [name = ''] = all.map(({ newest: found }) => [found.kind, wordsOf(found).words ?? []].flat().join(': '))
+  return { task, sort, first: Math.min(...all.map(beginOf)), last: Math.max(...newest), likes, name, isPast }
 }
 
-/** The bout of a task that cannot be read. */
-export function unreadBout(task: string, now: Instant): Bout {
+function unreadBout(task: string, now: Instant): SeenBout {
   const at = now - (now % 1_000)
   const name = 'cannot be read'
-  return { task, sort: 'unread', first: at, last: at, likes: new Set([name]), name, hasMissed: false, isPast: false }
+  return { task, sort: 'unread', first: at, last: at, likes: [name], name, isPast: false }
 }
 
 /** What a check has seen. */
@@ -157,11 +81,18 @@ export interface Seen {
   readonly from: Instant
   readonly skewMs: number
   readonly bouts: readonly Bout[]
+  /** The tasks that cannot be read. */
+  readonly unread: readonly string[]
   /** The tasks that were read to the end. */
   readonly whole: ReadonlySet<string>
+  /** Whether all tasks that the check covers were read to the end. */
+  readonly isWhole: boolean
   /** Whether the check covers the task still. */
   covers(task: string): boolean
+  /** Whether a slot runs, or waits for its next attempt. */
   isMoving(span: Span): boolean
+  /** Whether what is new, and what is over, is sent to somebody. */
+  readonly wants: Readonly<Record<keyof Decision['numbers'], boolean>>
 }
 
 export interface GroupNews {
@@ -174,24 +105,34 @@ export interface GroupNews {
 }
 
 export interface Decision {
-  /** What is to be remembered, without the messages of this decision. */
+  /** What is to be remembered, with the messages as unsent. */
   readonly told: Told
   readonly open: readonly GroupNews[]
   readonly over: readonly GroupNews[]
+  /** The message about each, if there is one. */
+  readonly numbers: { readonly open: string | null; readonly over: string | null }
   /** Whether something is new or has joined, and not only told again. */
   readonly hasNews: boolean
   /** The tasks of which a weaker read is not enough: a row may have come late. */
   readonly doubtful: ReadonlySet<string>
 }
 
+interface OpenSpan extends Span {
+  first: Instant
+  last: Instant
+  /** The id of its group. */
+  readonly of: string
+  /** It has a bout that is new in this check, or that was told, or that was told and is over. */
+  has?: 'new' | 'told' | 'past'
+}
+
 interface OpenGroup extends Group {
-  spans: Span[]
-  likes: string[]
+  spans: OpenSpan[]
+  likes: readonly string[]
   /** The bouts that are new in this check. */
-  fresh: Span[]
-  gone: Span[]
-  dropped: string[]
-  isNew: boolean
+  readonly fresh: Span[]
+  readonly dropped: readonly string[]
+  readonly isNew: boolean
 }
 
 /** Decides what is to be told. `before` is null in the first check of a name. */
@@ -201,123 +142,80 @@ export function decideTold(before: Told | null, filter: string, seen: Seen, newI
   const doubtful = new Set<string>()
   const groups: OpenGroup[] = (before?.groups ?? []).map((group) => ({
     ...group,
-    spans: group.spans.filter(({ task }) => covers(task)),
-    likes: [...group.likes],
-    fresh: [],
-    gone: [],
-    isNew: false,
     since: Math.min(group.since, latest),
+    spans: group.spans.filter(({ task }) => covers(task)).map((span) => ({ ...span, of: group.id })),
+    fresh: [],
+    isNew: false,
     dropped: group.spans.filter(({ task }) => !covers(task)).map(({ task }) => task),
   }))
-  let past = (before?.past ?? []).filter(({ task, last }) => covers(task) && last >= from)
-  const kept = new Set<Span>()
-  const looked = new Set<Span>()
-  /** Spans with something new. */
-  const young = new Set<Span>()
-  for (const bout of seen.bouts.toSorted((one, other) => one.first - other.first)) {
-    let isTold = groups.some(({ fixed }) => isIn(bout, fixed))
-    /** What is new in this check does not grow by what was told before. */
-    const growAll = (isFresh: boolean) => {
-      for (const group of groups)
-        group.spans = group.spans.map((span) => {
-          if (young.has(span) !== isFresh || !continues(bout, span)) return span
-          isTold = true
-          const grown = grow(span, bout)
-          for (const set of [kept, looked, young]) if (set.delete(span)) set.add(grown)
-          if (isFresh) group.fresh.push(bout)
-          else (bout.isPast ? looked : kept).add(grown)
-          return grown
-        })
-    }
-    growAll(false)
-    past = past.map((span) => {
-      if (bout.sort !== 'look' || bout.task !== span.task || !overlaps(bout, span)) return span
-      isTold = true
-      return grow(span, bout)
-    })
-    if (!isTold) growAll(true)
-    if (isTold) continue
-    if (bout.hasMissed) doubtful.add(bout.task)
-    const group = before === null ? groups[0] : newestLike(groups, bout, now)
-    const span = { task: bout.task, sort: bout.sort, first: bout.first, last: bout.last }
-    if (group === undefined) groups.push(groupOf(bout, span, now, newId(), before === null))
-    young.add(group === undefined ? span : join(group, bout, span))
+  const past: OpenSpan[] = (before?.past ?? []).flatMap((span) =>
+    covers(span.task) && span.last >= from ? { ...span, of: '' } : [],
+  )
+  const spansOf = groupedBy(
+    groups.flatMap(({ spans }) => spans),
+    ({ task }) => task,
+  )
+  const bouts = [...seen.bouts.map(seenBout), ...seen.unread.map((task) => unreadBout(task, now))]
+  for (const bout of bouts.toSorted((one, other) => one.first - other.first)) {
+    const own = spansOf.get(bout.task) ?? []
+    spansOf.set(bout.task, own)
+    const near = own.filter((span) => continues(bout, span))
+    const old = near.filter(({ has }) => has !== 'new')
+    for (const span of old)
+      Object.assign(grow(span, bout), { has: bout.isPast && span.has !== 'told' ? 'past' : 'told' })
+    const over = past.filter((span) => span.task === bout.task && span.sort === bout.sort && overlaps(bout, span))
+    for (const span of over) grow(span, bout)
+    if (over.length + old.length > 0 || groups.some(({ fixed }) => isIn(bout, fixed))) continue
+    doubtful.add(bout.task)
+    // What is new in this check does not grow by what was told before.
+    const joined = groups.find(({ id }) => id === near[0]?.of) ?? newestLike(groups, bout, now)
+    const group = joined ?? (before === null ? groups[0] : undefined) ?? newGroup(bout, now, newId(), before === null)
+    if (!groups.includes(group)) groups.push(group)
+    group.fresh.push(spanOf(bout))
+    group.likes = [...new Set([...group.likes, ...bout.likes])].slice(0, MAX_LIKES)
+    // A group has one span for each task and sort.
+    const span = own.find(({ sort, of }) => sort === bout.sort && of === group.id)
+    if (span !== undefined) Object.assign(grow(span, bout), { has: 'new' })
+    else own.push(group.spans[group.spans.push({ ...spanOf(bout), of: group.id, has: 'new' }) - 1] as OpenSpan)
   }
-  for (const group of groups) {
-    const isOver = (span: Span) => {
-      if (young.has(span) || kept.has(span) || !(whole.has(span.task) || span.sort === 'unread')) return false
-      if (span.sort === 'unread') return whole.has(span.task)
-      if (looked.has(span)) return true
-      doubtful.add(span.task)
-      return !seen.isMoving(span)
-    }
-    group.gone = group.spans.filter(isOver)
-    past.push(...group.gone.filter((span) => looked.has(span)))
-    group.spans = group.spans.filter((span) => !group.gone.includes(span))
-  }
-  return withMessages(before, { filter, at: now, past }, groups, seen, latest, doubtful)
-}
 
-/** Takes the messages that nobody is sending together with what is new and over. */
-function withMessages(
-  before: Told | null,
-  told: Pick<Told, 'filter' | 'at' | 'past'>,
-  groups: readonly OpenGroup[],
-  { now, bouts, whole, covers }: Seen,
-  latest: Instant,
-  doubtful: ReadonlySet<string>,
-): Decision {
-  const isDue = ({ at, hasFailed }: Message) => hasFailed || now - Math.min(at, latest) > SEND_MS
-  const due = (before?.unsent ?? []).filter(isDue)
-  const unsent = (before?.unsent ?? []).filter((one) => !isDue(one))
-  const held = new Set(unsent.flatMap((one) => one.groups.map(({ id }) => id)))
-  const again = new Set(due.flatMap(({ kind, groups: some }) => (kind === 'digest' ? some.map(({ id }) => id) : [])))
-  const isRead = bouts.every(({ sort, task }) => sort !== 'unread' || !covers(task) || whole.has(task))
-  const isOpen = ({ spans, fixed }: OpenGroup) =>
-    spans.length > 0 || (fixed !== undefined && (!isRead || bouts.some((bout) => isIn(bout, fixed))))
-  const stays = (group: OpenGroup) => isOpen(group) || held.has(group.id)
-  const newsOf = (group: OpenGroup, state: GroupNews['state'], spans: readonly Span[]): GroupNews => ({
-    group: stored(group),
-    state,
-    spans,
-    dropped: group.dropped,
+  const isOver = (span: OpenSpan): boolean => {
+    const { task, sort, has } = span
+    if (has === 'new' || has === 'told' || !whole.has(task)) return false
+    if (has === 'past' || sort === 'unread') return true
+    doubtful.add(task)
+    return !seen.isMoving(span)
+  }
+  const news = groups.flatMap((group): GroupNews[] => {
+    const gone = new Set(group.spans.filter(isOver))
+    past.push(...[...gone].filter(({ has }) => has === 'past'))
+    group.spans = group.spans.filter((span) => !gone.has(span))
+    const { spans, fresh, fixed, unsent, dropped, isNew } = group
+    const isOpen = spans.length > 0 || (fixed && (!seen.isWhole || bouts.some((bout) => isIn(bout, fixed))))
+    const isDue = unsent && (unsent.hasFailed || now - Math.min(unsent.at, latest) > SEND_MS)
+    if (!isOpen) return unsent && !isDue ? [] : [{ group, state: 'over', spans: [...gone], dropped }]
+    if (!isDue && fresh.length === 0) return []
+    // The message that is not yet sent may never be.
+    return [{ group, state: isNew || unsent ? 'new' : 'joined', spans: unsent ? spans : fresh, dropped }]
   })
-  const isTold = ({ id, fresh }: OpenGroup) => fresh.length > 0 || again.has(id)
-  const open = groups
-    .filter((group) => isOpen(group) && isTold(group))
-    .map((group) =>
-      newsOf(
-        group,
-        group.isNew || again.has(group.id) ? 'new' : 'joined',
-        again.has(group.id) ? group.spans : group.fresh,
-      ),
-    )
-  const over = groups.filter((group) => !stays(group)).map((group) => newsOf(group, 'over', group.gone))
-  const known = new Set([...open, ...over].map(({ group }) => group.id))
-  const repeated = due
-    .flatMap(({ groups: some }) => some)
-    .filter(({ id }) => !known.has(id) && !groups.some((one) => one.id === id))
-  return {
-    told: fitting({ ...told, writeId: '', groups: groups.filter(stays).map(stored), unsent }),
-    open,
-    over: [
-      ...over,
-      ...[...new Map(repeated.map((one) => [one.id, one])).values()].map(
-        ({ id, name }): GroupNews => ({
-          group: { id, name, since: now, likes: [], spans: [] },
-          state: 'over',
-          spans: [],
-          dropped: [],
-        }),
-      ),
-    ],
-    hasNews: groups.some(({ fresh }) => fresh.length > 0),
-    doubtful,
+  const [open, over] = [news.filter(({ state }) => state !== 'over'), news.filter(({ state }) => state === 'over')]
+  const numbers = {
+    open: open.length > 0 && seen.wants.open ? newId() : null,
+    over: over.length > 0 && seen.wants.over ? newId() : null,
   }
+  const next = groups.flatMap(({ unsent, fixed, ...group }): Group[] => {
+    const state = news.find(({ group: { id } }) => id === group.id)?.state
+    const number = state === 'over' ? numbers.over : numbers.open
+    if (state === 'over' && number === null) return []
+    const sending = state === undefined ? unsent : number === null ? undefined : { number, at: now }
+    return [{ ...group, ...(fixed && state !== 'over' && { fixed }), ...(sending && { unsent: sending }) }]
+  })
+  const told = fitting({ writeId: newId(), filter, at: now, groups: next, past })
+  return { told, open, over, numbers, hasNews: groups.some(({ fresh }) => fresh.length > 0), doubtful }
 }
 
-function stored({ id, since, name, likes, spans, isFirst, fixed }: OpenGroup): Group {
-  return { id, since, name, likes, spans, ...(isFirst && { isFirst }), ...(fixed && { fixed }) }
+function spanOf({ task, sort, first, last }: Span): Span {
+  return { task, sort, first, last }
 }
 
 function overlaps(one: Span, other: Span): boolean {
@@ -325,8 +223,8 @@ function overlaps(one: Span, other: Span): boolean {
 }
 
 /** It overlaps a told span of its task and sort, or begins less than an hour after it. */
-function continues(bout: Bout, span: Span): boolean {
-  if (bout.task !== span.task || bout.sort !== span.sort) return false
+function continues(bout: Span, span: Span): boolean {
+  if (bout.sort !== span.sort) return false
   return bout.sort === 'unread' || (bout.first < span.last + HOUR_MS && span.first <= bout.last)
 }
 
@@ -334,41 +232,37 @@ function isIn({ sort, first }: Span, fixed: Group['fixed']): boolean {
   return fixed !== undefined && sort !== 'unread' && fixed.first <= first && first <= fixed.last
 }
 
-function grow(span: Span, { first, last }: Span): Span {
-  return { ...span, first: Math.min(span.first, first), last: Math.max(span.last, last) }
+function grow(span: OpenSpan, { first, last }: Span): OpenSpan {
+  return Object.assign(span, { first: Math.min(span.first, first), last: Math.max(span.last, last) })
 }
 
 /** Returns the newest group of the last hour that has one of the kinds and words. */
-function newestLike(groups: readonly OpenGroup[], { likes }: Bout, now: Instant): OpenGroup | undefined {
+function newestLike(groups: readonly OpenGroup[], { likes }: SeenBout, now: Instant): OpenGroup | undefined {
   return groups
-    .filter(({ isFirst, fixed, since }) => !isFirst && !fixed && since > now - HOUR_MS && since <= now)
-    .filter((group) => group.likes.some((like) => likes.has(like)))
+    .filter(
+      ({ spans, isFirst, fixed, since }) =>
+        spans.length > 0 && !isFirst && !fixed && since > now - HOUR_MS && since <= now,
+    )
+    .filter((group) => group.likes.some((like) => likes.includes(like)))
     .toSorted((one, other) => other.since - one.since)[0]
 }
 
-function groupOf({ likes, name }: Bout, span: Span, now: Instant, id: string, isFirst: boolean): OpenGroup {
-  return {
-    id,
-    since: now,
-    name: name.slice(0, MAX_NAME),
-    likes: [...likes],
-    spans: [span],
-    fresh: [span],
-    gone: [],
-    dropped: [],
-    isNew: true,
-    ...(isFirst && { isFirst }),
-  }
+function newGroup({ likes, name }: SeenBout, now: Instant, id: string, isFirst: boolean): OpenGroup {
+  const empty = { spans: [], fresh: [], dropped: [], isNew: true }
+  return { id, since: now, name: name.slice(0, MAX_NAME), likes, ...empty, ...(isFirst && { isFirst }) }
 }
 
-/** Returns the span of the task: a group has one for each task and sort. */
-function join(group: OpenGroup, { likes }: Bout, span: Span): Span {
-  const own = group.spans.find(({ task, sort }) => task === span.task && sort === span.sort)
-  const joined = own === undefined ? span : grow(own, span)
-  group.spans = [...group.spans.filter((one) => one !== own), joined]
-  group.fresh.push(span)
-  group.likes = [...new Set([...group.likes, ...likes])].slice(0, MAX_LIKES)
-  return joined
+/** Takes what was sent out of the entry, and marks what failed. Null: nothing of it is in the entry any more. */
+export function afterSending(told: Told, ends: ReadonlyMap<string, 'sent' | 'over' | 'failed'>): Told | null {
+  if (!told.groups.some(({ unsent }) => unsent && ends.has(unsent.number))) return null
+  const groups = told.groups.flatMap((group): Group[] => {
+    const { unsent, ...left } = group
+    const end = unsent && ends.get(unsent.number)
+    if (end === undefined || unsent === undefined) return [group]
+    if (end === 'failed') return [{ ...left, unsent: { ...unsent, hasFailed: true } }]
+    return end === 'over' ? [] : [left]
+  })
+  return { ...told, groups }
 }
 
 /** Of the groups with the most tasks, only the first slot, the last one and the number of tasks are kept. */
@@ -397,63 +291,50 @@ export function readFrom(told: Told | null, since: Instant, { now, skewMs }: Pic
   return Math.max(Math.min(since, at, ...spans.map(({ first }) => first)), now - READ_MS)
 }
 
-/** One line for each span: its sort, its task and its ends in seconds. No name of a task has a space. */
-const SPANS: Member<readonly Span[]> = {
-  encode: (spans) =>
-    spans.map(({ sort, task, first, last }) => `${sort} ${task} ${first / 1000} ${last / 1000}`).join('\n'),
-  decode(fields, name) {
-    return linesIn(text(fields, name)).map((line) => {
-      const [kind, task = '', ...ends] = line.split(' ')
+const TEXTS = stored.textsOf((text) => typeof text === 'string', 'a list of texts')
+/** A text for each span: its sort, its task and its ends in seconds. No name of a task has a space. */
+const SPANS: stored.Member<readonly Span[]> = {
+  encode: (spans) => spans.map(({ sort, task, first, last }) => `${sort} ${task} ${first / 1000} ${last / 1000}`),
+  decode: (fields, name) =>
+    TEXTS.decode(fields, name).map((span) => {
+      const [kind, task = '', ...ends] = span.split(' ')
       const sort = SORTS.find((one) => one === kind)
       const [first = Number.NaN, last = Number.NaN] = ends.map((end) => Number(end) * 1000)
       if (sort === undefined || !Number.isSafeInteger(first) || !Number.isSafeInteger(last))
-        throw malformed(fields.what, fields.path + name, line, 'such as "work nightly 1790000000 1790000000"')
+        throw stored.malformed(fields.what, fields.path + name, span, 'such as "work nightly 1790000000 1790000000"')
       return { task, sort, first, last }
-    })
-  },
+    }),
 }
-const LINES: Member<readonly string[]> = {
-  encode: (lines) => lines.join('\n'),
-  decode: (fields, name) => linesIn(text(fields, name)),
-}
-
-function linesIn(lines: string): readonly string[] {
-  return lines === '' ? [] : lines.split('\n')
-}
-
-const GROUP = formOf<Group>({
-  id: TEXT,
-  since: INSTANT,
-  name: TEXT,
-  likes: LINES,
-  spans: SPANS,
-  isFirst: flag('first', 'yes'),
-  fixed: maybe(nested(formOf<NonNullable<Group['fixed']>>({ first: INSTANT, last: INSTANT, tasks: INTEGER }))),
-})
-const MESSAGE = formOf<Message>({
-  number: TEXT,
-  at: INSTANT,
-  kind: oneOf(MESSAGE_KINDS),
-  groups: listOf(formOf<Message['groups'][number]>({ id: TEXT, name: TEXT })),
-  hasFailed: flag('failed', 'yes'),
-})
+const { TEXT, INSTANT, INTEGER, formOf, flag, maybe, nested } = stored
 const TOLD = formOf<Told>({
   writeId: TEXT,
   filter: TEXT,
   at: INSTANT,
-  groups: listOf(GROUP),
+  groups: stored.listOf(
+    formOf<Group>({
+      id: TEXT,
+      since: INSTANT,
+      name: TEXT,
+      likes: TEXTS,
+      spans: SPANS,
+      isFirst: flag('first', 'yes'),
+      fixed: maybe(nested(formOf<NonNullable<Group['fixed']>>({ first: INSTANT, last: INSTANT, tasks: INTEGER }))),
+      unsent: maybe(
+        nested(formOf<NonNullable<Group['unsent']>>({ number: TEXT, at: INSTANT, hasFailed: flag('failed', 'yes') })),
+      ),
+    }),
+  ),
   past: SPANS,
-  unsent: listOf(MESSAGE),
 })
 
-export function encodeTold(told: Told): StoredDocument {
+export function encodeTold(told: Told): stored.StoredDocument {
   return { schemaVersion: SCHEMA, ...TOLD.encode(told) }
 }
 
 /** Throws `shape` for the entry of a newer cronledger, and for a damaged one. */
 export function decodeTold(document: unknown, name: string): Told {
-  const fields = fieldsOf(document, `what was told to ${name}`)
-  if (integer(fields, 'schemaVersion') > SCHEMA)
+  const fields = stored.fieldsOf(document, `what was told to ${name}`)
+  if (stored.integer(fields, 'schemaVersion') > SCHEMA)
     throw new LedgerError(
       'shape',
       `a newer version of cronledger wrote what was told to ${name}, so nothing was told. Update cronledger on this host or in this image.`,

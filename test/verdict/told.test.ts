@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest'
 import type { KnownTask } from '../../src/audit/tasks.ts'
-import { type OnceOptions, tellOnce } from '../../src/cli/commands/check/once.ts'
-import type { Notify } from '../../src/cli/options/notify.ts'
+import { type Deliver, type OnceOptions, tellOnce } from '../../src/cli/commands/check/once.ts'
 import { LedgerError } from '../../src/core/errors.ts'
 import type { Row } from '../../src/core/types.ts'
 import type { Digest } from '../../src/format/check/digest.ts'
@@ -178,33 +177,35 @@ function openWorld(seed: number, tasks: readonly string[]) {
     if (isPaired) await new Promise<void>((go) => turns.push({ go }))
   }
 
-  const notify = {
-    wants: () => true,
-    async deliver(digest: Digest): Promise<string | null> {
-      await step()
-      if (faults > 0 && random() < 0.2) return 'exit code 7'
-      for (const group of digest['groups'] as readonly { id: string; state: string; tasks: readonly string[] }[]) {
-        const alert = alerts.get(group.id) ?? { isOpen: false, tasks: new Set<string>() }
-        alerts.set(group.id, alert)
-        alert.isOpen = group.state !== 'over'
-        if (alert.isOpen) for (const task of group.tasks) alert.tasks.add(task)
-      }
-      await step()
-      return null
-    },
-  } as unknown as Notify
+  /** Says why the command failed, or null. */
+  async function send(digest: Digest): Promise<string | null> {
+    await step()
+    if (faults > 0 && random() < 0.2) return 'exit code 7'
+    for (const group of digest['groups'] as readonly { id: string; state: string; tasks: readonly string[] }[]) {
+      const alert = alerts.get(group.id) ?? { isOpen: false, tasks: new Set<string>() }
+      alerts.set(group.id, alert)
+      alert.isOpen = group.state !== 'over'
+      if (alert.isOpen) for (const task of group.tasks) alert.tasks.add(task)
+    }
+    await step()
+    return null
+  }
+  const deliver: Deliver = async ({ messages }) => {
+    const ends = await Promise.all(messages.map(async (one) => [String(one.number), await send(one)] as const))
+    return new Map(ends.flatMap(([number, why]) => (why === null ? [] : [[number, why]])))
+  }
 
-  async function check(): Promise<void> {
+  async function check() {
     const options: OnceOptions = {
       ...{ name: 'ops', store: 'file:x', task: undefined, owner: undefined, status: undefined, notifyOn: undefined },
-      ...{ zone: 'UTC', now },
+      ...{ zone: 'UTC', now, wants: { open: true, over: true }, isKind: () => true },
     }
     const range = {
       since: new Date(now - (isHealed ? 7 : one([1, 7])) * DAY_MS),
       until: new Date(now + 1),
       now: new Date(now),
     }
-    await tellOnce(ledger, range, options, notify, async () => undefined).catch((error: unknown) => {
+    return tellOnce(ledger, range, options, deliver).catch((error: unknown) => {
       if (!(error instanceof Crash)) throw error
     })
   }
@@ -245,11 +246,17 @@ function openWorld(seed: number, tasks: readonly string[]) {
         for (const own of slots.values())
           for (const [slot, state] of own) if (state === 'running') own.set(slot, 'done')
     },
-    async check(share: number) {
+    async check(share = 0) {
       faults = share
-      await check()
+      const told = await check()
       faults = 0
+      return told
     },
+    set: (task: string, slot: number, state: State) => slots.get(task)?.set(slot, state),
+    repair(task: string) {
+      for (const slot of slots.get(task)?.keys() ?? []) slots.get(task)?.set(slot, 'done')
+    },
+    bytes: () => JSON.stringify(raw).length,
     /** Two checkers, whose steps come in any order. */
     async pair(share: number) {
       faults = share
@@ -307,18 +314,57 @@ test('in random nights with crashes anywhere, nothing is told that is not so, no
     world.heal(false)
     for (let round = 0; round < 3; round += 1) {
       world.pass(MINUTE_MS)
-      await world.check(0)
+      await world.check()
     }
     expect(world.untold(), `seed ${seed}: never told`).toEqual([])
     world.heal(true)
     for (let round = 0; round < 3; round += 1) {
       world.pass(MINUTE_MS)
-      await world.check(0)
+      await world.check()
     }
-    expect(world.entry(), `seed ${seed}`).toMatchObject({ groups: [], unsent: [] })
+    expect(world.entry(), `seed ${seed}`).toMatchObject({ groups: [] })
     expect(
       [...world.alerts].filter(([, { isOpen }]) => isOpen),
       `seed ${seed}: an alert stays open`,
     ).toEqual([])
   }
 }, 600_000)
+
+test('what has no room in the entry is kept as its first and last slot: what begins in between is told, and what begins later is new', async () => {
+  const names = Array.from({ length: 3_000 }, (_, index) => `etl/${index}`)
+  const world = openWorld(1, names)
+  await world.check()
+  world.pass(60 * MINUTE_MS)
+  for (const [index, name] of names.entries()) world.set(name, START + (10 + (index % 30)) * MINUTE_MS, 'missed')
+  expect((await world.check())?.messages).toMatchObject([{ event: 'digest', tasks: 3_000 }])
+  expect(world.bytes()).toBeLessThan(100_000)
+  const [group, ...others] = world.entry()?.groups ?? []
+  const fixed = { first: START + 10 * MINUTE_MS, last: START + 39 * MINUTE_MS, tasks: 3_000 }
+  expect([group, others]).toMatchObject([{ spans: [], fixed }, []])
+
+  world.pass(MINUTE_MS)
+  world.set('etl/7', fixed.last - 1, 'exit 1')
+  expect((await world.check())?.messages).toEqual([])
+  world.set('etl/7', fixed.last + 1, 'done')
+  world.set('etl/7', fixed.last + MINUTE_MS, 'exit 1')
+  expect((await world.check())?.messages).toMatchObject([{ tasks: 1, groups: [{ state: 'new', tasks: ['etl/7'] }] }])
+  // One of its tasks that still has a finding keeps it open.
+  for (const name of names.slice(1)) world.repair(name)
+  expect((await world.check())?.messages).toMatchObject([{ event: 'repaired', groups: [{ tasks: ['etl/7'] }] }])
+  world.repair('etl/0')
+  expect((await world.check())?.messages).toMatchObject([
+    { event: 'repaired', groups: [{ id: group?.id, state: 'over' }] },
+  ])
+  expect(world.entry()?.groups).toEqual([])
+})
+
+test('a checker that was away for longer than it reads back says from when to when nobody has looked', async () => {
+  const world = openWorld(1, ['a'])
+  world.set('a', START - MINUTE_MS, 'exit 1')
+  expect((await world.check())?.telling.gap).toBe(null)
+  world.pass(31 * DAY_MS)
+  expect((await world.check())?.telling.gap).toBe(null)
+  world.pass(40 * DAY_MS)
+  const told = await world.check()
+  expect(told?.telling.gap).toBe('no check looked at the slots from 2026-12-26 00:00 UTC to 2027-01-04 00:00 UTC')
+})

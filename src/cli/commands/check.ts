@@ -11,12 +11,12 @@ import { toldLines } from '../../format/check/told.ts'
 import { zonedTime } from '../../format/local-time.ts'
 import { healthMetrics } from '../../format/metrics/openmetrics.ts'
 import type { Screen } from '../../format/table.ts'
-import { jsonArray, printable, safeJson } from '../../format/text.ts'
+import { counted, jsonArray, printable, safeJson } from '../../format/text.ts'
 import { createLedger, type TellingLedger } from '../../ledger.ts'
 import { systemClock, withDeadline } from '../../process/clock.ts'
 import { NOTIFY_TIMEOUT_MS } from '../../process/notifier.ts'
 import { describeStore } from '../../store/open.ts'
-import { FINDING_KINDS, type JudgedSlot, NO_FINDINGS, type TaskFinding } from '../../verdict/judge.ts'
+import { FINDING_KINDS, type FindingKind, type JudgedSlot } from '../../verdict/judge.ts'
 import { collectProblems } from '../../verdict/problems.ts'
 import { OTHER_COMMAND, otherPlaceText } from '../../verdict/sentence.ts'
 import { readBoundedRange, wantedTasks, zoneOfTerminal } from '../lookup.ts'
@@ -27,7 +27,7 @@ import { COMMON, type CommandHelp } from '../options/options.ts'
 import { print, printAll, screenOf } from '../output.ts'
 import { openProgress, type Progress } from '../progress.ts'
 import { openTeller } from './check/notifications.ts'
-import { tellOnce } from './check/once.ts'
+import { type Deliver, type Tidings, tellOnce } from './check/once.ts'
 import { findingsText } from './check/text.ts'
 
 type CheckValues = Values<typeof help.options>
@@ -164,32 +164,38 @@ async function printOnce(
   if (format === 'openmetrics') throw usageError('--once has no effect with --format openmetrics. Leave it out.')
   const notify = openNotify(values, { argv, env }, [...FINDING_KINDS, 'recovered'])
   stops.aborted.addEventListener('abort', () => notify?.kill())
-  const zone = values.timezone ?? zoneOfTerminal()
   const { store, task, owner, status } = values
   const notifyOn = notify === null ? undefined : values.notifyOn
-  const told = { name, store, task, owner, status, notifyOn, zone, now }
-  const screen = screenOf(env)
-  const { hasNews, count, unread, failures } = await tellOnce(
-    ledger,
-    { ...options, now: new Date(now) },
-    told,
-    notify,
-    async (telling, messages) => {
-      progress?.hide()
-      if (format === 'json') return await print(safeJson(messages))
-      const lines = toldLines(telling, screen, now)
-      if (lines.length > 0) await print(lines.join('\n'))
-    },
-  )
-  progress?.hide()
+  const open = notifyOn === undefined || notifyOn.some((kind) => kind !== 'recovered')
+  const wants = { open, over: notify === null || notify.wants('recovered') }
+  const isKind = (kind: FindingKind) =>
+    status?.includes(kind) !== false && (notify === null || !open || notify.wants(kind))
+  const zone = values.timezone ?? zoneOfTerminal()
+  const show = async ({ telling, messages }: Tidings) => {
+    progress?.hide()
+    const lines = toldLines(telling, screenOf(env), now)
+    if (format === 'json') await print(safeJson(messages))
+    else if (lines.length > 0) await print(lines.join('\n'))
+  }
+  /** Without a command, what is printed is the message. */
+  const deliver: Deliver = async (tidings, ms) => {
+    if (notify === null) await show(tidings)
+    const whys = notify && (await Promise.all(tidings.messages.map((digest) => notify.deliver(digest, ms))))
+    return new Map(
+      (whys ?? []).flatMap((why, index) => (why === null ? [] : [[String(tidings.messages[index]?.number), why]])),
+    )
+  }
+  const once = { name, store, task, owner, status, notifyOn, zone, now, wants, isKind }
+  const told = await tellOnce(ledger, { ...options, now: new Date(now) }, once, deliver)
+  if (notify !== null) await show(told)
   const checked = checkedOf(values, { since: options.since.getTime(), until: options.until.getTime(), now })
-  const more = unread === 0 ? '' : `, and ${unread === 1 ? '1 task' : `${unread} tasks`} could not be read`
-  if (format === 'text') await print(`${checkSummary(count, checked)}${more}`)
-  for (const why of failures)
+  const more = told.unread === 0 ? '' : `, and ${counted(told.unread, 'task')} could not be read`
+  if (format === 'text') await print(`${checkSummary(told.count, checked)}${more}`)
+  for (const why of told.failures)
     sink.write(
       printable(`cronledger: a message was not sent: ${why}. The next check with --once ${name} sends it again.`),
     )
-  return hasNews || failures.length > 0 ? EXIT.found : EXIT.ok
+  return told.hasNews || told.failures.length > 0 ? EXIT.found : EXIT.ok
 }
 
 async function printFindings(
@@ -202,26 +208,21 @@ async function printFindings(
   const teller = notify && openTeller(notify, values, options.since.getTime(), now)
   // A stop ends this process at once. We must kill the notifications, otherwise they would go on without it.
   stops.aborted.addEventListener('abort', () => notify?.kill())
-  const count: Record<TaskFinding['kind'], number> = { ...NO_FINDINGS }
   const [since, until] = [options.since.getTime(), options.until.getTime()]
   const checked = checkedOf(values, { since, until, now })
   const isWanted = ({ kind }: JudgedSlot) => kind !== null && values.status?.includes(kind) !== false
-  const problems = collectProblems()
+  const { add, count, problems } = collectProblems()
   const emitSlot = (one: JudgedSlot) => {
-    if (format === 'text') problems.add(one, isWanted(one))
+    add(one, isWanted(one))
     teller?.add(one)
   }
   let fault = null as LedgerError | null
   /** An error of a task is thrown after the findings and their summary. Without findings, a summary would say "no problems". */
   async function* found() {
     try {
-      for await (const finding of ledger.check({ ...options, emitSlot })) {
-        if (!isWanted(finding)) continue
-        count[finding.kind] += 1
-        yield finding
-      }
+      for await (const finding of ledger.check({ ...options, emitSlot })) if (isWanted(finding)) yield finding
     } catch (error) {
-      if (totalOf(count) === 0 || !isFaultOfTask(error)) throw error
+      if (totalOf(count()) === 0 || !isFaultOfTask(error)) throw error
       fault = error
     }
   }
@@ -229,13 +230,13 @@ async function printFindings(
   const pieces =
     format === 'json'
       ? jsonArray(found(), (finding) => safeJson(findingJson(finding, values.store)))
-      : findingsText(found(), problems.problems, {
+      : findingsText(found(), problems, {
           store: values.store,
           commands: values.commands,
           scope: scopeOf(values, screen, argv),
           screen,
           now,
-          summary: () => checkSummary(count, checked),
+          summary: () => checkSummary(count(), checked),
         })
   try {
     // Notifications must be sent even if the reader of standard output has gone away.
@@ -246,7 +247,7 @@ async function printFindings(
     if (warning !== null) sink.write(printable(`cronledger: ${warning}`))
   }
   if (fault !== null) throw fault
-  return totalOf(count) > 0
+  return totalOf(count()) > 0
 }
 
 function checkedOf(

@@ -113,6 +113,17 @@ export function textOf(isAllowed: (value: string) => boolean, allowed: string): 
   }
 }
 
+export function textsOf(isAllowed: (value: unknown) => boolean, allowed: string): Member<readonly string[]> {
+  return {
+    encode: (values) => values,
+    decode({ what, path, values }, name) {
+      const found = values[name]
+      if (Array.isArray(found) && found.every(isAllowed)) return found
+      throw malformed(what, path + name, found, allowed)
+    },
+  }
+}
+
 export function maybe<T>(member: Member<T>): Maybe<T> {
   return { ...member, isOptional: true }
 }

@@ -9,8 +9,6 @@ import {
   INTEGER,
   listOf,
   listOrNone,
-  type Member,
-  malformed,
   maybe,
   nested,
   newerSchemaOf,
@@ -19,6 +17,7 @@ import {
   type StoredDocument,
   shownTask,
   TEXT,
+  textsOf,
 } from '../row/stored-fields.ts'
 import { PLACE, placeJson } from '../row/stored-place.ts'
 import { SCHEDULE } from '../row/stored-row.ts'
@@ -201,14 +200,7 @@ export function isSameSpec(one: ScheduleSpec, other: ScheduleSpec): boolean {
   return one.expression === other.expression && one.zone === other.zone && one.anchor === other.anchor
 }
 
-const NAMES: Member<readonly string[]> = {
-  encode: (names) => names,
-  decode: ({ what, path, values }, name) => {
-    const found = values[name]
-    if (Array.isArray(found) && found.every(isUpstream)) return found
-    throw malformed(what, path + name, found, 'a list of tasks')
-  },
-}
+const NAMES = textsOf(isUpstream, 'a list of tasks')
 
 export const EXPECTATIONS = formOf<StatedExpectations>({
   since: INSTANT,

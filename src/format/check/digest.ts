@@ -14,6 +14,8 @@ export interface Digest extends Readonly<Record<string, unknown>> {
   readonly event: 'digest' | 'repaired'
   readonly title: string
   readonly time: string
+  /** Of a message of `check --once`. */
+  readonly number?: string
 }
 
 export interface DigestContext {

@@ -2,7 +2,7 @@ import { elapsed } from '../../core/duration.ts'
 import { formatInstant } from '../../core/instant.ts'
 import { groupedBy } from '../../core/objects.ts'
 import type { Instant } from '../../core/types.ts'
-import { isOfDone, type Problem, type StreakOfTask } from '../../verdict/problems.ts'
+import { isOfDone, type Problem, type Streak } from '../../verdict/problems.ts'
 import type { Decision, GroupNews, Span } from '../../verdict/told.ts'
 import type { Screen } from '../table.ts'
 import { counted, listed, printable } from '../text.ts'
@@ -12,7 +12,7 @@ import { problemLines } from './problems.ts'
 /** What a check with `--once` has to tell, and how to name it. */
 export interface Telling {
   readonly decision: Decision
-  problems(isWanted: (streak: StreakOfTask) => boolean): readonly Problem[]
+  problems(isWanted: (streak: Streak) => boolean): readonly Problem[]
   ownerOf(task: string): string | undefined
   /** From when to when no check has looked. Null: each slot was looked at. */
   readonly gap: string | null

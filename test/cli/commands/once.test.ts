@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Ajv2020 } from 'ajv/dist/2020.js'
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { openStore } from '../../../src/store/open.ts'
 import { setUpPostgres } from '../../../src/store/postgres/setup-postgres.ts'
 import { commandsAt, type Loose, scratch } from '../../support/cli.ts'
@@ -115,7 +115,7 @@ describe.each(Object.keys(LEDGERS))('what was told, in a ledger of %s', (kind) =
         /a message was not sent: exit code 7: no\. The next check with --once r\d+ sends it again\.\n$/,
       ),
     })
-    expect((await check('01:01:01')).code).toBe(0)
+    expect((await check('01:01:01')).code).toBe(1)
     expect((await check('01:01:02')).code).toBe(0)
     expect(messages().map(brief)).toEqual(['digest: new a'])
   })
@@ -149,6 +149,17 @@ describe.each(Object.keys(LEDGERS))('what was told, in a ledger of %s', (kind) =
     expect(JSON.parse((await silent('01:02:00', '--json')).stdout)).toEqual([])
   })
 
+  test('a note about another command line is on stderr, beside what is told', async () => {
+    const { run, silent } = receiver()
+    await run('01:00:00', 'a', 'true')
+    await run('01:00:01', 'a', 'false')
+    expect(await silent('01:01:00')).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^no problems found/),
+      stderr: expect.stringMatching(/^cronledger: warning: r\d+\/a: .*a duplicate trigger had another command line/),
+    })
+  })
+
   test('with --notify-format cloudevents, each message is one CloudEvent, whose id is its number', async () => {
     const { run, check, messages } = receiver()
     for (const task of ['a', 'b']) await run('01:00:00', task)
@@ -180,3 +191,49 @@ describe.each(Object.keys(LEDGERS))('what was told, in a ledger of %s', (kind) =
     vi.unstubAllEnvs()
   })
 })
+
+const ROLES = readFileSync(new URL('../../../schema/postgres.sql', import.meta.url), 'utf8')
+
+test.skipIf(!hasPostgres)(
+  'in PostgreSQL with row security, a checker tells, and one without the right ends with 77 before it prints or sends anything',
+  async () => {
+    const server = await startPostgres()
+    onTestFinished(() => server.remove())
+    await setUpPostgres(server.address(), {}, call())
+    // Eve is the checker of a tenant.
+    const ofEve = (ROLES.match(/^(GRANT|CREATE POLICY) .*cronledger_checker.*$/gm) ?? []).join('\n')
+    const eve = ofEve.replaceAll('cronledger_checker', 'eve').replaceAll('POLICY ', 'POLICY eve_')
+    const [ada, bob] = ['ada LOGIN IN ROLE cronledger_auditor', 'bob LOGIN IN ROLE cronledger_checker']
+    server.sql(`${ROLES}; ${[ada, bob, 'eve LOGIN'].map((role) => `CREATE ROLE ${role};`).join('')}`)
+    server.sql(eve.replace("'#told/'", "'#told/crm/'"))
+    const at = commandsAt('2026-11-24T01:01:00Z')
+    const on = (user: string, name: string, ...args: readonly string[]) =>
+      at.cronledger([name, '--store', server.address(user), ...args])
+    expect(
+      await on('owner', 'run', '--task', 'crm/sync', '--log', 'quiet', '--schedule', '0 * * * *', '--', 'false'),
+    ).toMatchObject({ code: 1 })
+    const sent = join(folder, 'sent')
+    const denied = (name: string) => ({
+      ...{ code: 77, stdout: '' },
+      stderr: expect.stringMatching(
+        new RegExp(`Nothing was told\\. A checker must write the item #told/${name}: give it the policy told of`),
+      ),
+    })
+    for (const more of [[], ['--json'], ['--notify', `cat >${sent}`]]) {
+      expect(await on('ada', 'check', '--once', 'ops', ...more)).toMatchObject(denied('ops'))
+      expect(await on('eve', 'check', '--once', 'ops', ...more)).toMatchObject(denied('ops'))
+    }
+    expect(existsSync(sent)).toBe(false)
+    for (const [user, name] of [
+      ['bob', 'ops'],
+      ['eve', 'crm/ops'],
+    ] as const) {
+      const told = { code: 1, stdout: expect.stringMatching(/^open at the first check:\nfailed: exit code 1 /) }
+      expect(await on(user, 'check', '--once', name)).toMatchObject(told)
+      expect((await on(user, 'check', '--once', name)).code).toBe(0)
+      // It writes nothing else.
+      const skip = ['--task', 'crm/sync', '--slot', 'latest', '--state', 'skipped', '--reason', 'a holiday']
+      expect((await on(user, 'resolve', ...skip)).code).toBe(77)
+    }
+  },
+)

@@ -16,8 +16,6 @@ interface Told {
 export function openTeller(notify: Notify, { store, task, status }: Told, since: Instant, now: Instant) {
   const { emitDigest } = notify
   const { add, problems } = collectProblems()
-  let first: TaskFinding | null = null
-  let count = 0
   const emit = (found: TaskFinding) => {
     const event = findingEvent(found, now, store)
     const { task, slot, schedule, owner } = found
@@ -28,15 +26,13 @@ export function openTeller(notify: Notify, { store, task, status }: Told, since:
     add(one: JudgedSlot): void {
       const isTold = isFinding(one) && notify.wants(one.kind) && status?.includes(one.kind) !== false
       if (emitDigest !== null) add(one, isTold)
-      if (!isTold) return
-      if (emitDigest === null) emit(one)
-      first ??= one
-      count += 1
+      else if (isTold) emit(one)
     },
     end(): void {
-      if (emitDigest === null || first === null) return
-      if (count > 1) emitDigest(digestOf(problems(), { store, task, since, now }))
-      else emit(first)
+      const all = problems()
+      const [only] = all.length === 1 ? (all[0]?.tasks ?? []) : []
+      if (only !== undefined && all[0]?.slots === 1 && all[0].waiting.length === 0) emit(only.newest)
+      else if (all.length > 0) emitDigest?.(digestOf(all, { store, task, since, now }))
     },
   }
 }

@@ -13,23 +13,21 @@ import { openMessage, overMessage, type Telling } from '../../../format/check/to
 import { zonedTime } from '../../../format/local-time.ts'
 import type { TellingLedger } from '../../../ledger.ts'
 import { systemClock } from '../../../process/clock.ts'
-import { type FindingKind, isFinding, type JudgedSlot, NO_FINDINGS } from '../../../verdict/judge.ts'
+import { type FindingKind, isFinding, type JudgedSlot } from '../../../verdict/judge.ts'
 import { collectProblems } from '../../../verdict/problems.ts'
 import {
-  collectBouts,
+  afterSending,
+  type Decision,
   decideTold,
   decodeTold,
   encodeTold,
-  type GroupNews,
-  type Message,
   READ_MS,
   readFrom,
   SEND_MS,
+  type Seen,
   type Span,
   type Told,
-  unreadBout,
 } from '../../../verdict/told.ts'
-import type { Notify } from '../../options/notify.ts'
 
 export interface OnceOptions {
   /** Whom is told. */
@@ -42,94 +40,75 @@ export interface OnceOptions {
   readonly notifyOn: readonly string[] | undefined
   readonly zone: string
   readonly now: Instant
+  readonly wants: Seen['wants']
+  isKind(kind: FindingKind): boolean
 }
 
-export interface Once {
-  /** How many slots of each kind are open, also if they were told before. */
-  readonly count: Readonly<Record<FindingKind, number>>
-  readonly unread: number
-  readonly hasNews: boolean
-  /** Why messages were not sent. Empty: all were, or there were none. */
-  readonly failures: readonly string[]
+type OnceCheck = CheckOptions & { readonly since: Date; readonly until: Date }
+
+/** What is told, as lines and as messages. */
+export interface Tidings {
+  readonly telling: Telling
+  readonly messages: readonly Digest[]
 }
 
-/** How the check shows what it tells, before it writes that it was told, or after it was sent. */
-type Show = (telling: Telling, messages: readonly Digest[]) => Promise<void>
+/** Tells it within this time. Returns why messages failed, by their numbers. */
+export type Deliver = (tidings: Tidings, ms: number) => Promise<ReadonlyMap<string, string>>
 
 const LANES = 8
 /** Another check writes in between each time. */
 const MAX_CONFLICTS = 20
 
 /**
- * Tells a receiver each problem once. What was told is an entry of the ledger. With a command, the messages are written first, then sent, then
- * taken out of the entry: each is sent at least once. Without one, they are printed first.
+ * Tells a receiver each problem once. What was told is an entry of the ledger. The messages are written first, then delivered, then taken
+ * out of the entry: each is delivered at least once.
  */
-export async function tellOnce(
-  ledger: TellingLedger,
-  check: CheckOptions & { readonly since: Date; readonly until: Date },
-  options: OnceOptions,
-  notify: Notify | null,
-  show: Show,
-): Promise<Once> {
-  const { name, now } = options
-  checkName(name)
-  const filter = filterText(options)
-  const reading = { ledgerTimeoutMs: check.ledgerTimeoutMs }
-  let before = await readEntry(ledger, name, filter, reading)
+export async function tellOnce(ledger: TellingLedger, check: OnceCheck, options: OnceOptions, deliver: Deliver) {
+  const { name, store, task, now, zone } = options
+  if (!isTaskName(name))
+    throw usageError(
+      `--once ${quote(name)} is not a valid name. Use 1 to 128 of the characters A-Z a-z 0-9 . _ / - and begin with a letter or a digit.`,
+    )
+  const entry = openEntry(ledger, options, check.ledgerTimeoutMs)
+  let before = await entry.read()
   const from = readFrom(before.told, check.since.getTime(), { now, skewMs: DEFAULT_SKEW_MS })
-  const sight = openSight(ledger, { ...check, since: new Date(from) }, options, notify, before.told)
+  const at = before.told === null ? from : Math.min(before.told.at, now)
+  const gap = at < from ? `no check looked at the slots from ${zonedTime(at, zone)} to ${zonedTime(from, zone)}` : null
+  const spans = (before.told?.groups ?? []).flatMap((group) => group.spans)
+  const sight = openSight(ledger, { ...check, since: new Date(from) }, options, spans)
   await sight.read()
-  const looked = new Set<string>()
   for (let tries = 1; ; tries += 1) {
-    const decide = () => decideTold(before.told, filter, sight.seen(from), () => randomUUID().slice(0, 13))
-    let decision = decide()
-    for (let doubtful = decision.doubtful; ; doubtful = decision.doubtful) {
-      const left = [...doubtful].filter((task) => !looked.has(task))
-      if (left.length === 0) break
-      const limit = pLimit(LANES)
-      await Promise.all(left.map((task) => limit(() => sight.lookAgain(task, spansOf(before.told, task), from))))
-      for (const task of left) looked.add(task)
-      decision = decide()
-    }
-    const telling: Telling = { ...sight, decision, gap: gapText(before.told, from, options) }
-    const writeId = randomUUID()
-    const context = { store: options.store, task: options.task, since: from, now }
-    const isOpenWanted = notify === null || sight.wantsOpen
+    const decision = await decide(before.told, entry.filter, sight)
+    const { told, open, numbers } = decision
+    const telling = { problems: sight.problems, ownerOf: sight.ownerOf, decision, gap }
     const messages = [
-      ...(decision.open.length > 0 && isOpenWanted ? [openMessage(randomUUID(), telling, context)] : []),
-      ...(decision.over.length > 0 && (notify === null || notify.wants('recovered'))
-        ? [overMessage(randomUUID(), telling, now)]
-        : []),
+      ...(numbers.open === null ? [] : [openMessage(numbers.open, telling, { store, task, since: from, now })]),
+      ...(numbers.over === null ? [] : [overMessage(numbers.over, telling, now)]),
     ]
-    if (notify === null) await show(telling, messages)
-    const unsent = notify === null ? [] : messages.map((one) => messageOf(one, decision.open.concat(decision.over)))
-    const told = { ...decision.told, writeId, unsent: [...decision.told.unsent, ...unsent] }
     const beganMs = systemClock.monotonicMs()
-    const written = await write(ledger, name, told, before.version, reading)
-    if (!written) {
-      const found = await readEntry(ledger, name, filter, reading)
-      // The answer of our own write was lost.
-      const isOwn = found.told?.writeId === writeId || unsent.some(({ number }) => hasNumber(found.told, number))
-      if (!isOwn) {
-        if (tries === MAX_CONFLICTS)
-          throw new LedgerError('unreachable', `other checks wrote what was told to ${name} each time. Try again.`)
-        before = found
-        continue
+    if (!(await entry.write(told, before.version))) {
+      before = await entry.read()
+      // The answer of our own write may have been lost.
+      if (before.told?.writeId !== told.writeId) {
+        if (tries < MAX_CONFLICTS) continue
+        throw new LedgerError('unreachable', `other checks wrote what was told to ${name} each time. Try again.`)
       }
     }
-    const failures = notify === null ? new Map() : await send(notify, messages, beganMs)
-    if (unsent.length > 0) await mark(ledger, options, filter, failures, messages, reading)
-    if (notify !== null) await show(telling, messages)
-    const reasons = [...failures.values()].flatMap((why) => why ?? [])
-    return { ...sight.open(), hasNews: decision.hasNews, failures: reasons }
+    // After this time, another check thinks that nobody sends them.
+    const leftMs = SEND_MS - (systemClock.monotonicMs() - beganMs)
+    const late = messages.map(({ number }) => [String(number), 'there was not enough time to tell it'] as const)
+    const failures = leftMs > 0 ? await deliver({ telling, messages }, leftMs) : new Map(late)
+    const endOf = (number: string | null, end: 'sent' | 'over') =>
+      number === null ? [] : [[number, failures.has(number) ? 'failed' : end] as const]
+    if (messages.length > 0) await entry.end(new Map([...endOf(numbers.open, 'sent'), ...endOf(numbers.over, 'over')]))
+    return { telling, messages, failures: [...failures.values()], hasNews: open.length > 0, ...sight.found() }
   }
 }
 
-function checkName(name: string): void {
-  if (isTaskName(name)) return
-  throw usageError(
-    `--once ${quote(name)} is not a valid name. Use 1 to 128 of the characters A-Z a-z 0-9 . _ / - and begin with a letter or a digit.`,
-  )
+/** Decides, and reads each task again of which a weaker read is not enough. */
+async function decide(told: Told | null, filter: string, sight: Sight): Promise<Decision> {
+  const decision = decideTold(told, filter, sight.seen(), randomUUID)
+  return (await sight.lookAgain(decision.doubtful)) ? decide(told, filter, sight) : decision
 }
 
 function filterText({ task, owner, status, notifyOn }: OnceOptions): string {
@@ -138,201 +117,143 @@ function filterText({ task, owner, status, notifyOn }: OnceOptions): string {
   return [task === undefined || task === '*' ? 'all tasks' : `task ${task}`, ...flags].join(' ')
 }
 
-interface ReadTold {
-  readonly told: Told | null
-  readonly version: number | 'absent'
-}
-
-type Reading = Pick<CheckOptions, 'ledgerTimeoutMs'>
-
-async function readEntry(ledger: TellingLedger, name: string, filter: string, reading: Reading): Promise<ReadTold> {
-  const entry = await ledger.told(name, reading)
-  if (entry === null) return { told: null, version: 'absent' }
-  const told = decodeTold(entry.document, name)
-  if (told.filter === filter) return { told, version: entry.version }
-  throw usageError(
-    `--once ${name} is for ${told.filter}, and not for ${filter}. Use another name for another choice of tasks.`,
-  )
-}
-
-/** Returns false after a conflict. */
-async function write(ledger: TellingLedger, name: string, told: Told, version: ReadTold['version'], reading: Reading) {
-  try {
-    return (await ledger.tell(name, encodeTold(told), version, reading)) === 'ok'
-  } catch (error) {
-    if (!(error instanceof LedgerError) || error.kind !== 'denied') throw error
-    throw new LedgerError(
-      'denied',
-      `${error.message.replace(/\.?$/, '.')} Nothing was sent. A checker must write the item #told/${name}: give it the statement Told of cronledger template checker-policy.`,
-      { cause: error },
+/** What was told to this name. */
+function openEntry(ledger: TellingLedger, options: OnceOptions, ledgerTimeoutMs: number | undefined) {
+  const { name, store } = options
+  const filter = filterText(options)
+  const reading = { ledgerTimeoutMs }
+  async function read() {
+    const found = await ledger.told(name, reading)
+    if (found === null) return { told: null, version: 'absent' as const }
+    const told = decodeTold(found.document, name)
+    if (told.filter === filter) return { told, version: found.version }
+    throw usageError(
+      `--once ${name} is for ${told.filter}, and not for ${filter}. Use another name for another choice of tasks.`,
     )
   }
-}
-
-function messageOf(digest: Digest, news: readonly GroupNews[]): Message {
-  const isOver = digest.event === 'repaired'
+  /** Returns false after a conflict. */
+  async function write(told: Told, version: number | 'absent'): Promise<boolean> {
+    try {
+      return (await ledger.tell(name, encodeTold(told), version, reading)) === 'ok'
+    } catch (error) {
+      if (!(error instanceof LedgerError) || error.kind !== 'denied') throw error
+      const right = store.startsWith('postgres')
+        ? 'the policy told of cronledger template postgres'
+        : 'the statement Told of cronledger template checker-policy'
+      throw new LedgerError(
+        'denied',
+        `${error.message.replace(/\.?$/, '.')} Nothing was told. A checker must write the item #told/${name}: give it ${right}.`,
+        { cause: error },
+      )
+    }
+  }
   return {
-    number: String(digest['number']),
-    at: Date.parse(digest.time),
-    kind: digest.event,
-    groups: news
-      .filter(({ state }) => (state === 'over') === isOver)
-      .map(({ group }) => ({ id: group.id, name: group.name })),
+    filter,
+    read,
+    write,
+    /** Says how messages ended, unless another check has found them unsent since, and sends them. */
+    async end(ends: Parameters<typeof afterSending>[1]): Promise<void> {
+      for (let tries = 1; tries <= MAX_CONFLICTS; tries += 1) {
+        const { told, version } = await read()
+        const next = told && afterSending(told, ends)
+        if (next === null || (await write({ ...next, writeId: randomUUID() }, version))) return
+      }
+    },
   }
 }
 
-function hasNumber(told: Told | null, number: string): boolean {
-  return told?.unsent.some((one) => one.number === number) === true
-}
+type Sight = ReturnType<typeof openSight>
 
-/** Sends while no other check may think that nobody does. Returns why each message failed. Undefined: it was sent. */
-async function send(notify: Notify, messages: readonly Digest[], beganMs: number) {
-  const sent = messages.map(async (digest) => {
-    const leftMs = SEND_MS - (systemClock.monotonicMs() - beganMs)
-    const why = leftMs > 0 ? await notify.deliver(digest, leftMs) : 'there was not enough time to start the command'
-    return [String(digest['number']), why ?? undefined] as const
-  })
-  return new Map(await Promise.all(sent))
-}
-
-/** Takes what was sent out of the entry, whatever else changed, and marks what failed. */
-async function mark(
-  ledger: TellingLedger,
-  { name }: OnceOptions,
-  filter: string,
-  failures: ReadonlyMap<string, string | undefined>,
-  messages: readonly Digest[],
-  reading: Reading,
-): Promise<void> {
-  const numbers = new Set(messages.map((one) => String(one['number'])))
-  for (let tries = 1; tries <= MAX_CONFLICTS; tries += 1) {
-    const { told, version } = await readEntry(ledger, name, filter, reading)
-    // Another check has found them unsent since, and sends them.
-    if (told === null || !told.unsent.some(({ number }) => numbers.has(number))) return
-    const unsent = told.unsent.flatMap((one) =>
-      !numbers.has(one.number)
-        ? one
-        : failures.get(one.number) === undefined
-          ? []
-          : { ...one, hasFailed: true as const },
-    )
-    if (await write(ledger, name, { ...told, unsent, writeId: randomUUID() }, version, reading)) return
-  }
-}
-
-function spansOf(told: Told | null, task: string): readonly Span[] {
-  return (told?.groups ?? []).flatMap(({ spans }) => spans.filter((span) => span.task === task))
-}
-
-function gapText(told: Told | null, from: Instant, { zone, now }: OnceOptions): string | null {
-  const at = told === null ? from : Math.min(told.at, now)
-  return at >= from ? null : `no check looked at the slots from ${zonedTime(at, zone)} to ${zonedTime(from, zone)}`
-}
-
-/** Reads the slots, and keeps what decides about them. */
+/** Reads the slots, and keeps what decides about them. `told`: what was told and is not over. */
 function openSight(
   ledger: TellingLedger,
-  check: CheckOptions & { readonly since: Date; readonly until: Date },
-  { task: asked, owner, status, notifyOn, now }: OnceOptions,
-  notify: Notify | null,
-  told: Told | null,
+  check: OnceCheck,
+  { task: asked, owner, isKind, wants, now }: OnceOptions,
+  told: readonly Span[],
 ) {
-  const wantsOpen = notifyOn === undefined || notifyOn.some((kind) => kind !== 'recovered')
-  const isKind = (kind: FindingKind) =>
-    status?.includes(kind) !== false && (notify === null || !wantsOpen || notify.wants(kind))
-  const isWanted = (one: JudgedSlot) => one.kind !== null && isKind(one.kind)
-  const bouts = collectBouts(isWanted)
-  const problems = collectProblems()
-  const known = new Map<string, KnownTask>()
-  const covered = new Set<string>()
+  const from = check.since.getTime()
+  const { byTask, add, forget, problems, count } = collectProblems()
+  const known = new Map<string, { readonly owner?: string | undefined; readonly isCovered: boolean }>()
   const unread = new Set<string>()
-  const notFound = new Set<string>()
-  const open = new Map<string, FindingKind[]>()
-  const toldTasks = new Set((told?.groups ?? []).flatMap(({ spans }) => spans.map(({ task }) => task)))
-  const add = (one: JudgedSlot) => {
-    if (!covered.has(one.task)) return
-    bouts.add(one)
-    problems.add(one, isWanted(one))
-    if (one.kind === null || !isKind(one.kind)) return
-    const kinds = open.get(one.task) ?? []
-    open.set(one.task, kinds)
-    kinds.push(one.kind)
+  const looked = new Set<string>()
+  const isCovered = (task: string) => known.get(task)?.isCovered === true
+  const emitSlot = (one: JudgedSlot) => {
+    if (isCovered(one.task)) add(one, one.kind !== null && isKind(one.kind))
   }
-  const cover = (task: KnownTask) => {
-    known.set(task.task, task)
-    if (!isRetired(task, now)) covered.add(task.task)
+  const cover = (task: KnownTask): boolean => {
+    const isAsked = isTaskOf(asked ?? '*', task.task) && check.only?.(task) !== false
+    known.set(task.task, { owner: task.expectations?.owner, isCovered: isAsked && !isRetired(task, now) })
+    return isAsked
   }
-  const isAsked = ({ task, expectations }: KnownTask) =>
-    isTaskOf(asked ?? '*', task) && (check.only?.({ task, expectations } as KnownTask) ?? true)
-  const readKnown = async (task: string) => {
-    for await (const one of ledger.tasks({ task, ledgerTimeoutMs: check.ledgerTimeoutMs })) if (isAsked(one)) cover(one)
+  const coverTask = async (task: string) => {
+    for await (const one of ledger.tasks({ task, ledgerTimeoutMs: check.ledgerTimeoutMs })) cover(one)
   }
+  /** Reads it strongly consistent, and what was told of it from its begin on. */
+  const readAgain = async (task: string): Promise<void> => {
+    looked.add(task)
+    forget(task)
+    const spans = told.filter((span) => span.task === task)
+    const isIn = ({ slot, row }: JudgedSlot) =>
+      slot >= from ||
+      (!(row === null && slot < now - READ_MS) && spans.some(({ first, last }) => first <= slot && slot <= last))
+    const range = { since: new Date(Math.min(from, ...spans.map(({ first }) => first))), consistent: true as const }
+    const emitIn = (one: JudgedSlot) => {
+      if (isIn(one) || !isFinding(one)) emitSlot(one)
+    }
+    try {
+      for await (const _ of ledger.check({ ...check, ...range, task, emitSlot: emitIn, emitNote: undefined }));
+    } catch (error) {
+      if (!isFaultOfTask(error)) throw error
+      unread.add(task)
+    }
+  }
+  const unreadTasks = () => [...unread].filter(isCovered)
   return {
-    wantsOpen,
-    problems: problems.problems,
-    ownerOf: (task: string) => known.get(task)?.expectations?.owner,
+    problems,
+    ownerOf: (task: string) => known.get(task)?.owner,
     /** Reads all tasks. One that cannot be read is a problem of its own. */
     async read(): Promise<void> {
-      if (check.task !== undefined) await readKnown(String(check.task))
+      const { task } = check
       try {
-        const only = (task: KnownTask) => {
-          const isOne = isAsked(task)
-          if (isOne) cover(task)
-          return isOne
-        }
-        const emitFault = (task: string) => unread.add(task)
-        for await (const _ of ledger.check({ ...check, only, emitFault, emitSlot: add }));
+        if (task !== undefined) await coverTask(String(task))
+        const emitFault = (name: string) => unread.add(name)
+        for await (const _ of ledger.check({ ...check, only: cover, emitFault, emitSlot }));
       } catch (error) {
-        if (check.task !== undefined && isFaultOfTask(error) && error.kind === 'shape') unread.add(String(check.task))
+        if (task !== undefined && isFaultOfTask(error) && error.kind === 'shape') unread.add(String(task))
         else if (unread.size === 0 || !isFaultOfTask(error)) throw error
       }
+      const toldTasks = new Set(told.map((span) => span.task))
       // A record that cannot be read does not say whose it is.
-      for (const task of unread)
-        if (!known.has(task) && isTaskOf(asked ?? '*', task) && (owner === undefined || toldTasks.has(task)))
-          covered.add(task)
+      for (const name of unread)
+        if (!known.has(name) && isTaskOf(asked ?? '*', name) && (owner === undefined || toldTasks.has(name)))
+          known.set(name, { isCovered: true })
       // The list of the tasks may be late.
-      for (const task of toldTasks)
-        if (!known.has(task) && !covered.has(task)) {
-          await readKnown(task)
-          if (covered.has(task)) notFound.add(task)
+      for (const name of toldTasks)
+        if (!known.has(name)) {
+          await coverTask(name)
+          if (isCovered(name)) await readAgain(name)
         }
     },
-    /** Reads a task again, strongly consistent, and what was told of it from its begin on. */
-    async lookAgain(task: string, spans: readonly Span[], from: Instant): Promise<void> {
-      bouts.forget(task)
-      problems.forget(task)
-      open.delete(task)
-      const since = new Date(Math.min(from, ...spans.map(({ first }) => first)))
-      const isTold = ({ slot, row }: JudgedSlot) =>
-        slot >= from ||
-        (!(row === null && slot < now - READ_MS) && spans.some(({ first, last }) => first <= slot && slot <= last))
-      const emitSlot = (one: JudgedSlot) => {
-        if (isTold(one) || !isFinding(one)) add(one)
-      }
-      try {
-        for await (const _ of ledger.check({ ...check, task, since, consistent: true, emitSlot, emitNote: undefined }));
-      } catch (error) {
-        if (!isFaultOfTask(error)) throw error
-        unread.add(task)
-      }
+    /** Returns whether one of the tasks was read again. */
+    async lookAgain(tasks: ReadonlySet<string>): Promise<boolean> {
+      const left = [...tasks].filter((task) => !looked.has(task))
+      const limit = pLimit(LANES)
+      await Promise.all(left.map((task) => limit(readAgain, task)))
+      return left.length > 0
     },
-    seen: (from: Instant) => {
-      const whole = new Set([...covered].filter((task) => !unread.has(task) && !notFound.has(task)))
-      const ofUnread = isKind('unknown') ? [...unread].filter((task) => covered.has(task)) : []
+    seen(): Seen {
+      const covered = [...known.keys()].filter(isCovered)
+      const whole = new Set(covered.filter((task) => !unread.has(task)))
       return {
-        now,
-        from,
-        skewMs: DEFAULT_SKEW_MS,
-        whole,
-        bouts: [...[...whole].flatMap(bouts.boutsOf), ...ofUnread.map((task) => unreadBout(task, now))],
-        covers: (task: string) => covered.has(task),
-        isMoving: bouts.isMoving,
+        ...{ now, from, skewMs: DEFAULT_SKEW_MS, wants, whole, covers: isCovered },
+        isWhole: whole.size === covered.length,
+        bouts: [...whole].flatMap((task) => byTask.get(task)?.bouts ?? []),
+        unread: isKind('unknown') ? unreadTasks() : [],
+        isMoving: ({ task, first, last }) =>
+          byTask.get(task)?.moving.some((slot) => first <= slot && slot <= last) === true,
       }
     },
-    open() {
-      const count: Record<FindingKind, number> = { ...NO_FINDINGS }
-      for (const kind of [...open.values()].flat()) count[kind] += 1
-      return { count, unread: [...unread].filter((task) => covered.has(task)).length }
-    },
+    /** How many slots of each kind are open, also if they were told before. */
+    found: () => ({ count: count(isCovered), unread: unreadTasks().length }),
   }
 }
