@@ -16,11 +16,6 @@ import type { LogObject } from '../log/log.ts'
 import { doubtJson } from '../slot/row.ts'
 import { sentenceText, verdictJson } from '../verdict.ts'
 
-export function isSameDoubt(one: TaskFinding, other: TaskFinding): boolean {
-  const [{ doubt }, { doubt: others }] = [one, other]
-  return doubt !== undefined && doubt.after === others?.after && doubt.until === others.until
-}
-
 /** Returns `2 missed, 1 failed`, or an empty text when all counts are zero. */
 export function countsText(count: Readonly<Partial<Record<FindingKind, number>>>): string {
   return Object.entries(count)

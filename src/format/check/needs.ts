@@ -20,7 +20,6 @@ import { commandText } from '../command-line.ts'
 import { zonedTime } from '../local-time.ts'
 import { commandLines, stepsOnScreen, widthOf } from '../table.ts'
 import { printable } from '../text.ts'
-import { isSameDoubt } from './finding.ts'
 
 /** Slots for which one command does the same. */
 interface Group {
@@ -29,36 +28,18 @@ interface Group {
   readonly count: number
 }
 
-/** What is found of a task. Each slot is in one of these, so that each has a command. */
-interface OpenFindings {
-  /** Missed and failed slots, which the rerun of a range runs. */
-  readonly again: Group | null
-  readonly stale: Group | null
-  /** Completed slots that need a look: one decision for all of them. */
-  readonly settled: Group | null
-  /** The slots that a change of the schedule leaves in doubt, change by change. */
-  readonly doubts: readonly Group[]
-  /** Slots that need a decision of their own: a range leaves them out. */
-  readonly alone: readonly TaskFinding[]
-  /** The newest slot that failed or is stale. Null: all were missed. */
-  readonly tried: TaskFinding | null
-  /** The newest failed slot whose work may be done or still going on. */
-  readonly unsure: TaskFinding | null
-}
+/** How the slots of a task are dealt with, in this order. */
+const WAYS = ['again', 'stale', 'alone', 'doubt', 'settled'] as const
 
-interface NeedsOfTask extends OpenFindings {
+interface NeedsOfTask {
   readonly owner: string | undefined
   readonly after: readonly string[]
-}
-
-const NOTHING: OpenFindings = {
-  again: null,
-  stale: null,
-  settled: null,
-  doubts: [],
-  alone: [],
-  tried: null,
-  unsure: null,
+  /** Each slot is in one of these, so that each has a command. */
+  readonly groups: Map<string | TaskFinding, Group & { readonly way: (typeof WAYS)[number] }>
+  /** The newest slot that failed or is stale. Null: all were missed. */
+  tried: TaskFinding | null
+  /** The newest failed slot whose work may be done or still going on. */
+  unsure: TaskFinding | null
 }
 
 type NeedsOfTasks = Map<string, NeedsOfTask>
@@ -70,42 +51,34 @@ export function collectNeeds(): { add(found: TaskFinding): void; readonly needs:
     needs,
     add(found) {
       const { task, owner, of } = found
-      const before = needs.get(task) ?? { ...NOTHING, owner, after: of.record?.expectations?.after ?? [] }
-      needs.set(task, { ...before, ...withFinding(before, found) })
+      const after = of.record?.expectations?.after ?? []
+      const own: NeedsOfTask = needs.get(task) ?? { owner, after, groups: new Map(), tried: null, unsure: null }
+      needs.set(task, own)
+      const { way, name } = wayOf(found)
+      const before = own.groups.get(name)
+      own.groups.set(name, { way, newest: before?.newest ?? found, oldest: found, count: (before?.count ?? 0) + 1 })
+      if ((way === 'again' || way === 'stale') && found.kind !== 'missed') own.tried ??= found
+      if (way === 'again' && cautionOf(found) !== null) own.unsure ??= found
     },
   }
 }
 
-function withFinding(before: NeedsOfTask, found: TaskFinding): Partial<OpenFindings> {
-  const { again, stale, settled, doubts, alone } = before
-  const seen = { tried: before.tried ?? (found.kind === 'missed' ? null : found) }
-  if (found.doubt !== undefined) return { doubts: withDoubt(doubts, found) }
-  switch (found.of.inForce.length === 0 ? null : found.range) {
+/** Returns how the slot is dealt with, and what is equal for those with which it is. */
+function wayOf(found: TaskFinding): { readonly way: (typeof WAYS)[number]; readonly name: string | TaskFinding } {
+  const { doubt, of, status } = found
+  // The slots that one change of the schedule leaves in doubt.
+  if (doubt !== undefined) return { way: 'doubt', name: `doubt ${doubt.after} ${doubt.until}` }
+  switch (of.inForce.length === 0 ? null : found.range) {
     case 'missed':
     case 'failed':
-      return {
-        ...seen,
-        again: joined(again, found),
-        unsure: before.unsure ?? (cautionOf(found) === null ? null : found),
-      }
+      return { way: 'again', name: 'again' }
     case 'stale':
-      return { ...seen, stale: joined(stale, found) }
+      return { way: 'stale', name: 'stale' }
     case 'completed':
-      if (found.status === 'completed') return { settled: joined(settled, found) }
+      if (status === 'completed') return { way: 'settled', name: 'settled' }
   }
-  return { alone: [...alone, found] }
-}
-
-function joined(before: Group | null, found: TaskFinding): Group {
-  return before === null
-    ? { newest: found, oldest: found, count: 1 }
-    : { ...before, oldest: found, count: before.count + 1 }
-}
-
-function withDoubt(before: readonly Group[], found: TaskFinding): readonly Group[] {
-  const last = before.at(-1)
-  if (last === undefined || !isSameDoubt(last.newest, found)) return [...before, joined(null, found)]
-  return [...before.slice(0, -1), joined(last, found)]
+  // A range leaves it out.
+  return { way: 'alone', name: found }
 }
 
 /** Returns the caution of a failed slot of a range, whose words are not printed. */
@@ -138,51 +111,45 @@ export function needsOf(needs: NeedsOfTasks, store: string, zone?: string): read
     })
 }
 
-function stepsOfTask(
-  { again, stale, settled, doubts, alone, tried, unsure }: NeedsOfTask,
-  store: string,
-  zone: string | undefined,
-): readonly NextSteps[] {
-  const of = (found: TaskFinding) => needOfOne(found, store)
-  const targetOf = (found: TaskFinding) => targetOfSlot(found, store)
-  /** One slot has the steps of its own verdict, and several have steps for their range. */
-  const ofGroup = (
-    group: Group | null,
-    caution: string | null,
-    stepsOf: (from: StepTarget, to: number) => readonly Step[],
-  ) => {
-    if (group === null) return []
-    const { count, newest, oldest } = group
-    return [count === 1 ? of(newest) : { cautions: [caution], steps: stepsOf(targetOf(oldest), newest.slot + 1000) }]
-  }
-  const isOnly = [again, stale].filter((group) => group !== null).length + alone.length === 1
+function stepsOfTask({ groups, tried, unsure }: NeedsOfTask, store: string, zone?: string): readonly NextSteps[] {
+  const [again, stale] = [groups.get('again'), groups.get('stale')]
+  const all = [...groups.values()].sort((one, other) => WAYS.indexOf(one.way) - WAYS.indexOf(other.way))
+  const isOnly = all.filter(({ way }) => way !== 'doubt' && way !== 'settled').length === 1
   // The operator must first see what an attempt has done.
   const isSeen = tried === null || (tried === stale?.newest && stale.count === 1) || (isOnly && again?.count === 1)
   // Nothing was started in a slot that waited.
-  const blocker = tried?.blockedBy
+  const blocker = isOnly && again?.count === 1 ? undefined : tried?.blockedBy
   const looks =
-    isSeen && (blocker === undefined || (isOnly && again?.count === 1))
-      ? []
-      : blocker !== undefined
-        ? [showStep(`see ${blocker.task}, which comes first`, { store, ...blocker })]
-        : tried === null
-          ? []
-          : [lookStep(targetOf(tried), 'check the latest log')]
+    blocker !== undefined
+      ? [showStep(`see ${blocker.task}, which comes first`, { store, ...blocker })]
+      : isSeen
+        ? []
+        : [lookStep(targetOfSlot(tried, store), 'check the latest log')]
   const unsureText =
     unsure && again?.count !== 1 && `${zonedTime(unsure.slot, zone ?? unsure.schedule.zone)}: ${cautionOf(unsure)}`
-  return [
-    { cautions: [unsureText || null], steps: looks },
-    ...ofGroup(again, null, (from, to) => rangeSteps(from, to, stale === null ? undefined : ['missed', 'failed'])),
-    ...ofGroup(stale, STALE_SLOTS_CAUTION, (from, to) => [
-      ...rangeSteps(from, to, ['stale']),
-      ...settleSteps('or mark them as completed', from, to, ['stale']),
-    ]),
-    ...alone.map((found) => (isOnly ? of(found) : named(of(found), found, zone))),
-    ...doubts.map((group) => needOfDoubts(group, targetOf(group.newest), of)),
-    ...ofGroup(settled, SETTLE_CAUTION, (from, to) =>
-      settleSteps('if they are right, settle them', from, to, keysOf(REMARKS)),
-    ),
-  ]
+  const stepsOf = ({ way, newest, oldest, count }: (typeof all)[number]): NextSteps => {
+    const [from, to] = [targetOfSlot(oldest, store), newest.slot + 1000]
+    // One slot has the steps of its own verdict, and several have steps for their range.
+    if (count === 1)
+      return way === 'alone' && !isOnly ? named(needOfOne(newest, store), newest, zone) : needOfOne(newest, store)
+    switch (way) {
+      case 'stale':
+        return {
+          cautions: [STALE_SLOTS_CAUTION],
+          steps: [...rangeSteps(from, to, ['stale']), ...settleSteps('or mark them as completed', from, to, ['stale'])],
+        }
+      case 'doubt':
+        return needOfDoubts(newest, count, targetOfSlot(newest, store))
+      case 'settled':
+        return {
+          cautions: [SETTLE_CAUTION],
+          steps: settleSteps('if they are right, settle them', from, to, keysOf(REMARKS)),
+        }
+      default:
+        return { cautions: [], steps: rangeSteps(from, to, stale && ['missed', 'failed']) }
+    }
+  }
+  return [{ cautions: [unsureText || null], steps: looks }, ...all.map(stepsOf)]
 }
 
 const SETTLE_CAUTION = 'Look at each slot that is late or unusual. To run it again does its work a second time.'
@@ -202,17 +169,12 @@ function named({ cautions, steps }: NextSteps, { slot, schedule }: TaskFinding, 
 }
 
 /** One pause over the time around the change of the schedule settles all slots that were not due. */
-function needOfDoubts(
-  { newest, count }: Group,
-  target: StepTarget,
-  needOf: (found: TaskFinding) => NextSteps,
-): NextSteps {
-  const { doubt } = newest
-  if (count === 1 || doubt === undefined) return needOf(newest)
+function needOfDoubts({ doubt }: TaskFinding, count: number, target: StepTarget): NextSteps {
+  const { after = 0, until = 0 } = doubt ?? {}
   return {
     cautions: [`${count} slots may not have been due: find out before you run them.`],
     steps: [
-      pauseStep(`if none of the ${count} was due`, target, doubt.after + 1000, doubt.until),
+      pauseStep(`if none of the ${count} was due`, target, after + 1000, until),
       rerunStep(`or run one of the ${count}`, target),
     ],
   }
@@ -246,7 +208,7 @@ export function repairLines(
   { status, isOpen, ...scope }: RepairScope,
   columns: number | null = null,
 ): readonly string[] {
-  const found = [...needs.values()].flatMap(({ again }) => again ?? [])
+  const found = [...needs.values()].flatMap(({ groups }) => groups.get('again') ?? [])
   if (needs.size < 2 || found.length === 0) return []
   const kinds = ['missed', 'failed'] as const
   const only = status && kinds.filter((kind) => status.includes(kind))
@@ -257,9 +219,7 @@ export function repairLines(
     from: Math.min(...found.map(({ oldest }) => oldest.slot)),
     to: isOpen ? null : Math.max(...found.map(({ newest }) => newest.slot)),
   })
-  const isAll = [...needs.values()].every(
-    ({ stale, settled, doubts, alone }) => stale === null && settled === null && doubts.length + alone.length === 0,
-  )
+  const isAll = [...needs.values()].every(({ groups }) => [...groups.keys()].every((name) => name === 'again'))
   const label = `To ${isAll ? what : what.replace('them', 'the missed and failed slots')}:`
   const line = printable(`${label} ${commandText(command)}`)
   if (columns === null || widthOf([line]) <= columns) return [line]
