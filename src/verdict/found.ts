@@ -118,7 +118,7 @@ export function namedSlot(
   return {
     slot,
     row,
-    isExpected: key !== undefined && !key.doubt?.isPlain,
+    isExpected: row !== null || (key !== undefined && !key.doubt?.isPlain),
     doubt: key?.doubt,
     ...(later && { later }),
     ...(older && { older }),
