@@ -112,7 +112,7 @@ export interface RerunnableOptions extends ReadOptions {
   /** The end of the range. A slot at this instant is left out, but a date includes its whole day. Default: now. */
   readonly to?: string | Date | undefined
   /** Default: `missed`, `failed` and `stale`. */
-  readonly only?: readonly Selectable[] | undefined
+  readonly status?: readonly Selectable[] | undefined
   /** Also yield the slots in which a run goes on, as `running`: the next slot of the task waits for its end. Default: false. */
   readonly withRunning?: boolean | undefined
   /** How long rows are kept, in milliseconds. A range must not begin before that: a slot whose row was removed looks missed. */

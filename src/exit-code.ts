@@ -1,27 +1,10 @@
 import { constants } from 'node:os'
 import { type ErrorKind, LedgerError } from './core/errors.ts'
+import { EXIT } from './core/exit.ts'
 import { isKeyOf } from './core/objects.ts'
 import { onAbort } from './process/clock.ts'
 import type { Stops } from './process/signals.ts'
 import type { SlotResult, TriggerResult } from './run/run-trigger.ts'
-
-/** Those of cronledger itself, after sysexits.h. Each kind of a `LedgerError` has the code of the same name. */
-export const EXIT = {
-  ok: 0,
-  /** `check` found something, so that it can be used as a dead man's switch. */
-  found: 1,
-  /** `show` has nothing to show, so that `if cronledger show …` tests whether anything is recorded. */
-  noRow: 1,
-  usage: 64,
-  refused: 65,
-  bug: 70,
-  leaseLost: 73,
-  unrecorded: 74,
-  unreachable: 75,
-  denied: 77,
-  shape: 78,
-  timedOut: 124,
-} as const
 
 /** The errors that stop every run come first. A wrong clock or event time (`usage`) stops only some runs. */
 const GRAVEST_FIRST: readonly ErrorKind[] = ['denied', 'shape', 'unreachable', 'usage']
@@ -68,9 +51,6 @@ function exitCodeOfSlot(
   }
 }
 
-/** A function of the library that failed has no exit code. Node exits with 1 after such an error. */
-const UNCAUGHT = 1
-
 function exitCodeOfFailure(
   failed: Extract<SlotResult<unknown>, { status: 'failed' }>,
   stopSignal: string | null,
@@ -89,13 +69,13 @@ function exitCodeOfFailure(
     case 'failed':
     case 'abandoned':
       if (signal !== undefined) return exitCodeOfSignal(signal)
-      return exitCode ?? ('error' in failed ? UNCAUGHT : EXIT.bug)
+      return exitCode ?? ('error' in failed ? EXIT.failed : EXIT.bug)
   }
 }
 
-/** Returns 128 + the number, as shells do. We do not raise the signal, since PID 1 cannot end itself by one. */
+/** We do not raise the signal, since PID 1 cannot end itself by one. */
 export function exitCodeOfSignal(signal: string): number {
-  return 128 + (isKeyOf(signal, constants.signals) ? constants.signals[signal] : 0)
+  return EXIT.signal + (isKeyOf(signal, constants.signals) ? constants.signals[signal] : 0)
 }
 
 /** Resolves on the first stop signal, to the exit code of a command that has nothing to end in order. */

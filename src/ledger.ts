@@ -142,7 +142,7 @@ export function readMethods(reading: OpenForReading, records?: KnownRecords): Re
       if (known !== null) records?.add(known.task, known)
       return { slot: new Date(window.slot), schedule: scheduleOptions(spec), skewMs }
     },
-    async *rerunnable({ task, from, to, only = DEFAULT_RERUNNABLE, ...options }) {
+    async *rerunnable({ task, from, to, status = DEFAULT_RERUNNABLE, ...options }) {
       const { retentionMs, ranges, endedRun, withRunning, emitDoubt, ...reads } = options
       const deps = await reading(reads)
       const known = typeof task === 'string' ? await knownTask(task, deps) : task
@@ -150,7 +150,7 @@ export function readMethods(reading: OpenForReading, records?: KnownRecords): Re
       const settings = {
         from,
         to,
-        only,
+        status,
         retentionMs,
         ranges,
         endedRun,

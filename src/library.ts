@@ -19,6 +19,7 @@ import type {
   TasksOptions,
 } from './api.ts'
 import { hyphened, LedgerError, quote, usageError } from './core/errors.ts'
+import { EXIT } from './core/exit.ts'
 import { didYouMean, nearest } from './core/near.ts'
 import { isRecord, type OrUndefined } from './core/objects.ts'
 import { isAllowed, type OptionSpec } from './core/option.ts'
@@ -100,7 +101,7 @@ const FORCE: KindsOf<Force> = {
   ...REASON,
   by: A_TEXT,
   fresh: SWITCH,
-  only: TEXTS,
+  status: TEXTS,
   askedAt: MOMENT,
   ofRange: SWITCH,
   ignoreAfter: SWITCH,
@@ -154,7 +155,7 @@ const CALLS: { readonly [Call in keyof Calls]: KindsOf<Calls[Call]> } = {
     task: required(TASK),
     from: required(TIME),
     to: TIME,
-    only: TEXTS,
+    status: TEXTS,
     retentionMs: COUNT,
     ranges: A_TEXT,
     endedRun: A_TEXT,
@@ -352,12 +353,12 @@ function rethrow(error: unknown, { signal }: Stoppable = {}): never {
 export const slotOfChecked: typeof slotOf = (options, ...time) =>
   inOwnWords(() => slotOf(checkCall('slotOf', options), ...time))
 
-/** Returns the exit code for an outcome, or for an error that `run` has thrown: 1 for an error of the work. */
+/** Returns the exit code for an outcome, or for an error that `run` has thrown: `EXIT.failed` for an error of the work. */
 export function exitCodeOfAny(outcome: RunOutcome<unknown> | Error, options: ExitCodeOptions = {}): number {
   checkCall('exitCodeOf', options)
   if (outcome instanceof LedgerError) return exitCodeOf(outcome)
   if (outcome instanceof OutcomeError) return exitCodeOf({ ...outcome.outcome, caughtUp: [] }, options)
-  if (outcome instanceof Error) return 1
+  if (outcome instanceof Error) return EXIT.failed
   if (isRecord(outcome) && 'status' in outcome && 'caughtUp' in outcome) return exitCodeOf(outcome, options)
   throw usageError('exitCodeOf needs the outcome of a run, or the error that it threw.')
 }

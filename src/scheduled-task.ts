@@ -1,4 +1,3 @@
-import { constants } from 'node:os'
 import type { Ledger, LedgerTask, TaskOptions } from './api.ts'
 import { defined } from './core/objects.ts'
 import { hasCompleted } from './core/row/attempts.ts'
@@ -6,6 +5,7 @@ import { readableRow } from './core/row/status.ts'
 import { readSchedule } from './core/schedule/schedule-options.ts'
 import { slotAfter } from './core/schedule/slot.ts'
 import { checkTaskName } from './core/user-text.ts'
+import { exitCodeOfSignal } from './exit-code.ts'
 import { readSettings } from './run/settings.ts'
 
 // A task of a program that has a timer of its own. The ledger decides about each tick, so the program keeps nothing itself.
@@ -63,7 +63,7 @@ function installStop() {
     setImmediate(() => {
       if (process.listenerCount(name) > 0) return
       // The kernel ignores a signal of PID 1 that has no listener.
-      if (process.pid === 1) process.exit(128 + constants.signals[name])
+      if (process.pid === 1) process.exit(exitCodeOfSignal(name))
       process.kill(process.pid, name)
     })
   }

@@ -119,7 +119,7 @@ test('what the work saves is there for the next attempt of the slot, and gone wh
     'the checkpoint of the batch is not kept: it has more than 4096 bytes',
   ])
   expect(readableRow(await ledger.get(KEY))).toMatchObject({ state: 'COMPLETED' })
-  const force = { slot: '2026-11-23', reason: 'again', only: ['completed'] } as const
+  const force = { slot: '2026-11-23', reason: 'again', status: ['completed'] } as const
   await ledger.tryRun({ ...NIGHT, eventTime: undefined, force }, saves('row 9'))
   await ledger.tryRun({ ...NIGHT, eventTime: undefined, force: { ...force, fresh: true } }, saves())
   expect(got.slice(5)).toEqual([null, null])

@@ -97,7 +97,7 @@ test('each run logs once that the ledger cannot be used', async () => {
   expect(said).toEqual(['unusable', 'unusable'])
 })
 
-test('a force on a slot that completed is refused, unless only says so; in a range it is a duplicate', async () => {
+test('a force on a slot that completed is refused, unless status says so; in a range it is a duplicate', async () => {
   const ledger = newLedger()
   const { eventTime: _, ...night } = NIGHT
   const force = { slot: '2026-11-24', reason: 'again' }
@@ -105,10 +105,10 @@ test('a force on a slot that completed is refused, unless only says so; in a ran
   expect(await ledger.tryRun({ ...night, force }, () => 2)).toMatchObject({ status: 'refused', cause: 'completed' })
   const ofRange = { ...force, ofRange: true }
   expect(await ledger.run({ ...night, force: ofRange }, () => 2)).toMatchObject({ status: 'duplicate' })
-  const only = ['completed'] as const
-  const again = await ledger.run({ ...night, force: { ...force, only } }, () => 3)
+  const status = ['completed'] as const
+  const again = await ledger.run({ ...night, force: { ...force, status } }, () => 3)
   expect(again).toMatchObject({ status: 'completed', attempt: 2, value: 3 })
-  const early = { ...force, only, askedAt: new Date(Date.now() - 60_000) }
+  const early = { ...force, status, askedAt: new Date(Date.now() - 60_000) }
   expect(await ledger.tryRun({ ...night, force: early }, () => 4)).toMatchObject({ cause: 'newerAttempt' })
 })
 

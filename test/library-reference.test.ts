@@ -24,7 +24,7 @@ const { until: _, ...RESUME } = PAUSE
 const { task: __, ...ALL } = PAUSE
 const EXPECTATIONS = { graceMs: 1, lateAfterMs: 1, doneByMs: 1, after: ['self'], expect: 'rows>=1', owner: 'Payments' }
 const FORCE: Members<library.Force> = {
-  ...{ slot: SLOT, reason: 'x', by: 'mo', only: ['completed'], askedAt: new Date(), ofRange: true },
+  ...{ slot: SLOT, reason: 'x', by: 'mo', status: ['completed'], askedAt: new Date(), ofRange: true },
   ...{ fresh: true, ignoreAfter: true },
 }
 const TASK: Members<library.TaskOptions> = {
@@ -55,7 +55,7 @@ const OPTIONS = {
   health: AUDIT satisfies Members<library.HealthOptions>,
   findSlot: { ...READ, task: 'nightly', slot: SLOT } satisfies Members<library.FindSlotOptions>,
   rerunnable: {
-    ...{ ...READ, task: 'nightly', from: '2026-11-24', to: '2026-11-24', only: ['missed'], emitDoubt: nothing },
+    ...{ ...READ, task: 'nightly', from: '2026-11-24', to: '2026-11-24', status: ['missed'], emitDoubt: nothing },
     ...{ retentionMs: 86_400_000 * 3_650, withRunning: true, ranges: 'newest', endedRun: 'r' },
   } satisfies Members<library.RerunnableOptions>,
   tasks: { ...READ, task: 'nightly', emitProblem: nothing } satisfies Members<library.TasksOptions>,

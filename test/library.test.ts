@@ -167,9 +167,9 @@ const WRONG: readonly Wrong[] = [
   ['resolve as done', 'state "done" is not allowed. Use completed, failed or skipped.', 'resolve', DONE],
   [
     'rerunnable with a word',
-    'only "failed" is not allowed. Use a list of texts.',
+    'status "failed" is not allowed. Use a list of texts.',
     'rerunnable',
-    { task: 'nightly', from: '7d', only: 'failed' },
+    { task: 'nightly', from: '7d', status: 'failed' },
   ],
   [
     'declare with a wrong name',

@@ -24,7 +24,7 @@ export type RangeRule = 'newest' | 'each' | 'none'
 export interface RerunnableSettings {
   readonly from: string | Date
   readonly to?: string | Date | undefined
-  readonly only: readonly Selectable[]
+  readonly status: readonly Selectable[]
   readonly ranges?: RangeRule | undefined
   readonly retentionMs?: number | undefined
   readonly endedRun?: string | undefined
@@ -71,7 +71,7 @@ export async function* rerunSteps(known: KnownTask, settings: RerunnableSettings
   const { since, until } = askedRange(known, settings, now)
   const of = factsOf(known.task, known, now)
   const { ranges = 'newest' } = settings
-  const selection = { only: readSelectable(settings.only), since, ranges, endedRun: settings.endedRun } as const
+  const selection = { only: readSelectable(settings.status), since, ranges, endedRun: settings.endedRun } as const
   // What the run of a slot would do, too, is known when the slots are read down to the one that is done.
   const hasRanges = ranges !== 'none' && of.rangesUntil === Number.POSITIVE_INFINITY
   // A slot that is not due yet can also have a row, because an operator may resolve it in advance.
@@ -177,7 +177,7 @@ function isRemark(word: Selectable): word is RemarkName {
 
 function askedRange(
   { schedules }: KnownTask,
-  { from, to, only, retentionMs = Number.POSITIVE_INFINITY }: RerunnableSettings,
+  { from, to, status, retentionMs = Number.POSITIVE_INFINITY }: RerunnableSettings,
   now: Instant,
 ): Required<TimeRange> {
   const text = { since: timeText(from, 'from'), until: to === undefined ? undefined : timeText(to, 'to') }
@@ -186,7 +186,7 @@ function askedRange(
     option('from'),
     option('to'),
   ])
-  if (only.includes('missed') && since < now - retentionMs) {
+  if (status.includes('missed') && since < now - retentionMs) {
     throw usageError(
       `from ${text.since} is too early: records are kept for ${formatDuration(retentionMs)}, so older slots that succeeded would look missed. Use a later start.`,
     )

@@ -1,8 +1,9 @@
 import sdk from '@aws-sdk/client-dynamodb/package.json' with { type: 'json' }
 import cronledger from '../../package.json' with { type: 'json' }
 import { asError, LedgerError, usageError, withoutSecret } from '../core/errors.ts'
+import { EXIT } from '../core/exit.ts'
 import type { Environment } from '../core/types.ts'
-import { EXIT, exitCodeOfStop } from '../exit-code.ts'
+import { exitCodeOfStop } from '../exit-code.ts'
 import { printable } from '../format/text.ts'
 import { ZONE_DATA } from '../process/clock.ts'
 import { openSink, type Sink } from '../process/log/sink.ts'

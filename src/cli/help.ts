@@ -11,10 +11,10 @@ const EXAMPLE_OPTION = 'store'
 
 /** Without `all`, the help has only the usual options. Only `help` loads this file, because yargs takes long to load. */
 export async function helpOf(command: CommandHelp, columns: number | null, all = false): Promise<string> {
-  const { name, summary, notes, usual, examples } = command
-  const isShort = usual !== undefined && !all
+  const { name, summary, notes, runsBatch = false, examples } = command
+  const isShort = runsBatch && !all
   const options = Object.entries(command.options)
-    .filter(([option, spec]) => !isShort || spec.required || usual.split(' ').includes(option))
+    .filter(([, spec]) => !isShort || spec.required || spec.isUsual)
     .map(([option, spec]) => ({ title: `${optionName(option)} ${valueName(spec)}`.trimEnd(), spec }))
   // yargs does not need the working directory, and would fail if that was deleted, so we name another one.
   const parser = yargs([], '/')

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // We must install the signal handlers before the program loads, otherwise they would miss a signal in that time.
 import { writeSync } from 'node:fs'
+import { EXIT } from '../core/exit.ts'
 import { installStops } from '../process/signals.ts'
 
 const stops = installStops()
@@ -22,15 +23,14 @@ async function start(): Promise<never> {
   const args = process.argv.slice(2)
   const code = await loaded.app.main(args, process.env, stops)
   // Only a run has used what a run needs. One that failed or was stopped must end soon.
-  if (args[0] === 'run' && code === 0) loaded.keepCompiled()
+  if (args[0] === 'run' && code === EXIT.ok) loaded.keepCompiled()
   process.exit(code)
 }
 
-/** The code is `EXIT.bug` in exit-code.ts, which is not loaded yet. */
 function endAsBug(message: string): never {
   try {
     writeSync(2, `cronledger: ${message}\n`)
   } finally {
-    process.exit(70)
+    process.exit(EXIT.bug)
   }
 }

@@ -1,24 +1,34 @@
 import { type LedgerError, quote, usageError } from '../core/errors.ts'
+import { EXIT } from '../core/exit.ts'
 import { didYouMean, nearest } from '../core/near.ts'
+import { keysOf } from '../core/objects.ts'
 import { listed } from '../format/text.ts'
 import { ledgerForms } from '../store/open.ts'
 
-const EXIT_CODES = `Exit codes of run and rerun: that of COMMAND, or 128 + n after signal n. Otherwise:
+type Unexplained = 'ok' | 'found' | 'noRow' | 'failed' | 'signal'
 
-    0  duplicate (--exit-on-duplicate sets another code), skipped or paused
-   64  wrong usage or configuration: nothing was started
-   65  refused: an operator has to decide
-   70  internal error
-   73  the lease is lost
-   74  COMMAND succeeded, and that is not recorded: do not run it again
-   75  the ledger could not be reached: nothing was started
-   77  access denied
-   78  no usable ledger
-  124  longer than --timeout
-  126  COMMAND cannot be executed
-  127  COMMAND was not found
+const MEANINGS: Readonly<Record<Exclude<keyof typeof EXIT, Unexplained>, string>> = {
+  usage: 'wrong usage or configuration: nothing was started',
+  refused: 'refused: an operator has to decide',
+  bug: 'internal error',
+  leaseLost: 'the lease is lost',
+  unrecorded: 'COMMAND succeeded, and that is not recorded: do not run it again',
+  unreachable: 'the ledger could not be reached: nothing was started',
+  denied: 'access denied',
+  shape: 'no usable ledger',
+  timedOut: 'longer than --timeout',
+  notExecutable: 'COMMAND cannot be executed',
+  notFound: 'COMMAND was not found',
+}
 
-The other commands exit with 0. check exits with 1 if a slot needs attention, and
+const EXIT_CODES = `Exit codes of run and rerun: that of COMMAND, or ${EXIT.signal} + n after signal n. Otherwise:
+
+    ${EXIT.ok}  duplicate (--exit-on-duplicate sets another code), skipped or paused
+${keysOf(MEANINGS)
+  .map((name) => `${EXIT[name]}  ${MEANINGS[name]}`.padStart(MEANINGS[name].length + 7))
+  .join('\n')}
+
+The other commands exit with ${EXIT.ok}. check exits with ${EXIT.found} if a slot needs attention, and
 show if nothing is recorded for the slot. Errors have the codes above.`
 
 const ENVIRONMENT = `Each option of a command is also a variable: --max-attempts is
@@ -81,8 +91,8 @@ const OPERATING = `A batch failed, was missed or hangs, and somebody has to act:
      cronledger pause NAME --reason WHY          (or --all)
      cronledger resume NAME
 
-The log says "The batch SUCCEEDED, but …" (exit code 74): do not run it again. Paste the
-command below that line. Exit code 75: the ledger could not be reached, and the batch
+The log says "The batch SUCCEEDED, but …" (exit code ${EXIT.unrecorded}): do not run it again. Paste the
+command below that line. Exit code ${EXIT.unreachable}: the ledger could not be reached, and the batch
 did not run. The codes: cronledger help exit-codes. In a browser: cronledger serve`
 
 export const TOPICS: Readonly<Record<string, string>> = {

@@ -1,5 +1,5 @@
 import { formatDuration } from './duration.ts'
-import { hyphened } from './errors.ts'
+import { hyphened, type OptionText, option, said, usageError } from './errors.ts'
 import { isUpstream } from './user-text.ts'
 
 export const OPTION_GROUPS = [
@@ -18,6 +18,13 @@ export const OPTION_GROUPS = [
 
 export type OptionGroup = (typeof OPTION_GROUPS)[number]
 
+/** Another option that is given, or has one of these values, or at least this one. */
+interface Condition {
+  readonly option: string
+  readonly is?: readonly string[]
+  readonly atLeast?: number
+}
+
 interface Described {
   /** One line for the help: an imperative, or a noun phrase. */
   readonly help: string
@@ -28,6 +35,12 @@ interface Described {
   /** The placeholder for the value in the help, if it does not follow from the kind. */
   readonly value?: string
   readonly required?: true | undefined
+  /** In the first screen of the help of a command that runs a batch. `help COMMAND --all` shows the others, too. */
+  readonly isUsual?: true | undefined
+  /** Without that, the option has no effect, and its author expects one. */
+  readonly requires?: Condition
+  /** `own`: the value of this option that does not go with the others. */
+  readonly excludes?: readonly (Condition & { readonly own: string; readonly why: string })[]
   /** Only a flag sets it: a variable of a batch would limit what its operator sees. */
   readonly isFlagOnly?: true
   /** The flag may have an empty value, which removes what is recorded. */
@@ -94,6 +107,38 @@ interface KindValues<Word> {
 export type ValueOf<Spec extends OptionSpec> = KindValues<
   Spec extends { choices: readonly (infer Word)[] } ? Word : never
 >[Spec['kind']]
+
+/** Throws a usage error for a value that requires or excludes that of another option. `hint` says what to do, by the flag. */
+export function checkTogether(
+  table: OptionTable,
+  values: Readonly<Record<string, unknown>>,
+  hint: (flag: string) => string = () => '',
+): void {
+  const valueIn = (name: string) => values[name] ?? (table[name] && 'default' in table[name] && table[name].default)
+  const holds = ({ option: other, is, atLeast }: Condition): boolean => {
+    const value = valueIn(other)
+    if (typeof value === 'number' && atLeast !== undefined) return value >= atLeast
+    return is === undefined ? value !== undefined && value !== null && value !== false : is.some((one) => one === value)
+  }
+  const given = Object.entries(table).filter(([name]) => values[name] !== undefined && values[name] !== false)
+  for (const [name, { requires, excludes = [] }] of given) {
+    if (requires !== undefined && !holds(requires)) {
+      const other = option(requires.option)
+      const wanted = requires.is?.join(' or ') ?? (requires.atLeast === undefined ? '' : `${requires.atLeast} or more`)
+      const found: OptionText =
+        requires.is === undefined ? [] : said`, but ${other} is ${String(valueIn(requires.option))}`
+      throw usageError(
+        said`${option(name)} requires ${other}${wanted && ` ${wanted}`}${found}.${hint(optionName(name))}`,
+      )
+    }
+    const wrong = excludes.find((one) => one.own === values[name] && holds(one))
+    if (wrong === undefined) continue
+    const value = valueIn(wrong.option)
+    throw usageError(
+      said`${option(name)} ${wrong.own} cannot be used with ${option(wrong.option)}${value === true ? '' : ` ${value}`}, because ${wrong.why}. Leave ${option(name)} out.`,
+    )
+  }
+}
 
 export function groupOf({ required, group }: OptionSpec): OptionGroup {
   return required ? 'Required' : (group ?? 'Options')

@@ -13,25 +13,24 @@ import { suspensionFields } from './log/verdict-entry.ts'
 import { durationMsOf, instantOrNull, slotLine } from './slot/row.ts'
 import { safeJson } from './text.ts'
 
-/** Each slot that was due is counted as one of these. */
-export const CLASS_WORDS: Readonly<Record<SlotClass, string>> = {
-  inTime: 'in time',
-  completed: 'completed',
-  covered: 'done by a later run',
-  unusual: 'unusual',
-  late: 'late',
-  missed: 'missed',
-  failed: 'failed',
-  stale: 'stale',
-  overdue: 'overdue',
-  unknown: 'not readable',
-  skipped: 'skipped',
-  marked: 'marked as completed',
+type CountedClass = Exclude<SlotClass, 'forcedOnly' | 'paused'>
+
+/** Each slot that was due is counted as one of these. A `calm` one has completed, as a `done` one, and needs no further words. */
+export const CLASSES: Readonly<Record<CountedClass, readonly [words: string, 'calm' | 'done' | 'lost' | 'skipped']>> = {
+  inTime: ['in time', 'calm'],
+  completed: ['completed', 'calm'],
+  covered: ['done by a later run', 'calm'],
+  unusual: ['unusual', 'done'],
+  late: ['late', 'done'],
+  missed: ['missed', 'lost'],
+  failed: ['failed', 'lost'],
+  stale: ['stale', 'lost'],
+  overdue: ['overdue', 'lost'],
+  unknown: ['not readable', 'lost'],
+  skipped: ['skipped', 'skipped'],
+  marked: ['marked as completed', 'done'],
 }
-export const SLOT_CLASSES = keysOf(CLASS_WORDS)
-const OF_COMPLETED = ['inTime', 'completed', 'covered', 'unusual', 'late', 'marked'] as const satisfies SlotClass[]
-/** The classes of a slot that needs no further words. */
-const CALM: ReadonlySet<SlotClass> = new Set(['inTime', 'completed', 'covered'])
+export const SLOT_CLASSES = keysOf(CLASSES)
 
 const REPORT_COUNTS = ['due', ...SLOT_CLASSES, 'repaired', 'duplicates', 'refused'] as const
 export type ReportCounts = Record<(typeof REPORT_COUNTS)[number], number>
@@ -52,7 +51,7 @@ export interface ExceptionalSlot {
   readonly slot: Instant
   /** The zone of its schedule. */
   readonly zone: string
-  readonly class: SlotClass | 'repaired'
+  readonly class: CountedClass | 'repaired'
   readonly happened: string
   /** Whether the slot before it in time is exceptional too. */
   readonly follows: boolean
@@ -95,7 +94,7 @@ export interface TaskReport {
 /** The most exceptional slots and decisions of a task in memory. A task of each minute that fails for weeks has more. */
 const MAX_LISTED = 10_000
 
-/** The slots must come newest first, without those that were not due. `happenedOf` describes an exceptional one. */
+/** The slots must come newest first. `happenedOf` describes an exceptional one. */
 export function openTaskTally(happenedOf: (slot: JudgedSlot) => string) {
   const counts = Object.fromEntries(REPORT_COUNTS.map((name) => [name, 0])) as ReportCounts
   const exceptions: ExceptionalSlot[] = []
@@ -107,6 +106,7 @@ export function openTaskTally(happenedOf: (slot: JudgedSlot) => string) {
   let unlisted = 0
   let oldest: Instant | null = null
   let recorded = 0
+  let forcedOnly = 0
   const hash = createHash('sha256')
   return {
     counts,
@@ -122,6 +122,9 @@ export function openTaskTally(happenedOf: (slot: JudgedSlot) => string) {
     },
     add(one: JudgedSlot): void {
       const { own, class: counted, status } = one
+      if (counted === 'forcedOnly') forcedOnly += 1
+      // The report lists the pause itself.
+      if (counted === 'forcedOnly' || counted === 'paused') return
       const { count = 0, refused = 0 } = own?.rejections ?? {}
       counts.duplicates += count - refused
       counts.refused += refused
@@ -134,11 +137,12 @@ export function openTaskTally(happenedOf: (slot: JudgedSlot) => string) {
       const [tookMs, delayMs] = [status === 'completed' ? durationMsOf(one) : null, own && latenessMsOf(own)]
       if (tookMs !== null) longestMs = Math.max(longestMs ?? 0, tookMs)
       if (delayMs !== null) delaysMs.push(delayMs)
-      const isExceptional = !CALM.has(counted) || repaired
+      const isCalm = CLASSES[counted][1] === 'calm'
+      const isExceptional = !isCalm || repaired
       if (isExceptional && exceptions.length < MAX_LISTED) {
         const last = exceptions.at(-1)
         if (wasExceptional && last !== undefined) exceptions[exceptions.length - 1] = { ...last, follows: true }
-        const name = CALM.has(counted) ? 'repaired' : counted
+        const name = isCalm ? 'repaired' : counted
         const { slot, schedule } = one
         exceptions.push({ slot, zone: schedule.zone, class: name, happened: happenedOf(one), follows: false })
       } else if (isExceptional) unlisted += 1
@@ -154,6 +158,7 @@ export function openTaskTally(happenedOf: (slot: JudgedSlot) => string) {
         longestMs,
         oldest,
         rows: recorded,
+        forcedOnly,
         sha256: hash.digest('hex'),
         usualDelayMs: usualDelayMs === null ? null : Math.round(usualDelayMs),
         // Not `Math.max(...)`, which takes no more than about 100,000 arguments.
@@ -182,11 +187,13 @@ function forcedText(attempt: AttemptRecord): string {
     : 'asked to run it again, and it was not started'
 }
 
-const LOST = ['missed', 'failed', 'stale', 'unknown', 'overdue'] as const satisfies SlotClass[]
+function countOf(counts: ReportCounts, kinds: readonly string[]): number {
+  return SLOT_CLASSES.reduce((sum, name) => sum + (kinds.includes(CLASSES[name][1]) ? counts[name] : 0), 0)
+}
 
 /** Returns at most ten tasks with slots that did not complete, those with the most of them first. */
 export function worstTasks(tasks: readonly TaskReport[]): readonly TaskReport[] {
-  const lost = ({ counts }: TaskReport) => LOST.reduce((sum, name) => sum + counts[name], 0)
+  const lost = ({ counts }: TaskReport) => countOf(counts, ['lost'])
   return tasks
     .filter((one) => lost(one) > 0)
     .sort((one, other) => lost(other) - lost(one))
@@ -209,8 +216,7 @@ export function shareInTime(tasks: readonly Counted[]): string | null {
 /** Returns the share of the slots that completed, in time or not. Null: none was due. */
 export function shareCompleted(tasks: readonly Counted[]): string | null {
   const total = totalCounts(tasks)
-  const completed = OF_COMPLETED.reduce((sum, name) => sum + total[name], 0)
-  return shareText(completed, total.due)
+  return shareText(countOf(total, ['calm', 'done']), total.due)
 }
 
 /** Returns `99.2 %`, cut and not rounded, because 100 % must mean all of them. */

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { asError, quote } from '../core/errors.ts'
+import { EXIT } from '../core/exit.ts'
 import type { Environment } from '../core/types.ts'
 import { readStat } from './proc.ts'
 import { probe } from './process-group.ts'
@@ -29,7 +30,7 @@ export interface StartedCommand {
 
 export interface NotStarted {
   readonly kind: 'notStarted'
-  readonly exitCode: 126 | 127
+  readonly exitCode: number
   readonly detail: string
 }
 
@@ -75,30 +76,30 @@ function commandHint(command: string): string {
 /** Returns why the command was not started, with the exit code of a shell. Throws any other error: it is a bug. */
 function notStarted(command: string, error: Error): NotStarted {
   const name = quote(command)
-  const end = (exitCode: 126 | 127, detail: string): NotStarted => ({ kind: 'notStarted', exitCode, detail })
+  const end = (exitCode: number, detail: string): NotStarted => ({ kind: 'notStarted', exitCode, detail })
+  const unusable = (detail: string) => end(EXIT.notExecutable, `${name} ${detail}`)
   switch ('code' in error ? error.code : undefined) {
     case 'ENOENT':
       if (command.includes('/') && existsSync(command))
         return end(
-          127,
+          EXIT.notFound,
           `${name} exists, but the interpreter in its first line (#!…) does not. Does the file have Windows line ends?`,
         )
-      return end(127, `command not found: ${name}${commandHint(command)}`)
+      return end(EXIT.notFound, `command not found: ${name}${commandHint(command)}`)
     case 'EACCES':
-      return end(126, `${name} is not an executable file, or this user may not run it`)
+      return unusable('is not an executable file, or this user may not run it')
     case 'E2BIG':
-      return end(126, `${name} cannot be started: its arguments and environment are larger than the system allows`)
+      return unusable('cannot be started: its arguments and environment are larger than the system allows')
     case 'ERR_INVALID_ARG_VALUE':
-      return end(126, `${name} cannot be started: the command is empty, or it or the environment has a NUL byte`)
+      return unusable('cannot be started: the command is empty, or it or the environment has a NUL byte')
     case 'EAGAIN':
     case 'EMFILE':
     case 'ENFILE':
     case 'ENOMEM':
-      return end(
-        126,
-        `${name} cannot be started: processes, open files or memory are short (${error.message}). Raise the limit (ulimit -u, ulimit -n, or the pids and memory of the container), or run fewer processes at a time.`,
+      return unusable(
+        `cannot be started: processes, open files or memory are short (${error.message}). Raise the limit (ulimit -u, ulimit -n, or the pids and memory of the container), or run fewer processes at a time.`,
       )
   }
-  if ('syscall' in error && error.syscall !== undefined) return end(126, `${name} cannot be started: ${error.message}`)
+  if ('syscall' in error && error.syscall !== undefined) return unusable(`cannot be started: ${error.message}`)
   throw error
 }

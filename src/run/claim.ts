@@ -111,8 +111,8 @@ async function tryToClaim(
   // A forced slot usually has a row. If the ledger has no file yet, the write makes it.
   const first = request.trigger.kind === 'forced' ? await read().catch(nullIfShape) : null
   let found = first?.found ?? null
-  const { forceOnly = [] }: Policy = settings
-  const mayBeCovered = first !== null && hasRanges && forceOnly.includes('completed')
+  const { forceStatus = [] }: Policy = settings
+  const mayBeCovered = first !== null && hasRanges && forceStatus.includes('completed')
   const isCovered = mayBeCovered && (await isDoneByLater({ request, settings, io }, readableRow(found), ask))
   for (let isRead = first !== null; ; isRead = true) {
     const decision = decideOn(found, isCovered)

@@ -29,7 +29,6 @@ export interface CommandOptions {
 /** A `cronledger` in the batch must not force the same slots, so the child does not get these. */
 export const FORCING_VARIABLES = [
   'FORCE_SLOT',
-  'FORCE_ONLY',
   'IGNORE_AFTER',
   'PART_OF_REPAIR',
   'SLOT',

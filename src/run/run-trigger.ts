@@ -46,7 +46,7 @@ export interface Force {
    * force is refused. A slot that completed once counts as `completed`, also if a later force failed. Default: `missed`,
    * `failed`, `stale` and `skipped`.
    */
-  readonly only?: readonly Rerunnable[] | undefined
+  readonly status?: readonly Rerunnable[] | undefined
   /**
    * When the operator asked for the force. The default is now. The operator did not know of an attempt that began later, so
    * the force is then refused: of two forces at the same time, one starts. It has no effect together with `ofRange`.
@@ -260,12 +260,12 @@ async function readRequest(
 function preconditionsOf(
   force: Force | undefined,
   clock: Clock,
-): Pick<Policy, 'forceOnly' | 'forceAskedAt' | 'forceOfRange'> {
+): Pick<Policy, 'forceStatus' | 'forceAskedAt' | 'forceOfRange'> {
   if (force === undefined) return {}
-  const { only, askedAt, ofRange = false } = force
-  const forceOnly = readRerunnable(only ?? (ofRange ? DEFAULT_RERUNNABLE : DEFAULT_FORCED))
-  if (ofRange) return { forceOnly, forceOfRange: true, ...defined({ forceAskedAt: askedAt?.getTime() }) }
-  return { forceOnly, forceAskedAt: askedAt?.getTime() ?? clock.now() }
+  const { status, askedAt, ofRange = false } = force
+  const forceStatus = readRerunnable(status ?? (ofRange ? DEFAULT_RERUNNABLE : DEFAULT_FORCED))
+  if (ofRange) return { forceStatus, forceOfRange: true, ...defined({ forceAskedAt: askedAt?.getTime() }) }
+  return { forceStatus, forceAskedAt: askedAt?.getTime() ?? clock.now() }
 }
 
 function emitterOf(context: RunContext, { log }: TriggerParts) {

@@ -1,4 +1,5 @@
 import { DAY_MS, formatDuration } from '../core/duration.ts'
+import { EXIT } from '../core/exit.ts'
 import type { OptionTable } from '../core/option.ts'
 import { DEFAULT_SKEW_MS, LONGEST_RETRY_DELAY_MS, MAX_ATTEMPTS } from '../core/row/policy.ts'
 import { USUAL_GRACE_MS } from '../core/task/task-record.ts'
@@ -7,20 +8,23 @@ const SECOND_MS = 1_000
 const MINUTE_MS = 60 * SECOND_MS
 const HOUR_MS = 60 * MINUTE_MS
 
+const SAME_WORK = 'two runs at the same time would do the same work'
+
 /** The settings of a run, from which the library, the options, their help and their reference follow. */
 export const SETTING_GROUPS = {
   slot: {
     /** Off: the run takes the time of its own start, warns, or records the new schedule from its slot on. */
     strict: {
       kind: 'switch',
+      isUsual: true,
       group: 'Event time',
       help: 'Refuse a missing or wrong event time, and a changed schedule',
-      details:
-        'Without an event time, the run exits with 64. An event time more than 60 s from every time of the schedule is refused (65), and so is a schedule that is not the recorded one at the slot. A duplicate of a slot that is done or running in another AWS account is refused, too (65), since two batches have one name then. On the command line, so is a batch command with a word that only a shell reads, such as && or $DATE (64). A new schedule is recorded with cronledger declare, or by one run with --strict=false. The first run of a task, a forced run and the slots of a catch-up are not compared with the record.',
+      details: `Without an event time, the run exits with ${EXIT.usage}. An event time more than 60 s from every time of the schedule is refused (${EXIT.refused}), and so is a schedule that is not the recorded one at the slot. A duplicate of a slot that is done or running in another AWS account is refused, too (${EXIT.refused}), since two batches have one name then. On the command line, so is a batch command with a word that only a shell reads, such as && or $DATE (${EXIT.usage}). A new schedule is recorded with cronledger declare, or by one run with --strict=false. The first run of a task, a forced run and the slots of a catch-up are not compared with the record.`,
     },
     /** Left out: a trigger may start at any time after its slot. */
     maxLatenessMs: {
       kind: 'duration',
+      isUsual: true,
       group: 'Limits',
       default: null,
       bounds: [0, 366 * DAY_MS],
@@ -30,6 +34,7 @@ export const SETTING_GROUPS = {
     /** The maximum is below the shortest retention, because a slot whose row was deleted looks missed. */
     catchUpMs: {
       kind: 'duration',
+      isUsual: true,
       group: 'Retries',
       default: null,
       bounds: [SECOND_MS, 31 * DAY_MS],
@@ -43,6 +48,7 @@ export const SETTING_GROUPS = {
     /** With the default, half-done work never runs again without an operator. */
     maxAttempts: {
       kind: 'integer',
+      isUsual: true,
       group: 'Retries',
       default: 1,
       bounds: [1, MAX_ATTEMPTS],
@@ -51,6 +57,8 @@ export const SETTING_GROUPS = {
     /** Left out: only later triggers make further attempts. */
     retryDelayMs: {
       kind: 'duration',
+      isUsual: true,
+      requires: { option: 'maxAttempts', atLeast: 2 },
       group: 'Retries',
       default: null,
       bounds: [0, LONGEST_RETRY_DELAY_MS],
@@ -61,6 +69,7 @@ export const SETTING_GROUPS = {
     },
     retryBackoff: {
       kind: 'integer',
+      requires: { option: 'retryDelayMs' },
       group: 'Retries',
       default: 1,
       bounds: [1, 10],
@@ -77,6 +86,8 @@ export const SETTING_GROUPS = {
     /** The answer to a scheduled trigger while another slot runs. A forced trigger is refused then, unless this is `allow`. */
     overlap: {
       kind: 'choice',
+      isUsual: true,
+      excludes: [{ own: 'allow', option: 'sinceLastSuccess', why: SAME_WORK }],
       group: 'Overlap',
       choices: ['allow', 'skip', 'wait'],
       default: 'allow',
@@ -88,6 +99,7 @@ export const SETTING_GROUPS = {
     /** The default covers a batch that is due hourly. A longer wait keeps a container running, which costs money. */
     overlapTimeoutMs: {
       kind: 'duration',
+      requires: { option: 'overlap', is: ['wait'] },
       group: 'Overlap',
       default: HOUR_MS,
       bounds: [SECOND_MS, 31 * DAY_MS],
@@ -160,6 +172,16 @@ export const SETTING_GROUPS = {
     /** What happens if the lease could not be renewed. The default depends on whether another run may start then. */
     onLeaseLost: {
       kind: 'choice',
+      excludes: [
+        { own: 'continue', option: 'sinceLastSuccess', why: SAME_WORK },
+        { own: 'continue', option: 'maxAttempts', atLeast: 2, why: 'another run may take over the slot' },
+        {
+          own: 'continue',
+          option: 'overlap',
+          is: ['skip', 'wait'],
+          why: 'another slot may start when the lease has run out',
+        },
+      ],
       group: 'Advanced',
       value: 'ACTION',
       choices: ['stop', 'continue'],
@@ -174,6 +196,7 @@ export const SETTING_GROUPS = {
   expectations: {
     graceMs: {
       kind: 'duration',
+      isUsual: true,
       group: 'Expectations',
       default: null,
       bounds: [0, 366 * DAY_MS],
@@ -190,6 +213,7 @@ export const SETTING_GROUPS = {
     },
     doneByMs: {
       kind: 'duration',
+      isUsual: true,
       group: 'Expectations',
       default: null,
       bounds: [0, 366 * DAY_MS],
@@ -222,6 +246,7 @@ export const SETTING_GROUPS = {
     },
     owner: {
       kind: 'text',
+      isUsual: true,
       value: 'TEXT',
       group: 'Expectations',
       spaces: true,

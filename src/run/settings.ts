@@ -1,7 +1,14 @@
 import { formatDuration } from '../core/duration.ts'
 import { option, quote, said, usageError } from '../core/errors.ts'
 import { defined, keysOf } from '../core/objects.ts'
-import { allowedWithReason, isAllowed, numberText, type OptionSpec, type ValueOf } from '../core/option.ts'
+import {
+  allowedWithReason,
+  checkTogether,
+  isAllowed,
+  numberText,
+  type OptionSpec,
+  type ValueOf,
+} from '../core/option.ts'
 import type { Guards, Policy } from '../core/row/policy.ts'
 import { parseRules } from '../core/task/rules.ts'
 import type { Expectations } from '../core/task/task-record.ts'
@@ -38,11 +45,11 @@ export function usualLedgerTimeoutMs(isLocal: boolean): number {
 /** Fills in the defaults. Throws a usage error for a value that is not allowed. */
 export function readSettings(settings: RunSettings): Settings {
   // The ranges of two runs at the same time would have the same work in them.
-  const filled = withDefaults({
-    ...settings,
-    ...(settings.sinceLastSuccess && { overlap: settings.overlap ?? 'wait' }),
-  })
-  checkTogether(filled, settings)
+  const given = { ...settings, ...(settings.sinceLastSuccess && { overlap: settings.overlap ?? 'wait' }) }
+  const filled = withDefaults(given)
+  checkLease(filled)
+  checkTexts(filled)
+  checkTogether(SETTINGS, given)
   const isAlone = filled.maxAttempts === 1 && filled.overlap === 'allow'
   return {
     ...filled,
@@ -80,13 +87,11 @@ export function readExpectations(
   return expectationsOf(filled)
 }
 
-const CONTINUE = said`${option('onLeaseLost')} continue`
-
 /** For a force without `overlap`. Throws a usage error if the given settings let the work go on without its lease. */
 export function withOverlapLock(settings: Settings, given: RunSettings): Settings {
   if (given.onLeaseLost === 'continue') {
     throw usageError(
-      said`${CONTINUE} cannot be used here, because the runs of this task have an overlap setting, and another slot may start when the lease has run out. Leave ${option('onLeaseLost')} out, or set ${option('overlap')} to allow.`,
+      said`${option('onLeaseLost')} continue cannot be used here, because the runs of this task have an overlap setting, and another slot may start when the lease has run out. Leave ${option('onLeaseLost')} out, or set ${option('overlap')} to allow.`,
     )
   }
   return { ...settings, overlap: 'skip', onLeaseLost: 'stop' }
@@ -97,44 +102,12 @@ function checkTexts({ owner, expect }: Pick<TableSettings, 'owner' | 'expect'>):
   if (expect !== null) parseRules(expect)
 }
 
-/** Throws a usage error for a setting that has no effect without another one: its author expects an effect. */
-function checkTogether(filled: TableSettings, given: RunSettings): void {
-  const { leaseMs, heartbeatMs, skewMs, killAfterMs, maxAttempts, retryDelayMs, overlap } = filled
+function checkLease({ leaseMs, heartbeatMs, skewMs, killAfterMs }: TableSettings): void {
   const least = 3 * heartbeatMs + skewMs + killAfterMs
-  if (leaseMs < least) {
-    throw usageError(
-      said`${option('leaseMs')} ${formatDuration(leaseMs)} is too short: the run must be able to miss some heartbeats, and then stop its batch in time. Use at least ${formatDuration(least)}, which is 3 times ${option('heartbeatMs')} (${formatDuration(heartbeatMs)}) + ${option('skewMs')} (${formatDuration(skewMs)}) + ${option('killAfterMs')} (${formatDuration(killAfterMs)}), or make one of these shorter.`,
-    )
-  }
-  checkTexts(filled)
-  if (retryDelayMs !== null && maxAttempts === 1) {
-    throw usageError(said`${option('retryDelayMs')} requires ${option('maxAttempts')} 2 or more.`)
-  }
-  if (given.retryBackoff !== undefined && retryDelayMs === null) {
-    throw usageError(said`${option('retryBackoff')} requires ${option('retryDelayMs')}.`)
-  }
-  const apart = overlap === 'allow' ? said`${option('overlap')} allow` : filled.onLeaseLost === 'continue' && CONTINUE
-  if (filled.sinceLastSuccess && apart) {
-    throw usageError(
-      said`${apart} cannot be used with ${option('sinceLastSuccess')}, because two runs at the same time would do the same work. Leave it out.`,
-    )
-  }
-  if (given.overlapTimeoutMs !== undefined && overlap !== 'wait') {
-    throw usageError(
-      said`${option('overlapTimeoutMs')} requires ${option('overlap')} wait, but ${option('overlap')} is ${overlap}.`,
-    )
-  }
-  // Otherwise a batch that continues without its lease could run at the same time as the next attempt.
-  if (filled.onLeaseLost === 'continue' && maxAttempts > 1) {
-    throw usageError(
-      said`${CONTINUE} cannot be used with ${option('maxAttempts')} ${maxAttempts}, because another run may take over the slot. Leave ${option('onLeaseLost')} out, or set ${option('maxAttempts')} to 1.`,
-    )
-  }
-  if (filled.onLeaseLost === 'continue' && overlap !== 'allow') {
-    throw usageError(
-      said`${CONTINUE} cannot be used with ${option('overlap')} ${overlap}, because another slot may start when the lease has run out. Leave ${option('onLeaseLost')} out, or set ${option('overlap')} to allow.`,
-    )
-  }
+  if (leaseMs >= least) return
+  throw usageError(
+    said`${option('leaseMs')} ${formatDuration(leaseMs)} is too short: the run must be able to miss some heartbeats, and then stop its batch in time. Use at least ${formatDuration(least)}, which is 3 times ${option('heartbeatMs')} (${formatDuration(heartbeatMs)}) + ${option('skewMs')} (${formatDuration(skewMs)}) + ${option('killAfterMs')} (${formatDuration(killAfterMs)}), or make one of these shorter.`,
+  )
 }
 
 function withDefaults(settings: RunSettings): TableSettings {
@@ -153,11 +126,16 @@ function readSetting(name: string, spec: OptionSpec, value: unknown): unknown {
 }
 
 /** Returns the settings that keep runs apart, where they are not the defaults. A rerun must repeat them. */
-export function guardsOf({ overlap, onLeaseLost, skewMs, forceOnly }: Settings & Pick<Policy, 'forceOnly'>): Guards {
+export function guardsOf({
+  overlap,
+  onLeaseLost,
+  skewMs,
+  forceStatus,
+}: Settings & Pick<Policy, 'forceStatus'>): Guards {
   return {
     ...(overlap !== 'allow' && { overlap }),
     ...(overlap === 'allow' && onLeaseLost === 'stop' && { onLeaseLost }),
     ...(skewMs !== SETTINGS.skewMs.default && { skewMs }),
-    ...(forceOnly?.includes('completed') && { only: forceOnly }),
+    ...(forceStatus?.includes('completed') && { only: forceStatus }),
   }
 }

@@ -2,6 +2,8 @@ import { keysOf } from '../core/objects.ts'
 import { blockedBy, hasCompleted, hasStarted } from '../core/row/attempts.ts'
 import type { Rerunnable } from '../core/row/policy.ts'
 import type { ReportedFacts } from '../core/row/report.ts'
+import { scheduleWith } from '../core/task/schedules-in-force.ts'
+import { suspensionOf } from '../core/task/suspensions.ts'
 import { inForceAt } from '../core/task/task-record.ts'
 import type { Instant, Key, ScheduleSpec, Status } from '../core/types.ts'
 import { type SlotInTask, type SlotRecord, scheduleOf, slotInTask, type TaskFacts } from './found.ts'
@@ -32,8 +34,11 @@ export const NO_FINDINGS = Object.fromEntries(FINDING_KINDS.map((kind) => [kind,
 /** The meaning of the sign of a slot: its status, or what is said of it besides. */
 export type SlotMark = NonNullable<Rows['status']> | RemarkName | Extract<Rows, { readonly mark: string }>['mark']
 
-/** How a slot counts in the report. `completed`: in time, but the task states neither `--late-after` nor `--done-by`. */
-export type SlotClass = Exclude<Rows['class'], null> | OfRemarks | 'completed'
+/**
+ * How a slot counts in the report. `completed`: in time, but the task states neither `--late-after` nor `--done-by`. `forcedOnly`: an
+ * operator ran or decided it, it is done, and no schedule has it. `paused`: a pause skipped it, and it has not run.
+ */
+export type SlotClass = Exclude<Rows['class'], null> | OfRemarks | 'completed' | 'forcedOnly' | 'paused'
 
 /** The one judgement of a slot. All commands, pages and metrics filter and count these, and `verdictOf` makes the words. */
 export interface JudgedSlot extends SlotInTask {
@@ -96,11 +101,25 @@ export function judge(record: SlotRecord, of: TaskFacts): JudgedSlot {
     kind: finding,
     remarks,
     mark: (status === 'completed' && open[0]) || ('mark' in row ? row.mark : (status ?? 'skipped')),
-    class: counted === 'inTime' ? (said[0] ?? (isTimed(of.times) ? counted : 'completed')) : counted,
+    class: classOf(found, status, counted, said[0]),
     range: hasNoSchedule(found) || found.later.covering?.kind === 'unknown' ? null : range,
     work: typeof row.work === 'function' ? row.work(found) : row.work,
     ...(blocker !== null && (kind === 'failed' || kind === 'overdue') && { blockedBy: blocker }),
   }
+}
+
+function classOf(
+  { own, of, slot }: SlotInTask,
+  status: Rows['status'],
+  counted: Rows['class'],
+  remark?: RemarkName,
+): SlotClass | null {
+  const isSkipped = status === 'skipped'
+  if (isSkipped && !own?.attempts.some(hasStarted) && suspensionOf(of.record ?? null, slot) !== null) return 'paused'
+  const isForced = own?.attempts.every(({ trigger }) => trigger.kind === 'forced') ?? false
+  const isDone = isSkipped || status === 'completed'
+  if (isDone && isForced && of.inForce.length > 0 && scheduleWith(of.inForce, slot) === null) return 'forcedOnly'
+  return counted === 'inTime' ? (remark ?? (isTimed(of.times) ? counted : 'completed')) : counted
 }
 
 function remarksOf(found: SlotInTask): Remarks {

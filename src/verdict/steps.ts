@@ -64,7 +64,7 @@ export function forceVariables(
       // The schedule of the container may have an anchor. An empty variable counts as unset.
       CRONLEDGER_ANCHOR: otherSchedule.anchor === undefined ? '' : formatInstant(otherSchedule.anchor),
     }),
-    ...(only !== undefined && { CRONLEDGER_FORCE_ONLY: only.join(',') }),
+    ...(only !== undefined && { CRONLEDGER_STATUS: only.join(',') }),
     CRONLEDGER_REASON: reason ?? { blank: 'reason', inQuotes: true },
     CRONLEDGER_BY: by ?? { blank: 'name', inQuotes: true },
   }
@@ -159,7 +159,7 @@ export function settleSteps(
   to: Instant,
   only: readonly Selectable[],
 ): readonly Step[] {
-  const range = { store, task, from: formatInstant(slot), to: formatInstant(to), only: only.join(',') }
+  const range = { store, task, from: formatInstant(slot), to: formatInstant(to), status: only.join(',') }
   const command = cronledger('resolve', { ...range, state: 'completed', reason: REASON_WORD })
   return [{ kind: 'resolve', what, command }]
 }

@@ -27,7 +27,7 @@ function openOperator({ store, ledger }: Opened) {
   const operator = operatorMethods(async () => deps, { host, random: Math.random, known: knownRecords(clock) })
   let ids = 0
   const newId = () => `decision-${++ids}`
-  const force = async (task: string, slot: string | Date, more: { only?: readonly Rerunnable[]; ofRange?: true }) => {
+  const force = async (task: string, slot: string | Date, more: { status?: readonly Rerunnable[]; ofRange?: true }) => {
     const found = await ledger.findSlot({ task, slot })
     const again = { slot: found.slot, reason: 'x', by: 'ada', ignoreAfter: true, ...more }
     const trigger = { task, ...found.schedule, skewMs: found.skewMs, force: again }
@@ -42,18 +42,19 @@ function openOperator({ store, ledger }: Opened) {
   return async (words: readonly string[], task: string) => {
     if (words[0] === 'aws') {
       const { environment } = overridesOf(words)
-      const only = environment['CRONLEDGER_FORCE_ONLY']?.split(',') as readonly Rerunnable[] | undefined
-      return force(task, environment['CRONLEDGER_FORCE_SLOT'] ?? '', only === undefined ? {} : { only })
+      const status = environment['CRONLEDGER_STATUS']?.split(',') as readonly Rerunnable[] | undefined
+      return force(task, environment['CRONLEDGER_FORCE_SLOT'] ?? '', status === undefined ? {} : { status })
     }
     const flag = (name: string) => (words.includes(`--${name}`) ? words[words.indexOf(`--${name}`) + 1] : undefined)
     const [name, slot, from = '', to, until] = [words[1], flag('slot'), flag('from'), flag('to'), flag('until')]
-    const only = flag('only')?.split(',') as readonly Selectable[] | undefined
+    const status = flag('status')?.split(',') as readonly Selectable[] | undefined
     if (words.includes('--dry-run') || name === 'declare') return undefined
     if (name === 'pause') return operator.pause({ task, from, until, reason: 'x', by: 'ada' })
     const slots: (string | Date)[] = slot === undefined ? [] : [slot]
-    if (slot === undefined) for await (const one of ledger.rerunnable({ task, from, to, only })) slots.unshift(one.slot)
+    if (slot === undefined)
+      for await (const one of ledger.rerunnable({ task, from, to, status })) slots.unshift(one.slot)
     const forced = {
-      ...(only && { only: only as readonly Rerunnable[] }),
+      ...(status && { status: status as readonly Rerunnable[] }),
       ...(slot === undefined && { ofRange: true as const }),
     }
     for (const one of slots)

@@ -50,7 +50,7 @@ async function rerun(rows: readonly Row[], more: Partial<Parameters<typeof rerun
   })
   const now = FIRST + 7.5 * HOUR_MS
   const deps = { store, clock: { ...systemClock, now: () => now }, pageTimeoutMs: 30_000, signals: [] }
-  const asked = { from: new Date(FIRST), to: new Date(FIRST + 6.5 * HOUR_MS), only: DEFAULT_RERUNNABLE, ...more }
+  const asked = { from: new Date(FIRST), to: new Date(FIRST + 6.5 * HOUR_MS), status: DEFAULT_RERUNNABLE, ...more }
   const hourOf = ({ slot }: { readonly slot: number }) => (slot - FIRST) / HOUR_MS
   const steps: unknown[] = []
   for await (const step of rerunSteps({ task: LOST.task, ...record }, asked, deps)) {
@@ -62,7 +62,7 @@ async function rerun(rows: readonly Row[], more: Partial<Parameters<typeof rerun
   return steps
 }
 
-const WITHOUT_STALE = { only: ['missed', 'failed'] } as const
+const WITHOUT_STALE = { status: ['missed', 'failed'] } as const
 test.each([
   [
     'only the newest slot between two that are done runs, and does the others, too',
@@ -121,7 +121,7 @@ test.each([
   [
     'a skipped slot that is selected runs with the others',
     [...NIGHT, slotAt(3, resolvedAs('SKIPPED'))],
-    { only: ['missed', 'skipped'] },
+    { status: ['missed', 'skipped'] },
     [[5, 'missed', [4, 3, 2, 1]]],
   ],
   [
@@ -133,7 +133,7 @@ test.each([
   [
     'a slot that is done, and is selected, runs alone',
     NIGHT,
-    { only: ['completed'] },
+    { status: ['completed'] },
     [
       [6, 'completed', []],
       [0, 'completed', []],

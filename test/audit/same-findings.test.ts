@@ -64,12 +64,12 @@ test('all views of a ledger have the same findings and the same newest slots, in
         task: known.task,
         from: range.since,
         to: range.until,
-        only: ['missed', 'failed', 'stale'] as const,
+        status: ['missed', 'failed', 'stale'] as const,
       }
       const rerunnable = (await all(ledger.rerunnable(asked))).map(({ slot }) => slot.getTime())
       const inRange = found.filter((one) => one.task === known.task)
       for (const one of inRange)
-        if (asked.only.some((kind) => kind === one.range))
+        if (asked.status.some((kind) => kind === one.range))
           expect(rerunnable, `seed ${seed} ${named(one)}`).toContain(one.slot)
     }
   }
@@ -92,8 +92,8 @@ test('the row, show, the history, the page and the library say from which slot a
       for (const slot of [Math.min(...model.slots.keys()), ...picked].toSorted((one, other) => one - other)) {
         const { spec, row } = model.slots.get(slot) ?? {}
         if (spec === undefined) continue
-        const only = ['missed', 'failed', 'stale', 'skipped', 'completed'] as const
-        const force = { slot: new Date(slot), reason: 'x', by: 'ada', only }
+        const status = ['missed', 'failed', 'stale', 'skipped', 'completed'] as const
+        const force = { slot: new Date(slot), reason: 'x', by: 'ada', status }
         const how = row === 'none' && chance() < 0.5 ? { eventTime: force.slot } : { force }
         const fails = chance() < 0.3
         const given: Attempt[] = []

@@ -4,10 +4,10 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { COMMANDS } from '../../src/cli/command-table.ts'
 import { topicText } from '../../src/cli/help.ts'
+import { EXIT } from '../../src/core/exit.ts'
 import { isRecord } from '../../src/core/objects.ts'
 import { optionName, RENAMED } from '../../src/core/option.ts'
 import { STATUSES } from '../../src/core/types.ts'
-import { EXIT } from '../../src/exit-code.ts'
 import { csvColumns } from '../../src/format/history/columns.ts'
 
 const root = new URL('../../', import.meta.url)

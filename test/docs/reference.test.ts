@@ -2,9 +2,9 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { topicText } from '../../src/cli/help.ts'
+import { EXIT } from '../../src/core/exit.ts'
 import { isRecord } from '../../src/core/objects.ts'
 import { EVENT_TIME_SOURCES, OUTCOMES, STATES } from '../../src/core/types.ts'
-import { EXIT } from '../../src/exit-code.ts'
 import { FORCING_VARIABLES } from '../../src/run/command.ts'
 
 const root = new URL('../../', import.meta.url)
@@ -26,16 +26,17 @@ function membersOf(schema: unknown): readonly string[] {
 }
 
 test('the page of exit codes has each code of cronledger', () => {
-  const { found, noRow, ...ofRun } = EXIT
+  const { found, noRow, failed: _, signal, ...ofRun } = EXIT
   for (const code of Object.values(ofRun)) expect(page('exit-codes')).toMatch(new RegExp(`^\\| ${code} \\|`, 'm'))
+  expect(page('exit-codes')).toMatch(new RegExp(`^\\| ${signal} \\+ n \\|`, 'm'))
   expect(page('exit-codes')).toContain(`| \`check\` | ${found} |`)
   expect(page('exit-codes')).toContain(`| \`show\` | ${noRow} |`)
 })
 
 test('the topic about exit codes has each code of cronledger', () => {
-  const { found, noRow, ...ofRun } = EXIT
   const text = topicText('exit-codes')
-  for (const code of Object.values(ofRun)) expect(text).toMatch(new RegExp(`^ +${code} `, 'm'))
+  for (const code of Object.values(EXIT).filter((one) => one !== EXIT.found && one !== EXIT.signal))
+    expect(text).toMatch(new RegExp(`^ +${code} `, 'm'))
 })
 
 describe('the page of records', () => {

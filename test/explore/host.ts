@@ -216,7 +216,7 @@ export function hostOf(plan: HostPlan, around: Surroundings): Host {
         : { kind: 'scheduled', eventTime: slot, source: 'event-time' }
     const own = {
       ...settings,
-      ...(plan.only !== undefined && { forceOnly: plan.only }),
+      ...(plan.only !== undefined && { forceStatus: plan.only }),
       ...(plan.isPlain && { sinceLastSuccess: false, overlap: 'allow' as const }),
     }
     const request = {

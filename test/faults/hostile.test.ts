@@ -5,9 +5,9 @@ import { run } from '../../src/cli/commands/run.ts'
 import { variableOf } from '../../src/cli/options/options.ts'
 import { RUN_OPTIONS } from '../../src/cli/options/run-options.ts'
 import type { LedgerError } from '../../src/core/errors.ts'
+import { EXIT } from '../../src/core/exit.ts'
 import { encodeTaskRecord } from '../../src/core/task/task-record.ts'
 import type { ClosedRow, Row } from '../../src/core/types.ts'
-import { EXIT } from '../../src/exit-code.ts'
 import { printable } from '../../src/format/text.ts'
 import { openFileStore } from '../../src/store/file/file-store.ts'
 import { commandsAt, cronledger, type Ended, NIGHTLY, scratch } from '../support/cli.ts'
@@ -142,7 +142,7 @@ describe('a row that cronledger did not write', () => {
   }
   const RUN = ['run', '--schedule', '0 3 * * *']
   const SCHEDULED = [...RUN, '--event-time', '2026-11-24T03:00:05Z', '--', 'echo', 'started']
-  const FORCE = ['--force-slot', '2026-11-24', '--force-only', 'completed', '--reason', 'r']
+  const FORCE = ['--force-slot', '2026-11-24', '--status', 'completed', '--reason', 'r']
   const FORCED = [...RUN, ...FORCE, '--', 'echo', 'started']
   const SHOW = ['show', '--slot', '2026-11-24T03:00:00Z']
 
@@ -196,7 +196,7 @@ describe('a row that cronledger did not write', () => {
 
   test('a row with unknown fields of a later minor version: read, and left alone by a force', async () => {
     const { env, read } = rowsOf({ later: 'kept', deep: { er: ['kept'] } }, { seen: 'kept' })
-    const again = { ...env, CRONLEDGER_FORCE_ONLY: 'completed' }
+    const again = { ...env, CRONLEDGER_STATUS: 'completed' }
     expect(await cronledger(FORCED, { env: again })).toMatchObject({ code: 0, stdout: 'started\n' })
     expect(await cronledger(SCHEDULED, { env })).toMatchObject({ code: 0, stdout: '' })
     const [row] = JSON.parse(read())

@@ -131,7 +131,7 @@ for (const [name, startServer] of [
       async function all() {
         expect(await trigger({ overlap: 'skip' })).toMatchObject({ code: 0, started: 1 })
         for (const _ of [1, 2]) expect(await trigger()).toMatchObject({ code: 0, started: 0 })
-        const force = { slot: eventTime, only: ['completed'], reason: 'again', by: 'ada' } as const
+        const force = { slot: eventTime, status: ['completed'], reason: 'again', by: 'ada' } as const
         const fail = () => Promise.reject(new Error('no'))
         const forced = await table.run({ task: 'nightly', schedule: '0 3 * * *', force }, fail)
         expect(forced).toMatchObject({ code: 1, started: 1 })

@@ -114,7 +114,7 @@ describe('the next steps for several slots of a task', () => {
     const { needs, add } = collectNeeds()
     for (const one of [unusual(0), unusual(1)]) add(one)
     expect(needsLines(needs, 'dynamodb:ledger').at(-1)).toMatch(
-      /settle them: +cronledger resolve .* --from 2026-11-23T03:00:00Z --to 2026-11-24T03:00:01Z --only unusual,late --state completed --reason 'YOUR REASON'$/,
+      /settle them: +cronledger resolve .* --from 2026-11-23T03:00:00Z --to 2026-11-24T03:00:01Z --status unusual,late --state completed --reason 'YOUR REASON'$/,
     )
   })
 

@@ -42,8 +42,8 @@ const ASKED: Edits = {
       "  slow: { sign: 'S', word: 'completed, slow' },\n  held: { sign: 'H', word: 'held' },\n  unusual: { sign:",
     ],
   ],
-  'core/row/policy.ts': [["'unusual', 'late'] as const", "'unusual', 'late', 'slow'] as const"]],
-  'format/report.ts': [["  unusual: 'unusual',", "  slow: 'slow',\n  unusual: 'unusual',"]],
+  'core/row/policy.ts': [["['unusual', 'late'] as const", "['unusual', 'late', 'slow'] as const"]],
+  'format/report.ts': [["  unusual: ['unusual', 'done'],", "  slow: ['slow', 'done'],\n  unusual: ['unusual', 'done'],"]],
 }
 
 /** Compiles a copy of `src` with some edits. Returns the files with an error. */
@@ -76,7 +76,7 @@ function compile(edits: Edits): readonly string[] {
 test('a new remark with a finding, and a new status, are rows of tables, and the compiler asks for the rest', async () => {
   // The word in SELECTABLE is what four of them miss.
   expect(compile(ROWS)).toEqual([
-    ...['audit/rerunnable.ts', 'cli/commands/rerun/read.ts', 'cli/commands/resolve.ts', 'format/check/needs.ts'],
+    ...['audit/rerunnable.ts', 'cli/commands/rerun/read.ts', 'format/check/needs.ts'],
     ...['format/report.ts', 'verdict/judge.ts', 'web/views/frame/marks.ts', 'web/views/task/task.tsx'],
   ])
   expect(compile({ ...ROWS, ...ASKED })).toEqual([])

@@ -211,7 +211,7 @@ const done = rowWith({ ending: SUCCEEDED }, { trigger: FORCED, ending: FAILED })
 
 test('a slot that has completed is run again with --status completed, also if a later force failed', async () => {
   const command = textOf(rerunStep('', { ...target, ...ofRow(rowOn(ON_ECS, done)) }))
-  expect(overridesIn(command).environment).toMatchObject({ CRONLEDGER_FORCE_ONLY: 'completed' })
+  expect(overridesIn(command).environment).toMatchObject({ CRONLEDGER_STATUS: 'completed' })
   expect(textOf(rerunStep('', { ...target, ...ofRow(done) }))).toContain(`--slot ${SLOT} --status completed --reason`)
   expect(ofRow(rowWith({ ending: FAILED })).only).toBeUndefined()
 })

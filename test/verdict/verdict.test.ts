@@ -364,7 +364,7 @@ test('the command that runs alone a slot of a later range is one that a force ac
           maxAttempts: 1,
           maxLatenessMs: null,
           skewMs: 0,
-          ...(only && { forceOnly: readRerunnable(only.split(',')) }),
+          ...(only && { forceStatus: readRerunnable(only.split(',')) }),
         }
         const facts = { now: NOW + 60_000, survivor: null, objection: null }
         return [only, note !== undefined, decide(own, { ...FORCED, slot: SLOT }, policy, facts).kind]

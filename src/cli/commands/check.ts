@@ -1,11 +1,11 @@
 import type { CheckOptions } from '../../api.ts'
 import type { Note } from '../../audit/check.ts'
 import { isFaultOfTask, type LedgerError, usageError } from '../../core/errors.ts'
+import { EXIT } from '../../core/exit.ts'
 import { formatInstant } from '../../core/instant.ts'
 import { optionName } from '../../core/option.ts'
 import type { TimeRange } from '../../core/schedule/time-range.ts'
 import type { Instant } from '../../core/types.ts'
-import { EXIT } from '../../exit-code.ts'
 import { checkSummary, findingJson, totalOf } from '../../format/check/finding.ts'
 import { toldLines } from '../../format/check/told.ts'
 import { zonedTime } from '../../format/local-time.ts'
@@ -34,20 +34,12 @@ type CheckValues = Values<typeof help.options>
 
 const help = {
   name: 'check',
-  summary:
-    'Find missed, failed, stale, overdue, late and unusual slots, and records that cannot be read. Exits with 1 if there are any, so that a cron job or CI can raise an alarm.',
+  summary: `Find missed, failed, stale, overdue, late and unusual slots, and records that cannot be read. Exits with ${EXIT.found} if there are any, so that a cron job or CI can raise an alarm.`,
   options: {
     store: COMMON.store,
     task: COMMON.someTasks,
     owner: COMMON.onlyOwner,
-    status: {
-      kind: 'words',
-      value: 'STATUS[,…]',
-      choices: FINDING_KINDS,
-      otherwise: 'all',
-      isFlagOnly: true,
-      help: 'Find only slots with one of these statuses',
-    },
+    status: { ...COMMON.status, choices: FINDING_KINDS },
     since: { ...COMMON.since, otherwise: '7d' },
     until: COMMON.until,
     timezone: COMMON.rangeZone,
@@ -57,8 +49,7 @@ const help = {
       value: 'NAME',
       isFlagOnly: true,
       help: 'Tell NAME each problem once: what is new, what has joined, and what is over',
-      details:
-        'NAME is whom is told, such as ops. The ledger remembers what was told, so run this check as often as you like. Exits with 1 if something is new or has joined.',
+      details: `NAME is whom is told, such as ops. The ledger remembers what was told, so run this check as often as you like. Exits with ${EXIT.found} if something is new or has joined.`,
     },
     format: {
       ...COMMON.format,
@@ -90,7 +81,7 @@ const help = {
       'send what was found to a webhook, as one message',
     ],
   ],
-  notes: 'Exit codes: 0 nothing found, 1 something found, otherwise as in run.',
+  notes: `Exit codes: ${EXIT.ok} nothing found, ${EXIT.found} something found, otherwise as in run.`,
 } as const satisfies CommandHelp
 
 export const check = defineCommand(help, async (values, context) => {

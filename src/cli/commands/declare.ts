@@ -1,3 +1,4 @@
+import { EXIT } from '../../core/exit.ts'
 import type { OptionTable } from '../../core/option.ts'
 import { nextSlotDue } from '../../core/task/expected-slots.ts'
 import { parseSchedules } from '../../core/task/schedules-in-force.ts'
@@ -51,8 +52,7 @@ const help = {
       'a change, in the time zone of the new schedule',
     ],
   ],
-  notes:
-    "An expectation that is left out stays as it is. An empty one, such as --after '' or an empty CRONLEDGER_AFTER, is removed from the record.\nIn the container of a batch, it reads the same variables as run. A run that has another schedule replaces the declared one from its slot on, or is refused (run --strict). To cancel a change, declare the present schedule from the same time on.\nExit codes: 0, also if nothing changes, otherwise as in run.",
+  notes: `An expectation that is left out stays as it is. An empty one, such as --after '' or an empty CRONLEDGER_AFTER, is removed from the record.\nIn the container of a batch, it reads the same variables as run. A run that has another schedule replaces the declared one from its slot on, or is refused (run --strict). To cancel a change, declare the present schedule from the same time on.\nExit codes: ${EXIT.ok}, also if nothing changes, otherwise as in run.`,
 } as const satisfies CommandHelp
 
 /** A user compares them with the scheduler. */

@@ -1,5 +1,6 @@
 import { DAY_MS } from '../../core/duration.ts'
 import { LedgerError, quote, usageError } from '../../core/errors.ts'
+import { EXIT } from '../../core/exit.ts'
 import { type OptionTable, optionName } from '../../core/option.ts'
 import { readableRow } from '../../core/row/status.ts'
 import { clockNotes } from '../../core/schedule/clock-changes.ts'
@@ -92,8 +93,7 @@ const help = {
       'which slots would run twice or never if the schedule changed now, and when a change is safe',
     ],
   ],
-  notes:
-    'The ledger is read only if the task is on the command line. CRONLEDGER_TASK only sets the task in the key.\nExit codes: 0, otherwise as in run.',
+  notes: `The ledger is read only if the task is on the command line. CRONLEDGER_TASK only sets the task in the key.\nExit codes: ${EXIT.ok}, otherwise as in run.`,
 } as const
 
 export const explain = defineCommand(help, async (values, context) => {

@@ -1,9 +1,9 @@
 import { setTimeout as delay, setImmediate as idle } from 'node:timers/promises'
 import type { Ledger } from '../../api.ts'
+import { EXIT } from '../../core/exit.ts'
 import { isKeyOf, keysOf } from '../../core/objects.ts'
 import { reportedFacts } from '../../core/row/report.ts'
 import { type Instant, STATUSES } from '../../core/types.ts'
-import { EXIT } from '../../exit-code.ts'
 import { firstRunText } from '../../format/command-line.ts'
 import { forceOf } from '../../format/history/columns.ts'
 import { HISTORY_FORMATS, type HistoryFormat, historyText, openTotal } from '../../format/history/history.ts'
@@ -35,11 +35,8 @@ const help = {
     until: { ...COMMON.until, otherwise: 'the last slot; today for all tasks' },
     timezone: COMMON.rangeZone,
     status: {
-      kind: 'words',
-      value: 'STATUS[,…]',
+      ...COMMON.status,
       choices: [...HISTORY_STATUSES, ...keysOf(REMARKS), 'recorded', 'rejected'],
-      otherwise: 'all',
-      help: 'Only slots with one of these statuses',
       details:
         'late and unusual: what check reports, and slots that a person has settled. recorded: the slots that have a record, so without the missed ones. rejected: the slots in which a trigger was rejected, as a duplicate or refused.',
     },

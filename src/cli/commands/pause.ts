@@ -1,9 +1,10 @@
 import type { FailedTaskChange, Ledger, TaskChange } from '../../api.ts'
 import { countNotExpected, MAX_COUNTED } from '../../audit/retirement.ts'
 import type { ErrorKind } from '../../core/errors.ts'
+import { EXIT } from '../../core/exit.ts'
 import type { OptionTable } from '../../core/option.ts'
 import { endsAfter } from '../../core/task/suspensions.ts'
-import { EXIT, gravestExit } from '../../exit-code.ts'
+import { gravestExit } from '../../exit-code.ts'
 import {
   type AllChanged,
   type ChangeReport,
@@ -29,8 +30,7 @@ import { print, printTexts } from '../output.ts'
 
 const PAUSE = {
   name: 'pause',
-  summary:
-    'Pause a task: its scheduled triggers start nothing and exit with 0, and its slots are not missed. Forced runs still start.',
+  summary: `Pause a task: its scheduled triggers start nothing and exit with ${EXIT.ok}, and its slots are not missed. Forced runs still start.`,
   options: {
     ...TASK_CHANGE,
     ...TASK_OR_ALL,
@@ -56,8 +56,7 @@ const PAUSE = {
       'all tasks, until cronledger resume --all',
     ],
   ],
-  notes:
-    'A pause with --from in the past also covers the slots since then that were missed. If --until is in the past, too, the pause is over, but its slots are not missed. A program that keeps a ledger open sees the pause within a minute.\nExit codes: 0, otherwise as in run.',
+  notes: `A pause with --from in the past also covers the slots since then that were missed. If --until is in the past, too, the pause is over, but its slots are not missed. A program that keeps a ledger open sees the pause within a minute.\nExit codes: ${EXIT.ok}, otherwise as in run.`,
 } as const satisfies CommandHelp
 
 export const pause = changeCommand(PAUSE, {
@@ -82,8 +81,7 @@ const RESUME = {
     ['cronledger resume nightly --store dynamodb:cronledger', 'from now on'],
     ['cronledger resume --all --store dynamodb:cronledger', 'after pause --all'],
   ],
-  notes:
-    'With --all, only pauses that pause --all recorded end. A pause of one task, and a retirement, stay.\nExit codes: 0, also if there is nothing to resume, otherwise as in run.',
+  notes: `With --all, only pauses that pause --all recorded end. A pause of one task, and a retirement, stay.\nExit codes: ${EXIT.ok}, also if there is nothing to resume, otherwise as in run.`,
 } as const satisfies CommandHelp
 
 export const resume = changeCommand(RESUME, {
@@ -109,8 +107,7 @@ const RETIRE = {
       'a task that was removed',
     ],
   ],
-  notes:
-    'A scheduled trigger for a slot after the retirement runs, and ends the retirement with a warning.\nExit codes: 0, also if it is retired already, otherwise as in run.',
+  notes: `A scheduled trigger for a slot after the retirement runs, and ends the retirement with a warning.\nExit codes: ${EXIT.ok}, also if it is retired already, otherwise as in run.`,
 } as const satisfies CommandHelp
 
 export const retire = defineCommand(RETIRE, async ({ json, store, ...options }) => {

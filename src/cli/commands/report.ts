@@ -5,6 +5,7 @@ import { text } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
 import cronledger from '../../../package.json' with { type: 'json' }
 import { errorCode, firstLine, LedgerError, quote, usageError } from '../../core/errors.ts'
+import { EXIT } from '../../core/exit.ts'
 import { checkTaskName } from '../../core/user-text.ts'
 import { reportCsv, reportJson } from '../../format/report.ts'
 import { printable } from '../../format/text.ts'
@@ -14,12 +15,12 @@ import { findHost, operatorOf } from '../../process/host.ts'
 import { SETTINGS } from '../../run/settings-table.ts'
 import { describeStore } from '../../store/open.ts'
 import { readAssets } from '../../web/server/assets.ts'
-import { readReport } from '../../web/server/read/report.ts'
 import { reportPieces } from '../../web/server/report.tsx'
 import { unknownTaskOf } from '../lookup.ts'
 import { defineCommand } from '../options/arguments.ts'
 import { COMMON, type CommandHelp } from '../options/options.ts'
 import { print, printAll } from '../output.ts'
+import { readReport } from './report/read.ts'
 
 /** The mode of the report. A ledger file has the same mode, since it contains the same facts. */
 const OWNER_ONLY = 0o600
@@ -61,7 +62,7 @@ const help = {
     ['cronledger report --store dynamodb:cronledger --out november.html', 'all tasks, the last calendar month'],
     ['cronledger report nightly … --since 2026-11-01 --until 2026-11-30 --out nightly.html', 'one task, one month'],
   ],
-  notes: 'Exit codes: 0 also if slots need attention, otherwise as in run.',
+  notes: `Exit codes: ${EXIT.ok} also if slots need attention, otherwise as in run.`,
 } as const satisfies CommandHelp
 
 export const report = defineCommand(help, async (values, { env, stops }) => {

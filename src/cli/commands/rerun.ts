@@ -1,6 +1,7 @@
 import type { RunOptions } from '../../api.ts'
 import { quote, usageError } from '../../core/errors.ts'
-import { DEFAULT_FORCED, RERUNNABLE } from '../../core/row/policy.ts'
+import { EXIT } from '../../core/exit.ts'
+import { DEFAULT_FORCED } from '../../core/row/policy.ts'
 import { checkOperator, isTaskPattern } from '../../core/user-text.ts'
 import { exitCodeOf, exitCodeOfStop } from '../../exit-code.ts'
 import { envForAll, taskOrAll } from '../lookup.ts'
@@ -20,11 +21,17 @@ const help = {
     'Run a slot again, or the missed and failed slots of a range, of one task or of several. Each slot starts on ECS or Kubernetes, where its task runs, or else as COMMAND on this host.',
   options: {
     store: COMMON.store,
-    task: { ...TASK_OR_ALL.task, help: "Name of the scheduled batch, or a prefix: 'pay/*'" },
-    all: { kind: 'switch', help: 'All tasks that the ledger knows' },
-    owner: { ...COMMON.onlyOwner, otherwise: undefined, help: 'The tasks whose owner contains this text' },
+    task: { ...TASK_OR_ALL.task, isUsual: true, help: "Name of the scheduled batch, or a prefix: 'pay/*'" },
+    all: { kind: 'switch', isUsual: true, help: 'All tasks that the ledger knows' },
+    owner: {
+      ...COMMON.onlyOwner,
+      isUsual: true,
+      otherwise: undefined,
+      help: 'The tasks whose owner contains this text',
+    },
     jobs: {
       kind: 'integer',
+      isUsual: true,
       default: 1,
       bounds: [1, 1_000],
       isFlagOnly: true,
@@ -34,13 +41,11 @@ const help = {
     },
     ...SLOT_OR_RANGE,
     status: {
-      kind: 'words',
-      value: 'STATUS[,…]',
-      choices: RERUNNABLE,
+      ...RUN_GROUPS.force.status,
+      isUsual: true,
+      group: 'Options',
       otherwise: `${USUAL.join(',')}; one slot: ${DEFAULT_FORCED.join(',')}`,
       help: 'Run only slots with these statuses',
-      details:
-        'A slot that completed once counts as completed, also if a later forced run failed. Such a slot runs again only with completed.',
     },
     each: {
       kind: 'switch',
@@ -48,8 +53,13 @@ const help = {
       details:
         'If the runs of the task have --since-last-success, a range runs only the newest of the slots between two that are done. Its run does the work of the others, too.',
     },
-    yes: { kind: 'switch', isFlagOnly: true, help: 'Start the slots of several tasks without a question' },
-    dryRun: { kind: 'switch', help: 'Print the plan and start nothing' },
+    yes: {
+      kind: 'switch',
+      isUsual: true,
+      isFlagOnly: true,
+      help: 'Start the slots of several tasks without a question',
+    },
+    dryRun: { kind: 'switch', isUsual: true, help: 'Print the plan and start nothing' },
     format: {
       kind: 'choice',
       choices: ['text', 'json', 'commands'],
@@ -58,25 +68,30 @@ const help = {
       help: 'With --dry-run: text, JSON, or one command for each slot',
     },
     json: { ...COMMON.json, group: 'Options', help: 'With --dry-run, print JSON (short for --format json)' },
-    keepGoing: { kind: 'switch', help: 'Continue with the next slot of a task after one that failed' },
+    keepGoing: { kind: 'switch', isUsual: true, help: 'Continue with the next slot of a task after one that failed' },
     ignoreAfter: { ...RUN_GROUPS.force.ignoreAfter, group: 'Options' },
-    reason: { ...COMMON.reason, group: 'Options', help: 'Why, recorded with each attempt; required without --dry-run' },
-    by: { ...COMMON.by, group: 'Options' },
+    reason: {
+      ...COMMON.reason,
+      isUsual: true,
+      group: 'Options',
+      help: 'Why, recorded with each attempt; required without --dry-run',
+    },
+    by: { ...COMMON.by, isUsual: true, group: 'Options' },
     fresh: { ...COMMON.fresh, group: 'Options' },
     partOfRepair: RUN_GROUPS.exit.partOfRepair,
     ...SUPERVISION_OPTIONS,
+    notify: { ...SUPERVISION_OPTIONS.notify, isUsual: undefined },
     maxAttempts: {
       ...SUPERVISION_OPTIONS.maxAttempts,
       help: 'Attempts of this command in one slot, with --retry-delay',
     },
     overlap: {
       ...SUPERVISION_OPTIONS.overlap,
+      isUsual: undefined,
       otherwise: 'as in run',
       help: 'Run beside another slot (allow) or be refused',
     },
   },
-  usual:
-    'task all owner jobs slot from to status yes dryRun keepGoing reason by timeoutMs maxAttempts retryDelayMs log',
   takesTask: true,
   runsBatch: true,
   examples: [
@@ -97,7 +112,7 @@ const help = {
   notes: `COMMAND must work on the slot that it gets (cronledger help environment), not on the current time. For several tasks, it is for those without a recorded place.
 Ctrl-C starts nothing more and waits for what runs. A second one leaves, and what runs goes on to its end.
 If the runs of the task have --overlap skip or wait, a rerun is refused while another slot is running.
-Exit codes: of one slot, those of run (cronledger help exit-codes). Of several: that of the first slot that failed; else 75 if a task could not be read or an end is not known; else 65 if a slot was left out because nothing says how to start it; else 0.`,
+Exit codes: of one slot, those of run (cronledger help exit-codes). Of several: that of the first slot that failed; else ${EXIT.unreachable} if a task could not be read or an end is not known; else ${EXIT.refused} if a slot was left out because nothing says how to start it; else ${EXIT.ok}.`,
 } as const satisfies CommandHelp
 
 type RerunValues = Values<typeof help.options>
@@ -150,7 +165,7 @@ async function rerunSlot(
   context: CommandContext,
 ): Promise<number> {
   const { stops } = context
-  const { ignoreAfter, reason = '', by, fresh, status: only = DEFAULT_FORCED } = values
+  const { ignoreAfter, reason = '', by, fresh, status = DEFAULT_FORCED } = values
   const runner = openRunner(help.name, values, context)
   const ofRange = values.partOfRepair === true
   if (ofRange) runner.beginRepair()
@@ -158,7 +173,7 @@ async function rerunSlot(
     const found = await Promise.race([runner.ledger.findSlot({ ...values, slot }), exitCodeOfStop(stops)])
     if (typeof found === 'number') return found
     const { schedule, skewMs } = found
-    const force = { slot: found.slot, only, askedAt: askedAt(), ofRange, ignoreAfter, reason, by, fresh }
+    const force = { slot: found.slot, status, askedAt: askedAt(), ofRange, ignoreAfter, reason, by, fresh }
     const options: RunOptions = { ...values, ...schedule, anchor: schedule.anchor, skewMs, force }
     return exitCodeOf(await runner.run(options), { stopSignal: stops.first()?.signal })
   } finally {

@@ -1,10 +1,10 @@
 import type { Ledger } from '../../api.ts'
+import { EXIT } from '../../core/exit.ts'
 import { keysOf } from '../../core/objects.ts'
 import { hasStarted } from '../../core/row/attempts.ts'
-import { DEFAULT_RERUNNABLE, RESOLVED_STATE } from '../../core/row/policy.ts'
+import { DEFAULT_RERUNNABLE, RESOLVED_STATE, SELECTABLE } from '../../core/row/policy.ts'
 import { MOST_ROWS, rangeStartOf } from '../../core/row/range.ts'
 import type { Row } from '../../core/types.ts'
-import { EXIT } from '../../exit-code.ts'
 import { leftOutLine } from '../../format/rerun/rerun.ts'
 import { resolvedText, unresolvedText } from '../../format/resolve.ts'
 import { slotJson } from '../../format/slot/row.ts'
@@ -14,7 +14,6 @@ import { systemClock } from '../../process/clock.ts'
 import type { Sink } from '../../process/log/sink.ts'
 import { factsOf } from '../../verdict/found.ts'
 import { type JudgedSlot, judge } from '../../verdict/judge.ts'
-import { REMARKS } from '../../verdict/remarks.ts'
 import { defineCommand, type Values } from '../options/arguments.ts'
 import { COMMON, type CommandHelp } from '../options/options.ts'
 import { print, printTexts } from '../output.ts'
@@ -28,10 +27,10 @@ const help = {
     store: COMMON.store,
     task: COMMON.task,
     ...SLOT_OR_RANGE,
-    only: {
+    status: {
       kind: 'words',
       value: 'STATUS[,…]',
-      choices: ['missed', 'failed', 'stale', 'skipped', ...keysOf(REMARKS)],
+      choices: SELECTABLE.filter((one) => one !== 'completed'),
       otherwise: DEFAULT_RERUNNABLE.join(','),
       help: 'In a range, only slots with these statuses',
     },
@@ -71,14 +70,13 @@ const help = {
       'list the slots of a range that would be skipped',
     ],
   ],
-  notes:
-    'Give --run only if that run has ended. If it is still alive, another run may start before it stops.\nExit codes: 0, otherwise as in run. 65: the slot is running or completed, or is not due yet (but may be skipped), or its latest attempt belongs to another run than --run names.',
+  notes: `Give --run only if that run has ended. If it is still alive, another run may start before it stops.\nExit codes: ${EXIT.ok}, otherwise as in run. ${EXIT.refused}: the slot is running or completed, or is not due yet (but may be skipped), or its latest attempt belongs to another run than --run names.`,
 } as const satisfies CommandHelp
 
 type ResolveValues = Values<typeof help.options>
 
 export const resolve = defineCommand(help, async (values, { sink }) => {
-  checkSlotOrRange(values, ['only', 'dryRun'])
+  checkSlotOrRange(values, ['status', 'dryRun'])
   const ledger = createLedger({ store: values.store })
   const { slot, from = '', json = false } = values
   const resolveOne = (one: string | Date, runId?: string) => recordState(ledger, values, one, runId, sink)
@@ -88,8 +86,8 @@ export const resolve = defineCommand(help, async (values, { sink }) => {
     await print(text)
     return EXIT.ok
   }
-  const only = values.only ?? DEFAULT_RERUNNABLE
-  const range = { ...values, from, only, ranges: 'none' as const, endedRun: values.run }
+  const status = values.status ?? DEFAULT_RERUNNABLE
+  const range = { ...values, from, status, ranges: 'none' as const, endedRun: values.run }
   const plan = await planRange(ledger, range)
   if (values.run !== undefined && plan.slots.length > 0 && !plan.slots.some((one) => one.isEnded)) {
     sink.write(printable(`cronledger: ${noSlotOfRunText(values.task, values.run)}`))

@@ -1,19 +1,17 @@
 import type { RunOptions } from '../../api.ts'
 import { LedgerError, usageError } from '../../core/errors.ts'
-import { optionName } from '../../core/option.ts'
+import { checkTogether } from '../../core/option.ts'
 import { exitCodeOf, exitCodeOfSignal } from '../../exit-code.ts'
 import { type Command, type CommandContext, isGiven, readOptions, type Values } from '../options/arguments.ts'
 import { readEventTime } from '../options/event.ts'
 import { variableOf } from '../options/options.ts'
-import { RUN_OPTIONS } from '../options/run-options.ts'
+import { RUN_GROUPS, RUN_OPTIONS } from '../options/run-options.ts'
 import { askedAt, openRunner } from '../runner.ts'
 
 const help = {
   name: 'run',
   summary: 'Run COMMAND once in its slot of the schedule. A duplicate trigger starts nothing and is recorded.',
   options: RUN_OPTIONS,
-  usual:
-    'timezone eventTime strict catchUpMs maxAttempts retryDelayMs overlap maxLatenessMs timeoutMs graceMs doneByMs owner log notify',
   takesTask: true,
   runsBatch: true,
   examples: [
@@ -54,6 +52,8 @@ export const run: Command = {
   },
 }
 
+const OF_FORCE = { ...RUN_GROUPS.force, ...RUN_GROUPS.exit }
+
 /**
  * Returns the options of the library. A forced run does not catch up, although its usual options may say so. Throws a usage
  * error for a reason or statuses without a slot to force: the run would take another slot.
@@ -62,17 +62,13 @@ export async function runOptions(
   values: Omit<Values<typeof RUN_OPTIONS>, 'store'>,
   stop: AbortSignal,
 ): Promise<RunOptions> {
-  const { forceSlot: slot, forceOnly: only, ignoreAfter, reason, by, fresh, partOfRepair: ofRange } = values
-  const alone = (['reason', 'forceOnly', 'ignoreAfter', 'partOfRepair', 'fresh'] as const).find((name) => values[name])
-  if (slot === undefined && alone !== undefined) {
-    const flag = `--${optionName(alone)}`
-    throw usageError(`${flag} requires --force-slot. Give both, or remove ${flag} and ${variableOf(alone)}.`)
-  }
+  const { forceSlot: slot, status, ignoreAfter, reason, by, fresh, partOfRepair: ofRange } = values
+  checkTogether(OF_FORCE, values, (flag) => ` Give both, or remove --${flag} and ${variableOf(flag)}.`)
   if (slot !== undefined && reason === undefined) {
     throw usageError(`--reason is missing. Give --reason TEXT with --force-slot, or set ${variableOf('reason')}.`)
   }
   const eventTime = values.eventTime === undefined ? undefined : await readEventTime(values.eventTime, stop)
   if (slot === undefined) return { ...values, eventTime, force: undefined }
-  const force = { slot, only, ofRange, ignoreAfter, reason: reason ?? '', by, fresh, askedAt: askedAt() }
+  const force = { slot, status, ofRange, ignoreAfter, reason: reason ?? '', by, fresh, askedAt: askedAt() }
   return { ...values, eventTime, force, catchUpMs: undefined }
 }

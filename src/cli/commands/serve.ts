@@ -1,4 +1,5 @@
 import { LedgerError } from '../../core/errors.ts'
+import { EXIT } from '../../core/exit.ts'
 import { printable } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'
@@ -39,7 +40,7 @@ const help = {
       'the ledger of another machine',
     ],
   ],
-  notes: 'Exit codes: 64 if it cannot listen, 128 + n after signal n, otherwise as in run.',
+  notes: `Exit codes: ${EXIT.usage} if it cannot listen, ${EXIT.signal} + n after signal n, otherwise as in run.`,
 } as const satisfies CommandHelp
 
 export const serve = defineCommand(help, async (values, { sink }) => {

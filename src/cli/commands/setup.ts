@@ -1,6 +1,6 @@
 import { usageError } from '../../core/errors.ts'
+import { EXIT } from '../../core/exit.ts'
 import { isKeyOf } from '../../core/objects.ts'
-import { EXIT } from '../../exit-code.ts'
 import { safeJson } from '../../format/text.ts'
 import { PROTECTION, type SetupStep } from '../../store/finding.ts'
 import { setUpStore } from '../../store/open.ts'
@@ -33,8 +33,7 @@ const help = {
     ['cronledger setup --store dynamodb:cronledger', 'create the table and wait until it is ready'],
     ['cronledger setup --store dynamodb:cronledger --check --role runner', 'in the container: check what a run needs'],
   ],
-  notes:
-    '--check also reads the variables of run, such as CRONLEDGER_SCHEDULE. Its exit codes: 0, or that of the most serious problem: 77 access denied, 78 ledger not found or not usable, 75 ledger not reachable, 64 clock, region, event time or an option of the batch.',
+  notes: `--check also reads the variables of run, such as CRONLEDGER_SCHEDULE. Its exit codes: ${EXIT.ok}, or that of the most serious problem: ${EXIT.denied} access denied, ${EXIT.shape} ledger not found or not usable, ${EXIT.unreachable} ledger not reachable, ${EXIT.usage} clock, region, event time or an option of the batch.`,
 } as const satisfies CommandHelp
 
 export const setup = defineCommand(help, async ({ check, json = false, ...values }, { argv, env, sink }) => {

@@ -4,12 +4,12 @@ import type { ReadDated } from '../../audit/ranges.ts'
 import type { KnownTask } from '../../audit/tasks.ts'
 import { judgeNamed, LOOKED_AT } from '../../audit/walk.ts'
 import { LedgerError, quote, usageError } from '../../core/errors.ts'
+import { EXIT } from '../../core/exit.ts'
 import { readableRow } from '../../core/row/status.ts'
 import { parseSchedule } from '../../core/schedule/schedule.ts'
 import { instantWithoutSchedule, parseSlotReference } from '../../core/schedule/slot-reference.ts'
 import { parseSchedules, parseSlotBySchedules, readableSchedules } from '../../core/task/schedules-in-force.ts'
 import type { Instant } from '../../core/types.ts'
-import { EXIT } from '../../exit-code.ts'
 import { showJson, shownSlot, showText } from '../../format/slot/show.ts'
 import { printable } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
@@ -37,7 +37,7 @@ const help = {
     ['cronledger show nightly --store dynamodb:cronledger', 'the newest slot'],
     ['cronledger show nightly … --slot 2026-11-24 --json', 'the slot of that day, for a program'],
   ],
-  notes: `Exit codes: 0, ${EXIT.noRow} if nothing is recorded for the slot, otherwise as in run.`,
+  notes: `Exit codes: ${EXIT.ok}, ${EXIT.noRow} if nothing is recorded for the slot, otherwise as in run.`,
 } as const satisfies CommandHelp
 
 export const show = defineCommand(help, async (values, { argv, env, sink }) => {

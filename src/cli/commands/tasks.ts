@@ -41,14 +41,7 @@ const help = {
     store: COMMON.store,
     task: COMMON.someTasks,
     owner: COMMON.onlyOwner,
-    status: {
-      kind: 'words',
-      value: 'STATUS[,…]',
-      choices: STATUSES,
-      otherwise: 'all',
-      isFlagOnly: true,
-      help: 'Only the tasks whose last slot has one of these',
-    },
+    status: { ...COMMON.status, choices: STATUSES, help: 'Only the tasks whose last slot has one of these' },
     sort: {
       kind: 'choice',
       choices: TASK_ORDERS,

@@ -147,7 +147,7 @@ export function shellWordWarning([file, ...args]: readonly string[], strict: boo
 
 /** Options that are hardly ever those of a batch. Others often are: `timeout --kill-after`, `curl --retry-delay`. */
 const HARDLY_OF_BATCH = new Set(
-  `max-attempts since-last-success force-slot force-only ignore-after exit-on-duplicate on-lease-lost early-tolerance
+  `max-attempts since-last-success force-slot ignore-after exit-on-duplicate on-lease-lost early-tolerance
   late-after done-by after-timeout ledger-timeout notify-on notify-format`.split(/\s+/),
 )
 
@@ -167,7 +167,7 @@ export function optionOfBatchWarning(name: string, argv: readonly string[]): str
 }
 
 const SLOT_OPTIONS: ReadonlySet<string> = new Set('task schedule timezone anchor event-time force-slot'.split(' '))
-const GUARD_OPTIONS: ReadonlySet<string> = new Set(['force-only', 'status'])
+const GUARD_OPTIONS: ReadonlySet<string> = new Set(['status'])
 
 const PREFIX = variableOf('')
 /** The prefix of the variables that a run sets for its batch. */
@@ -175,8 +175,8 @@ const RUN_PREFIX = variableOf('run-')
 
 /** Options of other commands, which read the same environment, and variables that the stack gives to the container. */
 export const KNOWN_ELSEWHERE: ReadonlySet<string> = new Set(
-  `all slot from to status each dry-run json keep-going since until commands format limit fields port host out
-  only state run check role parameters outputs computed at from-schedule from-timezone from-anchor to-schedule to-timezone
+  `all slot from to each dry-run json keep-going since until commands format limit fields port host out
+  state run check role parameters outputs computed at from-schedule from-timezone from-anchor to-schedule to-timezone
   to-anchor count ecs-network pod password-command delivery-attempt secrets`.split(/\s+/),
 )
 

@@ -1,4 +1,5 @@
 import { numberText, type OptionSpec, type OptionTable, optionName, RENAMED } from '../../core/option.ts'
+import { STATUS_WORDS } from '../../core/row/policy.ts'
 import type { Environment } from '../../core/types.ts'
 import { NOTIFY_FORMAT_NAMES } from '../../format/notifications.ts'
 import { SETTINGS } from '../../run/settings-table.ts'
@@ -10,8 +11,6 @@ export interface CommandHelp {
   /** An imperative, and further sentences. */
   readonly summary: string
   readonly options: OptionTable
-  /** The options of the usual help, separated by spaces. `help COMMAND --all` shows the others, too. */
-  readonly usual?: string
   /** The first argument may be the task, instead of `--task`. */
   readonly takesTask?: true
   /** The command starts the batch, whose command line comes after `--`, and must end in order when it is stopped. */
@@ -59,6 +58,7 @@ export const COMMON = {
   },
   timezone: {
     kind: 'text',
+    isUsual: true,
     value: 'ZONE',
     group: 'Event time',
     default: 'UTC',
@@ -117,6 +117,15 @@ export const COMMON = {
     isFlagOnly: true,
     help: 'Time zone of --since and --until',
   },
+  /** For the commands that list slots. */
+  status: {
+    kind: 'words',
+    value: 'STATUS[,…]',
+    choices: STATUS_WORDS,
+    otherwise: 'all',
+    isFlagOnly: true,
+    help: 'Only slots with one of these statuses',
+  },
   /** For the commands that only read, or write once. */
   ledgerTimeoutMs: { ...SETTINGS.ledgerTimeoutMs, otherwise: undefined },
   format: {
@@ -129,6 +138,7 @@ export const COMMON = {
   json: { kind: 'switch', group: 'Notifications and output', help: 'Print JSON (short for --format json)' },
   notify: {
     kind: 'text',
+    isUsual: true,
     value: 'CMD',
     group: 'Notifications and output',
     spaces: true,

@@ -16,6 +16,7 @@ export const RUN_GROUPS = {
     anchor: COMMON.anchor,
     eventTime: {
       kind: 'text',
+      isUsual: true,
       value: 'INSTANT',
       group: 'Event time',
       otherwise: 'now',
@@ -33,8 +34,9 @@ export const RUN_GROUPS = {
       group: 'Running a slot again',
       help: 'Run this slot again: an instant, local time, a date, or latest',
     },
-    forceOnly: {
+    status: {
       kind: 'words',
+      requires: { option: 'forceSlot' },
       value: 'STATUS[,…]',
       choices: RERUNNABLE,
       otherwise: DEFAULT_FORCED.join(','),
@@ -45,16 +47,22 @@ export const RUN_GROUPS = {
     },
     ignoreAfter: {
       kind: 'switch',
+      requires: { option: 'forceSlot' },
       group: 'Running a slot again',
       help: 'Do not wait for the tasks of --after; recorded with the attempt',
     },
-    reason: { ...COMMON.reason, help: 'Why the slot is run again; required with --force-slot' },
+    reason: {
+      ...COMMON.reason,
+      requires: { option: 'forceSlot' },
+      help: 'Why the slot is run again; required with --force-slot',
+    },
     by: COMMON.by,
-    fresh: COMMON.fresh,
+    fresh: { ...COMMON.fresh, requires: { option: 'forceSlot' } },
   },
   batch: {
     timeoutMs: {
       kind: 'duration',
+      isUsual: true,
       group: 'Limits',
       default: null,
       bounds: [1, 366 * DAY_MS],
@@ -77,6 +85,7 @@ export const RUN_GROUPS = {
     },
     partOfRepair: {
       kind: 'switch',
+      requires: { option: 'forceSlot' },
       group: 'Running a slot again',
       help: 'Do not notify about a slot that is recovered or runs; rerun of several slots sets it',
       details:
@@ -86,6 +95,7 @@ export const RUN_GROUPS = {
   log: {
     log: {
       kind: 'choice',
+      isUsual: true,
       group: 'Notifications and output',
       choices: ['json', 'text', 'quiet'],
       otherwise: 'text on a terminal, else json',

@@ -139,7 +139,7 @@ export function decide(
 }
 
 function situationOf(row: Row | null, slot: Instant, policy: Policy, facts: Facts): Situation {
-  const { skewMs, maxLatenessMs, forceOnly = DEFAULT_FORCED } = policy
+  const { skewMs, maxLatenessMs, forceStatus = DEFAULT_FORCED } = policy
   const status = rerunnableAs(row, facts.now, skewMs)
   const hasGivenWay = row !== null && facts.hasRanges === true && isOverlapSkip(row)
   const done = row === null || hasGivenWay ? null : terminalState(row)
@@ -152,9 +152,9 @@ function situationOf(row: Row | null, slot: Instant, policy: Policy, facts: Fact
     status,
     isMeant:
       status !== null &&
-      (forceOnly.includes(status) ||
-        (hasGivenWay && forceOnly.includes('missed')) ||
-        (facts.isCovered === true && forceOnly.includes('completed'))),
+      (forceStatus.includes(status) ||
+        (hasGivenWay && forceStatus.includes('missed')) ||
+        (facts.isCovered === true && forceStatus.includes('completed'))),
     hasGivenWay,
     isTooLate: maxLatenessMs !== null && facts.now - slot > maxLatenessMs,
   }

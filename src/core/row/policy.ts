@@ -1,7 +1,7 @@
 import { DAY_MS } from '../duration.ts'
 import { quote, usageError } from '../errors.ts'
 import { isKeyOf } from '../objects.ts'
-import type { Instant, RefusalCause, ResolvedState, Survivor } from '../types.ts'
+import { type Instant, type RefusalCause, type ResolvedState, STATUSES, type Survivor } from '../types.ts'
 
 /** The most attempts that started in a slot, forced ones too. A row must stay below 400 KB for DynamoDB. */
 export const MAX_ATTEMPTS = 100
@@ -23,7 +23,7 @@ export interface Policy {
   /** The largest difference between the clocks of two hosts, in milliseconds. */
   readonly skewMs: number
   /** A force starts nothing in a slot with another status. Left out: every status but `completed`. */
-  readonly forceOnly?: readonly Rerunnable[]
+  readonly forceStatus?: readonly Rerunnable[]
   /** The slot is one of a range: if it was completed since, the force is a duplicate and is not refused. */
   readonly forceOfRange?: true
   /** A force does nothing if an attempt began after this, because the operator did not know of it. */
@@ -72,8 +72,15 @@ export interface Facts {
   readonly isCovered?: boolean
 }
 
+/** What may be said of a slot besides its status. */
+const REMARK_WORDS = ['unusual', 'late'] as const
+
+/** The words of `--status`. Each command takes those that it can select. */
+export const STATUS_WORDS = [...STATUSES, ...REMARK_WORDS] as const
+type StatusWord = (typeof STATUS_WORDS)[number]
+
 /** `completed`: it completed once, also if a later force failed. */
-export const RERUNNABLE = ['missed', 'failed', 'stale', 'completed', 'skipped'] as const
+export const RERUNNABLE = ['missed', 'failed', 'stale', 'completed', 'skipped'] as const satisfies readonly StatusWord[]
 export type Rerunnable = (typeof RERUNNABLE)[number]
 
 /** The statuses that a range runs by default. An operator decided about a skipped slot, so it is left out. */
@@ -83,7 +90,7 @@ export const DEFAULT_RERUNNABLE: readonly Rerunnable[] = ['missed', 'failed', 's
 export const DEFAULT_FORCED: readonly Rerunnable[] = [...DEFAULT_RERUNNABLE, 'skipped']
 
 /** The words by which a range selects slots. A decision can also settle those that completed, and only need a look. */
-const SELECTABLE = [...RERUNNABLE, 'unusual', 'late'] as const
+export const SELECTABLE = [...RERUNNABLE, ...REMARK_WORDS] as const
 export type Selectable = (typeof SELECTABLE)[number]
 
 export function readRerunnable(words: readonly string[]): readonly Rerunnable[] {
@@ -98,7 +105,7 @@ function readWords<Word extends string>(words: readonly string[], all: readonly 
   const known = words.map((word) => {
     const name = all.find((one) => one === word)
     if (name === undefined)
-      throw usageError(`only ${quote(word)} is not allowed. Use ${all.slice(0, -1).join(', ')} or ${all.at(-1)}.`)
+      throw usageError(`status ${quote(word)} is not allowed. Use ${all.slice(0, -1).join(', ')} or ${all.at(-1)}.`)
     return name
   })
   return [...new Set(known)]

@@ -1,3 +1,4 @@
+import { EXIT } from '../../core/exit.ts'
 import { formatInstant } from '../../core/instant.ts'
 import { defined } from '../../core/objects.ts'
 import { signWarnings } from '../../core/schedule/warnings.ts'
@@ -35,7 +36,7 @@ export function declaredText({ task, changed, record, unknownAfter = [], next, n
       'note',
       unknownAfter.map(
         (name) =>
-          `${name.endsWith('*') ? 'a task' : 'task'} ${name} of --after is not recorded yet. Until it is, a run is a usage error (64)`,
+          `${name.endsWith('*') ? 'a task' : 'task'} ${name} of --after is not recorded yet. Until it is, a run is a usage error (${EXIT.usage})`,
       ),
     ),
     ...labelled('warning', changed ? signWarnings(record.schedules.at(-1)?.spec.zone ?? '') : []),

@@ -1,3 +1,4 @@
+import { EXIT } from '../../core/exit.ts'
 import { endsAfter, openSuspensions } from '../../core/task/suspensions.ts'
 import type { Suspension, TaskRecord } from '../../core/task/task-record.ts'
 import type { Instant } from '../../core/types.ts'
@@ -38,7 +39,7 @@ export function pausedText(report: ChangeReport): string {
   return printableLines([
     pausedLine(task, pause, zone, now),
     ...others.map((one) => `  ${one.from <= now ? 'also paused' : 'also planned'} ${suspensionText(one, zone)}`),
-    '  During the pause, a scheduled trigger starts nothing, exits with 0 and marks its slot as skipped. A forced run starts.',
+    `  During the pause, a scheduled trigger starts nothing, exits with ${EXIT.ok} and marks its slot as skipped. A forced run starts.`,
     `  Slots in the pause are not missed. ${earlierText(pause)}`,
     ...stepLines([resumeStep('end the pause', report)]),
   ])

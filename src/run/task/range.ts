@@ -136,7 +136,7 @@ export type RangeAnswer =
 export function answerOf(
   { later: { covering, done }, own }: Pick<Around, 'later' | 'own'>,
   { kind }: Trigger,
-  { forceOnly, forceOfRange }: Policy,
+  { forceStatus, forceOfRange }: Policy,
   isHeld: boolean,
 ): RangeAnswer | null {
   const isForced = kind === 'forced'
@@ -147,7 +147,7 @@ export function answerOf(
       return { kind: 'refused', cause: isEndUnknown(own) ? 'stale' : 'failed', by: done }
     case 'done': {
       const { by } = covering
-      if (isForced && forceOnly?.includes('completed')) return null
+      if (isForced && forceStatus?.includes('completed')) return null
       const answer = isForced && !forceOfRange ? 'refused' : 'duplicate'
       return { kind: answer, cause: 'completed', by }
     }

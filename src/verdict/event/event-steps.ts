@@ -95,7 +95,7 @@ export function forceStep(what: string, context: RunContext): Step {
   const target = targetOf(context)
   if (target.place !== null) return rerunStep(what, target)
   const { slot, only } = target
-  const force = { 'force-slot': formatInstant(slot), 'force-only': only?.join(',') }
+  const force = { 'force-slot': formatInstant(slot), status: only?.join(',') }
   return { kind: 'run', what, command: runCommand(context, force, { reason: REASON_WORD }) }
 }
 

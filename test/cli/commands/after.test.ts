@@ -77,7 +77,7 @@ test('a night of three tasks in a chain: the first one fails and is repaired in 
 
 test('in a new ledger, a force with --ignore-after needs no record of the tasks that it comes after', async () => {
   const { call } = night('new')
-  const force = ['--force-slot', SLOT, '--force-only', 'missed', '--reason', 'new file', '--ignore-after']
+  const force = ['--force-slot', SLOT, '--status', 'missed', '--reason', 'new file', '--ignore-after']
   const run = ['run', 'load', '--schedule', '0 3 * * *', '--after', 'extract', ...force]
   expect(await call(...run, '--', 'echo', 'ran')).toMatchObject({ code: 0, stdout: 'ran\n' })
 })
@@ -86,7 +86,7 @@ test('in a new ledger file, a run after its own previous slot starts, and so doe
   const scheduled = ['--schedule', '0 3 * * *', '--after', 'self', '--event-time', SLOT]
   const ran = await night('first').call('run', 'load', ...scheduled, '--', 'echo', 'ran')
   expect(ran).toMatchObject({ code: 0, stdout: 'ran\n' })
-  const forced = ['--schedule', '0 3 * * *', '--force-slot', SLOT, '--force-only', 'missed', '--reason', 'new file']
+  const forced = ['--schedule', '0 3 * * *', '--force-slot', SLOT, '--status', 'missed', '--reason', 'new file']
   const again = await night('forced').call('run', 'load', ...forced, '--', 'echo', 'ran')
   expect(again).toMatchObject({ code: 0, stdout: 'ran\n' })
 })

@@ -107,7 +107,7 @@ test('a forced run does not catch up: with both flags a usage error, else the va
   // As by aws ecs run-task, whose task definition has the flag.
   const byVariable = {
     CRONLEDGER_FORCE_SLOT: slotBefore(0),
-    CRONLEDGER_FORCE_ONLY: 'completed',
+    CRONLEDGER_STATUS: 'completed',
     CRONLEDGER_REASON: 'again',
   }
   expect(slotsOf(await forced(CATCH_UP, byVariable))).toEqual([slotBefore(0)])

@@ -64,10 +64,10 @@ test('the resolution of a range: its missed, failed and stale slots, or those wi
   expect(planned.stdout.split('\n').map((line) => line.replace(/^.* {2}(\w+).*/, '$1'))).toEqual([
     ...['failed', 'missed', 'failed', '1 missed, 2 failed', ''],
   ])
-  const { code, stdout } = await range('--state', 'skipped', '--only', 'missed,failed')
+  const { code, stdout } = await range('--state', 'skipped', '--status', 'missed,failed')
   expect([code, stdout.match(/2026-11-\d\d 03:00 UTC: recorded as skipped: no data$/gm)?.length]).toEqual([0, 3])
   expect((await range('--state', 'skipped')).stdout).toMatch(/^nothing to do: /)
-  const again = JSON.parse((await range('--state', 'completed', '--only', 'skipped', '--json')).stdout)
+  const again = JSON.parse((await range('--state', 'completed', '--status', 'skipped', '--json')).stdout)
   expect(again.map(({ slot, status }: Loose) => [slot, status])).toEqual(
     [23, 24, 26, 27].map((day) => [`2026-11-${day}T03:00:00Z`, 'completed']),
   )
@@ -77,10 +77,10 @@ test.each([
   [[], '--slot or --from is required'],
   [['--slot', NIGHT, '--from', '7d'], '--slot and --from cannot be used together'],
   [
-    ['--slot', 'latest', '--only', 'failed'],
-    '--slot and --only cannot be used together, because --only is for a range',
+    ['--slot', 'latest', '--status', 'failed'],
+    '--slot and --status cannot be used together, because --status is for a range',
   ],
-  [['--from', '7d', '--only', 'completed'], '--only "completed" is not allowed'],
+  [['--from', '7d', '--status', 'completed'], '--status "completed" is not allowed'],
   [['--slot', NIGHT, '--state', 'COMPLETED'], '--state "COMPLETED" is not allowed. Did you mean completed?'],
 ])('the resolution of a slot: %s is refused', async (args, message) => {
   const { env } = ledger()

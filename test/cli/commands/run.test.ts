@@ -170,7 +170,7 @@ test('a batch has its attempt in its environment, and nothing that forces a slot
       CRONLEDGER_SCHEDULE: '0 3 * * *',
       CRONLEDGER_TIMEZONE: 'Asia/Tokyo',
       CRONLEDGER_FORCE_SLOT: '2026-11-23',
-      CRONLEDGER_FORCE_ONLY: 'missed',
+      CRONLEDGER_STATUS: 'missed',
       CRONLEDGER_REASON: 'bad input file',
       CRONLEDGER_BY: 'ada',
       CRONLEDGER_MAX_ATTEMPTS: '',
@@ -185,7 +185,7 @@ test('a batch has its attempt in its environment, and nothing that forces a slot
       expect.stringMatching(/^CRONLEDGER_RUN_ID=.{10,}/),
     ]),
   )
-  expect(variables.join()).not.toMatch(/FORCE_SLOT|FORCE_ONLY|REASON|CRONLEDGER_BY/)
+  expect(variables.join()).not.toMatch(/FORCE_SLOT|STATUS|REASON|CRONLEDGER_BY/)
 })
 
 test('a batch has a file for its report, which is kept with its attempt, however it ended, and then removed', async () => {
@@ -339,9 +339,9 @@ describe('wrong input: 64, one line that names it, and nothing written', () => {
       { CRONLEDGER_EVENT: '-' },
     ],
     [[...ok, '--reason', 'x'], /--reason requires --force-slot/],
-    [ok, /--force-only requires --force-slot. Give both, or remove/, { CRONLEDGER_FORCE_ONLY: 'completed' }],
+    [ok, /--status requires --force-slot. Give both, or remove/, { CRONLEDGER_STATUS: 'completed' }],
     [[...ok, '--fresh'], /--fresh requires --force-slot/],
-    [[...force, '--force-only', 'running'], /--force-only "running" is not allowed. Use missed, failed, stale/],
+    [[...force, '--status', 'running'], /--status "running" is not allowed. Use missed, failed, stale/],
     [['--event-time', '@no-such-file', ...without('--event-time')], /"@no-such-file" cannot be read: there is no such/],
     [['--strict', ...without('--event-time')], /an event time is required/],
     [[...ok, `--${'x'.repeat(5000)}`], /^cronledger: unknown option --x{98}…. See cronledger run --help.\n$/],
@@ -427,8 +427,8 @@ describe('wrong input: 64, one line that names it, and nothing written', () => {
     ['run', 'event_time', 'EVENT_TIME', ANOTHER],
     // The options of rerun.
     ['run', 'SLOT', 'FORCE_SLOT', ANOTHER],
-    ['run', 'ONLY', 'FORCE_ONLY', EXCLUDED],
-    ['rerun', 'FORCE_ONLY', 'STATUS', EXCLUDED],
+    ['run', 'FORCE_ONLY', 'STATUS', EXCLUDED],
+    ['rerun', 'ONLY', 'STATUS', EXCLUDED],
   ])(
     '%s: a variable that is nearly an option that chooses the slot is an error: %s',
     async (command, name, meant, harm) => {

@@ -179,7 +179,7 @@ test.each([
 
 test.each([
   ['--max-attempts', ['./batch.sh', '--max-attempts', '3']],
-  ['--force-only', ['./batch.sh', '--force-only=SECRET']],
+  ['--force-slot', ['./batch.sh', '--force-slot=SECRET']],
   ['--overlap', ['true', '--overlap', 'skip']],
   ['--overlap', ['true', '--overlap=wait']],
   [null, ['split.py', '--overlap', '50', '--retry-delay', '3', '--store', 'x']],

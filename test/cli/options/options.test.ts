@@ -19,6 +19,7 @@ import {
   optionName,
   RENAMED,
 } from '../../../src/core/option.ts'
+import { STATUS_WORDS } from '../../../src/core/row/policy.ts'
 import type { Environment } from '../../../src/core/types.ts'
 import { FORCING_VARIABLES } from '../../../src/run/command.ts'
 import type { Force } from '../../../src/run/run-trigger.ts'
@@ -153,6 +154,21 @@ test('each option of a command that starts no batch is known to the warning abou
     'delivery-attempt',
     'secrets',
   ])
+})
+
+test('--status has the words of one list in each command, and only those that start or decide read its variable', async () => {
+  const commands = await Promise.all(Object.values(COMMANDS).map((load) => load()))
+  const specs = commands.flatMap(({ help }) =>
+    Object.entries<OptionSpec>(help.options).flatMap(([name, spec]) =>
+      name === 'status' ? [{ of: help.name, spec }] : [],
+    ),
+  )
+  for (const { spec } of specs) {
+    const words = 'choices' in spec ? spec.choices.filter((word) => word !== 'recorded' && word !== 'rejected') : []
+    expect(STATUS_WORDS).toEqual(expect.arrayContaining(words))
+  }
+  const reading = specs.flatMap(({ of, spec }) => (spec.isFlagOnly ? [] : of))
+  expect([specs.length, reading]).toEqual([6, ['run', 'rerun', 'resolve']])
 })
 
 /** What only a command line needs, and what the library takes elsewhere: by `createLedger`, or with the command. */

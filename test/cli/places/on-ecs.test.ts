@@ -188,10 +188,10 @@ describe.skipIf(!hasAws)('pasted from a batch on ECS', () => {
     await run({ CRONLEDGER_EVENT_TIME: slotOn(2) })
     const twice = { CRONLEDGER_FORCE_SLOT: slotOn(2), CRONLEDGER_REASON: 'the data changed', CRONLEDGER_BY: 'Ada' }
     expect((await run(twice)).code).toBe(65)
-    await run({ ...twice, CRONLEDGER_FORCE_ONLY: 'completed' }, 'exit 2')
+    await run({ ...twice, CRONLEDGER_STATUS: 'completed' }, 'exit 2')
     const { stdout } = await ask('show', 'nightly', '--slot', slotOn(2))
     const overrides = await started(stepOf(stdout, 'or run it again although it has completed'))
-    expect(overrides).toMatchObject({ CRONLEDGER_FORCE_ONLY: 'completed' })
+    expect(overrides).toMatchObject({ CRONLEDGER_STATUS: 'completed' })
     expect(await run(overrides)).toMatchObject({ code: 0, stdout: `${slotOn(2)}\n` })
   })
 })

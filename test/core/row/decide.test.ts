@@ -133,7 +133,7 @@ test.each<[string, Row | null, number, string]>([
   'what a scheduled trigger may do, one with an attempt left, a force, and a force on completed slots: %s',
   (_, row, now, expected) => {
     const force = { now, trigger: FORCED }
-    const situations = [{ now }, { now, maxAttempts: 2 }, force, { ...force, forceOnly: ['completed'] as const }]
+    const situations = [{ now }, { now, maxAttempts: 2 }, force, { ...force, forceStatus: ['completed'] as const }]
     expect(situations.map((one) => answer(row, one)).join(', ')).toBe(expected)
   },
 )
@@ -152,7 +152,7 @@ const histories = fc.array(fc.record({ trigger: fc.constantFrom(SCHEDULED, FORCE
 })
 
 describe('a force that was asked for before an attempt began', () => {
-  const before = { trigger: FORCED, forceAskedAt: NOW - 1, forceOnly: RERUNNABLE }
+  const before = { trigger: FORCED, forceAskedAt: NOW - 1, forceStatus: RERUNNABLE }
   for (const [what, row, now, said] of [
     ['COMPLETED', rowWith({ ending: SUCCEEDED }), NOW, 'refused: newerAttempt'],
     ['FAILED', rowWith({ ending: FAILED }), NOW, 'refused: newerAttempt'],
@@ -195,9 +195,9 @@ test.each<[string, Row | null, number, Rerunnable | null, string]>([
 ])('a force that is meant for some slots only: %s', (_, row, now, is, others) => {
   expect(rerunnableAs(row, now, SKEW_MS)).toBe(is)
   for (const only of RERUNNABLE) {
-    expect(answer(row, { now, trigger: FORCED, forceOnly: [only] })).toBe(only === is ? 'start' : others)
+    expect(answer(row, { now, trigger: FORCED, forceStatus: [only] })).toBe(only === is ? 'start' : others)
   }
-  expect(answer(row, { now, trigger: FORCED, forceOnly: RERUNNABLE })).toBe(is === null ? others : 'start')
+  expect(answer(row, { now, trigger: FORCED, forceStatus: RERUNNABLE })).toBe(is === null ? others : 'start')
 })
 
 // promise: force-completed
@@ -205,11 +205,11 @@ test('property: a force that does not name completed starts nothing in a slot th
   const named = fc.subarray(RERUNNABLE.filter((status) => status !== 'completed'))
   const ranges = fc.constantFrom({}, { forceOfRange: true as const })
   fc.assert(
-    fc.property(histories, named, fc.nat(1e12), ranges, (history, forceOnly, laterMs, range) => {
+    fc.property(histories, named, fc.nat(1e12), ranges, (history, forceStatus, laterMs, range) => {
       const row = rowWith(...history)
       fc.pre(history.some(({ ending }) => ending.outcome === 'succeeded'))
       const situation = { trigger: FORCED, now: NOW + laterMs, ...range }
-      expect(answer(row, { ...situation, forceOnly })).not.toBe('start')
+      expect(answer(row, { ...situation, forceStatus })).not.toBe('start')
       expect(answer(row, situation)).not.toBe('start')
     }),
   )
@@ -217,24 +217,24 @@ test('property: a force that does not name completed starts nothing in a slot th
 
 // promise: range-slot-completed
 test('in a range, a slot that another run completed or an operator skipped is done, and not refused', () => {
-  const range = { trigger: FORCED, forceOnly: DEFAULT_RERUNNABLE, forceOfRange: true } as const
+  const range = { trigger: FORCED, forceStatus: DEFAULT_RERUNNABLE, forceOfRange: true } as const
   expect(answer(rowWith({ ending: SUCCEEDED }), range)).toBe('duplicate: completed')
   expect(answer(failedAgain, range)).toBe('duplicate: completed')
   expect(answer(SKIPPED, range)).toBe('duplicate: skipped')
-  expect(answer(rowWith({ ending: FAILED }), { ...range, forceOnly: ['stale'] })).toBe('refused: failed')
+  expect(answer(rowWith({ ending: FAILED }), { ...range, forceStatus: ['stale'] })).toBe('refused: failed')
   expect(answer(RUNNING, range)).toBe('refused: running')
-  expect(answer(SKIPPED, { ...range, forceOnly: ['skipped'] })).toBe('start')
+  expect(answer(SKIPPED, { ...range, forceStatus: ['skipped'] })).toBe('start')
 })
 
 test('a scheduled trigger is none of its business', () => {
-  expect(answer(null, { forceOnly: ['failed'] })).toBe('start')
-  expect(answer(rowWith({ ending: FAILED }), { maxAttempts: 2, forceOnly: ['missed'] })).toBe('start')
+  expect(answer(null, { forceStatus: ['failed'] })).toBe('start')
+  expect(answer(rowWith({ ending: FAILED }), { maxAttempts: 2, forceStatus: ['missed'] })).toBe('start')
 })
 
 test('a force takes each status once, and no other word', () => {
   expect(readRerunnable(['failed', 'missed', 'failed'])).toEqual(['failed', 'missed'])
   expect(() => readRerunnable(['late'])).toThrow(
-    'only "late" is not allowed. Use missed, failed, stale, completed or skipped',
+    'status "late" is not allowed. Use missed, failed, stale, completed or skipped',
   )
 })
 
@@ -344,8 +344,8 @@ test('a run that was killed while its next attempt waited has failed, and is not
 test('an attempt that never started says nothing about one that never reported its end: it is stale', () => {
   const stillStale = rowWith({}, { trigger: FORCED, ending: NOT_STARTED })
   expect(answer(stillStale)).toBe('refused: stale')
-  expect(answer(stillStale, { trigger: FORCED, forceOnly: ['stale'] })).toBe('start')
-  expect(answer(stillStale, { trigger: FORCED, forceOnly: ['missed', 'failed'] })).toBe('refused: stale')
+  expect(answer(stillStale, { trigger: FORCED, forceStatus: ['stale'] })).toBe('start')
+  expect(answer(stillStale, { trigger: FORCED, forceStatus: ['missed', 'failed'] })).toBe('refused: stale')
   expect(answer(lastWaiting(rowWith({}, {})), { now: EXPIRED })).toBe('refused: stale')
 })
 

@@ -236,7 +236,7 @@ test('an upstream that is forced again while the run waits for another one: it w
   await time.run(extract(0).result)
   const run = nightly(0, { after: ['extract', 'load'] })
   await wait(MINUTE_MS)
-  const again = { slot: new Date(extractOf(0)), ...FORCE, only: ['completed'] } as const
+  const again = { slot: new Date(extractOf(0)), ...FORCE, status: ['completed'] } as const
   const forced = extract(0, { eventTime: undefined, force: again }, works(30 * MINUTE_MS))
   await wait(MINUTE_MS)
   await time.run(load().result)

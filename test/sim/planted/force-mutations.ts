@@ -19,7 +19,7 @@ export const FORCE_MUTATIONS: readonly Mutation[] = [
     name: 'a force that names statuses does not mind a newer attempt',
     file: 'src/core/row/decide.ts',
     from: 'row !== null && hasBegunSince(row, policy.forceAskedAt)',
-    to: 'row !== null && policy.forceOnly === undefined && hasBegunSince(row, policy.forceAskedAt)',
+    to: 'row !== null && policy.forceStatus === undefined && hasBegunSince(row, policy.forceAskedAt)',
   },
   {
     name: 'a resolution ends the run of the slot, although it names another one',

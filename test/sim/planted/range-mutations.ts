@@ -12,7 +12,7 @@ const BUGS: readonly Mutation[] = [
     name: 'a force of a slot that a later run has done starts',
     scenario: 'a range and a force in it',
     file: 'src/run/task/range.ts',
-    from: "if (isForced && forceOnly?.includes('completed')) return null",
+    from: "if (isForced && forceStatus?.includes('completed')) return null",
     to: 'if (isForced) return null',
   },
   {

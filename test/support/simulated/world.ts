@@ -179,7 +179,7 @@ export function world(
     const { by = '', reason = '', only, askedAt, ignoresAfter } = options.force ?? {}
     const settings: Settings = {
       ...readSettings(options.settings ?? {}),
-      ...(only !== undefined && { forceOnly: only }),
+      ...(only !== undefined && { forceStatus: only }),
       ...(askedAt !== undefined && { forceAskedAt: askedAt }),
       ...options.overrides,
     }

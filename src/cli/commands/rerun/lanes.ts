@@ -1,4 +1,4 @@
-import { EXIT } from '../../../exit-code.ts'
+import { EXIT } from '../../../core/exit.ts'
 import type { PlannedStep, RepairCounts } from '../../../format/rerun/plan.ts'
 import type { RepairStep } from '../../../verdict/repair-plan.ts'
 import type { SlotEnd } from './slot.ts'

@@ -19,9 +19,25 @@ import { printTexts } from '../../output.ts'
 
 /** The options of a command that changes one slot, or the slots of a range. */
 export const SLOT_OR_RANGE = {
-  slot: { ...COMMON.slot, required: undefined, help: 'One slot: an instant, local time, a date, or latest' },
-  from: { kind: 'text', value: 'TIME', help: 'Or a range that begins here: an instant, local time, a date, or 7d' },
-  to: { kind: 'text', value: 'TIME', otherwise: 'now', help: 'End of the range; a date includes the whole day' },
+  slot: {
+    ...COMMON.slot,
+    required: undefined,
+    isUsual: true,
+    help: 'One slot: an instant, local time, a date, or latest',
+  },
+  from: {
+    kind: 'text',
+    value: 'TIME',
+    isUsual: true,
+    help: 'Or a range that begins here: an instant, local time, a date, or 7d',
+  },
+  to: {
+    kind: 'text',
+    value: 'TIME',
+    isUsual: true,
+    otherwise: 'now',
+    help: 'End of the range; a date includes the whole day',
+  },
 } as const satisfies OptionTable
 
 export function checkSlotOrRange(values: Readonly<Record<string, unknown>>, ofRange: readonly string[]): void {
@@ -45,7 +61,7 @@ interface Planned extends PlannedSlot {
 interface RangeOfTask extends RerunnableOptions {
   readonly store: string
   readonly task: string
-  readonly only: readonly Selectable[]
+  readonly status: readonly Selectable[]
 }
 
 /** The number of slots that are listed or printed before signals can be handled. This takes some milliseconds. */
@@ -76,7 +92,7 @@ export async function planRange(ledger: Ledger, range: RangeOfTask) {
 
 export async function printPlan(
   { slots, doubts }: Awaited<ReturnType<typeof planRange>>,
-  { task, only }: RangeOfTask,
+  { task, status }: RangeOfTask,
   json: boolean,
   sink: Sink,
 ) {
@@ -85,7 +101,7 @@ export async function printPlan(
       const some = slots.slice(done, done + SLOTS_AT_A_TIME)
       yield some.map((one) => (json ? plannedJson(task, one) : plannedLines(one))).join(json ? ',\n' : '\n')
     }
-    if (!json) yield planSummary(task, slots, only, doubts)
+    if (!json) yield planSummary(task, slots, status, doubts)
   }
   await printTexts(texts(), json)
   const leftOut = json ? leftOutLine(task, doubts) : null

@@ -243,8 +243,8 @@ function slotsOfRange(values: RepairValues, ledger: Ledger, { left, fault }: OfT
       const ranges = values.each ? ('each' as const) : undefined
       // What is looked at first plays no part in what the run of a slot with a range does.
       for (const more of [
-        { only: status, ranges, withRunning: true },
-        { only: others, ranges: 'none' as const },
+        { status, ranges, withRunning: true },
+        { status: others, ranges: 'none' as const },
       ])
         for await (const { why, judged, others } of ledger.rerunnable({ ...asked, ...more }))
           yield { why, judged, known, others: others.map(({ slot }) => slot).reverse() }

@@ -5,11 +5,12 @@ import { isatty } from 'node:tty'
 import type { KnownTask } from '../../../audit/tasks.ts'
 import { elapsed } from '../../../core/duration.ts'
 import { type ErrorKind, usageError } from '../../../core/errors.ts'
+import { EXIT } from '../../../core/exit.ts'
 import { formatInstant } from '../../../core/instant.ts'
 import { optionName } from '../../../core/option.ts'
 import { dueKeys } from '../../../core/task/expected-slots.ts'
 import type { Instant, Key } from '../../../core/types.ts'
-import { EXIT, exitCodeOfSignal, gravestExit } from '../../../exit-code.ts'
+import { exitCodeOfSignal, gravestExit } from '../../../exit-code.ts'
 import { stepLines } from '../../../format/command-line.ts'
 import {
   commandOfPlan,

@@ -2,11 +2,12 @@ import { createHash } from 'node:crypto'
 import { isGoingOn } from '../../../audit/rerunnable.ts'
 import { elapsed } from '../../../core/duration.ts'
 import { firstLine, LedgerError } from '../../../core/errors.ts'
+import { EXIT } from '../../../core/exit.ts'
 import { formatInstant } from '../../../core/instant.ts'
 import { hasSucceeded } from '../../../core/row/attempts.ts'
 import type { Rerunnable } from '../../../core/row/policy.ts'
 import type { AttemptRecord } from '../../../core/types.ts'
-import { EXIT, exitCodeOfSignal } from '../../../exit-code.ts'
+import { exitCodeOfSignal } from '../../../exit-code.ts'
 import type { PlannedStep } from '../../../format/rerun/plan.ts'
 import type { Clock } from '../../../process/clock.ts'
 import type { Ask } from '../../../verdict/command.ts'
@@ -164,7 +165,7 @@ async function begin(step: PlannedStep, place: CommandPlace, io: SlotIo) {
     const begun = await commandsOf(place).begin(io.ask, place, step.variables, token)
     if (begun.kind === 'started') return begun
     why = begun.why
-    if (begun.kind === 'refused') return { kind: 'failed', exitCode: 1, why: `not started: ${why}` } as const
+    if (begun.kind === 'refused') return { kind: 'failed', exitCode: EXIT.failed, why: `not started: ${why}` } as const
     mayRun ||= !begun.isNew
     if (begun.isNew) tokens += 1
     if (io.stop.aborted && !mayRun) return { kind: 'left', why: `not started: ${why}` } as const
@@ -172,7 +173,7 @@ async function begin(step: PlannedStep, place: CommandPlace, io: SlotIo) {
     await io.clock.wait(Math.min(FIRST_DELAY_MS * 2 ** (tries - 1), LAST_DELAY_MS), io.leave)
   }
   if (mayRun) return { kind: 'unknown', why: `it is not known whether it was started: ${why}` } as const
-  return { kind: 'failed', exitCode: 1, why: `not started, after ${TRIES} tries: ${why}` } as const
+  return { kind: 'failed', exitCode: EXIT.failed, why: `not started, after ${TRIES} tries: ${why}` } as const
 }
 
 /** Reads the slot, and waits for a ledger that is away. Null: it was away for too long. */
@@ -223,7 +224,7 @@ function failedBy(attempt: AttemptRecord, where: string): SlotEnd {
   const code = exitCode ?? (signal === undefined ? 1 : exitCodeOfSignal(signal))
   const how = exitCode === undefined ? (attempt.outcome ?? 'no end is recorded') : `exit code ${exitCode}`
   const at = endedAt === undefined ? '' : ` at ${formatInstant(endedAt)}`
-  return { kind: 'failed', exitCode: code || 1, why: where === '' ? how : `${how} ${where}${at}` }
+  return { kind: 'failed', exitCode: code || EXIT.failed, why: where === '' ? how : `${how} ${where}${at}` }
 }
 
 /** The container has ended, and its row does not say so. */
@@ -232,5 +233,5 @@ function endOfPlace(
   name: string,
 ): SlotEnd {
   const how = exitCode === null ? 'ended without an exit code' : `ended with exit code ${exitCode}`
-  return { kind: 'failed', exitCode: exitCode || 1, why: `${name} ${how} and recorded no end: ${why}` }
+  return { kind: 'failed', exitCode: exitCode || EXIT.failed, why: `${name} ${how} and recorded no end: ${why}` }
 }

@@ -1,6 +1,7 @@
 import { isSea } from 'node:sea'
 import type { Ledger, RunOptions } from '../../../api.ts'
 import { type ErrorKind, LedgerError, quote, usageError } from '../../../core/errors.ts'
+import { EXIT } from '../../../core/exit.ts'
 import { formatInstant } from '../../../core/instant.ts'
 import { defined } from '../../../core/objects.ts'
 import { readNetwork } from '../../../core/place.ts'
@@ -207,7 +208,7 @@ async function eventTimeText(run: RunOptions, { eventTime, schedule }: Read, sto
   // Standard input can be read only once, and the run must do that.
   if (eventTime === '-' && force === undefined) return 'from standard input (CRONLEDGER_EVENT_TIME)'
   if (eventTime === undefined && force === undefined) {
-    const without = run.strict ? 'starts nothing (64)' : 'uses the time of its own start'
+    const without = run.strict ? `starts nothing (${EXIT.usage})` : 'uses the time of its own start'
     return `not set here. Without it, a run ${without}. Let the scheduler pass it (cronledger help run: --event-time)`
   }
   const input: TriggerInput = {

@@ -1,4 +1,5 @@
 import { quote, usageError } from '../../../core/errors.ts'
+import { EXIT } from '../../../core/exit.ts'
 import { defined } from '../../../core/objects.ts'
 import { readSettings } from '../../../run/settings.ts'
 import { readOptions } from '../../options/arguments.ts'
@@ -29,7 +30,8 @@ export const RUN_PARAMETERS = [...LEFT_OUT, 'Grace', 'DoneBy', 'Owner', 'Expect'
 export const variableOf = (parameter: string) => `CRONLEDGER_${parameter.replace(/(?!^)[A-Z]/g, '_$&').toUpperCase()}`
 
 /** Variables of one trigger, or of the batch that cronledger starts. */
-const OF_TRIGGER = /^CRONLEDGER_(?:EVENT_TIME|FORCE_\w+|REASON|BY|DELIVERY_ATTEMPT|RUN_\w+)$/
+const OF_TRIGGER =
+  /^CRONLEDGER_(?:EVENT_TIME|FORCE_SLOT|STATUS|REASON|BY|FRESH|IGNORE_AFTER|PART_OF_REPAIR|DELIVERY_ATTEMPT|RUN_\w+)$/
 /** The Terraform module has the same text. */
 export const SET_BY_ECS = '^(?:PATH|HOSTNAME|AWS_REGION|AWS_DEFAULT_REGION|AWS_EXECUTION_ENV|AWS_CONTAINER_.+|ECS_.+)$'
 
@@ -117,7 +119,7 @@ export const RULES = {
     const names = [...variables, ...secrets].map(([name]) => name)
     for (const [index, name] of names.entries()) {
       if (OF_TRIGGER.test(name))
-        return `The variable ${quote(name)} is for one trigger only, and each run would end with 64. Leave it out.`
+        return `The variable ${quote(name)} is for one trigger only, and each run would end with ${EXIT.usage}. Leave it out.`
       if (new RegExp(SET_BY_ECS).test(name)) return `ECS or the image sets the variable ${quote(name)}. Leave it out.`
       if (reserved.includes(name)) {
         const parameter = RUN_PARAMETERS.find((one) => variableOf(one) === name)
@@ -143,7 +145,7 @@ export const RULES = {
     if (name === undefined || !isStack) return
     return `${name} is longer than ${MOST_BYTES} bytes, and CloudFormation does not take it. Make it shorter.`
   },
-  /** With a wrong option, each run would end with 64. Throws what a run says. */
+  /** With a wrong option, each run would be a usage error. Throws what a run says. */
   options({ store, task, schedule, values, variables }) {
     const env = {
       ...Object.fromEntries(RUN_PARAMETERS.map((name) => [variableOf(name), values[name]])),

@@ -2,7 +2,7 @@ import type { Child } from 'hono/jsx'
 import { isKeyOf } from '../../../core/objects.ts'
 import { changeText } from '../../../core/task/record-changes.ts'
 import type { Instant } from '../../../core/types.ts'
-import { CLASS_WORDS, type ExceptionalSlot, type TaskReport } from '../../../format/report.ts'
+import { CLASSES, type ExceptionalSlot, type TaskReport } from '../../../format/report.ts'
 import { confirmationText, isCancelled } from '../../../format/task/declaration.ts'
 import { printable } from '../../../format/text.ts'
 import { scheduleText } from '../../../verdict/sentence.ts'
@@ -171,7 +171,7 @@ function groupsOf(exceptions: readonly ExceptionalSlot[]): readonly Group[] {
   return groups
 }
 
-const wordOf = (name: ExceptionalSlot['class']) => (name === 'repaired' ? 'failed and repaired' : CLASS_WORDS[name])
+const wordOf = (name: ExceptionalSlot['class']) => (name === 'repaired' ? 'failed and repaired' : CLASSES[name][0])
 
 /** Each slot has the zone of its schedule, and says so if that is not the zone of the chapter. */
 function slotTimes(oldest: ExceptionalSlot, newest: ExceptionalSlot, clock: WallClock): string {

@@ -1,7 +1,7 @@
 import { elapsed } from '../../../core/duration.ts'
 import { formatInstant } from '../../../core/instant.ts'
 import {
-  CLASS_WORDS,
+  CLASSES,
   type Report,
   type ReportCounts,
   SLOT_CLASSES,
@@ -27,7 +27,7 @@ const COUNT_COLUMNS: readonly CountColumn[] = [
   { name: 'due', words: 'due', always: true },
   ...SLOT_CLASSES.map((name) => ({
     name,
-    words: CLASS_WORDS[name],
+    words: CLASSES[name][0],
     always: ['missed', 'failed'].includes(name),
   })),
   { name: 'repaired', words: 'failed and repaired', always: true },
