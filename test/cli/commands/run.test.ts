@@ -393,7 +393,7 @@ describe('wrong input: 64, one line that names it, and nothing written', () => {
         ...{ CRONLEDGER_PORT: 'tcp://10.0.0.1:80', CRONLEDGER_SERVICE_HOST: '10.0.0.1', CRONLEDGER_SERVICE_PORT: '80' },
       },
       // Options of rerun, what another cronledger tells its child, and what the stack gives to the container.
-      ...{ CRONLEDGER_FROM: '7d', CRONLEDGER_ONLY: 'failed', CRONLEDGER_RUN_LOG: 'x', CRONLEDGER_ECS_NETWORK: 'x' },
+      ...{ CRONLEDGER_FROM: '7d', CRONLEDGER_TO: 'now', CRONLEDGER_RUN_LOG: 'x', CRONLEDGER_ECS_NETWORK: 'x' },
     }
     const ended = await run(['true'], [], { env })
     expect(logOf(ended).map(({ event, message }) => (event === 'warning' ? message : event))).toEqual([
