@@ -43,7 +43,9 @@ const ASKED: Edits = {
     ],
   ],
   'core/row/policy.ts': [["['unusual', 'late'] as const", "['unusual', 'late', 'slow'] as const"]],
-  'format/report.ts': [["  unusual: ['unusual', 'done'],", "  slow: ['slow', 'done'],\n  unusual: ['unusual', 'done'],"]],
+  'format/report.ts': [
+    ["  unusual: ['unusual', 'done'],", "  slow: ['slow', 'done'],\n  unusual: ['unusual', 'done'],"],
+  ],
 }
 
 /** Compiles a copy of `src` with some edits. Returns the files with an error. */
