@@ -43,7 +43,7 @@ export type ClaimResult =
 /** The share of the ledger timeout that is kept for the withdrawal, which is one write. */
 const WITHDRAWAL_SHARE = 1 / 3
 
-/** The ledger has just answered the claim. An answer that takes longer than two tries is an outage. */
+/** The ledger has just answered the claim. If an answer takes longer than two tries, it is unreachable. */
 const NOTE_TIMEOUT_MS = 10_000
 
 /** A trigger at work, before and after its claim. */

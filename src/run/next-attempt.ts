@@ -36,7 +36,7 @@ export async function beginRetry(row: PendingRow, retry: number, claimedSlot: Cl
   const delayMs = delayBeforeRetryMs(settings, retry)
   io.emit({ event: 'retry', attempt: openAttempt(row).number, delayMs })
   await io.clock.wait(delayMs, halt)
-  // Like the writes before and after it, this read may wait until an outage is over.
+  // Like the writes before and after it, this read may wait until the ledger can be reached again.
   const obstacle = await admit(claimedSlot, settings.finishTimeoutMs)
   const why = obstacle === null ? null : whyNotNow(obstacle)
   if (why === null) {

@@ -203,7 +203,7 @@ function findings(more: Parameters<typeof judgedAt>[2] = {}): readonly TaskFindi
 
 const CHECKED = 'dynamodb:cronledger'
 
-/** Each finding alone, an outage of three tasks, and three findings on a narrow screen. */
+/** Each finding alone, a problem of three tasks, and three findings on a narrow screen. */
 function problemSamples(): readonly string[] {
   const linesOf = (found: readonly TaskFinding[], columns: number | null = null) => {
     const { add, problems } = collectProblems()
@@ -213,10 +213,10 @@ function problemSamples(): readonly string[] {
   const unusual = findingAt(rowWith({ ending: SUCCEEDED }), { ...EXPECT, task: 'import' })
   const limit = recordWith([], { expectations: { since: 0, expect: 'duration<=2h' } })
   const isFull = rowWith({ ending: { ...FAILED, report: 'disk full' } })
-  const outage = [...['etl', 'pay'].map((task) => findingAt(null, { task })), findingAt(isFull, { task: 'sync' })]
+  const several = [...['etl', 'pay'].map((task) => findingAt(null, { task })), findingAt(isFull, { task: 'sync' })]
   return [
     ...findings().flatMap((found) => linesOf([found])),
-    ...linesOf([...outage, ...findings().slice(-1)]),
+    ...linesOf([...several, ...findings().slice(-1)]),
     ...linesOf([unusual, findingAt(isFull), findingAt(LIVE, { record: limit, task: 'slow' })], 60),
   ]
 }

@@ -16,7 +16,7 @@ const REQUEST_TIMEOUT_MS = 5_000
 /** An idle connection may be dead. To notice that by a timeout takes the time that a short stop leaves for a finish. */
 const IDLE_TIMEOUT_MS = 4_000
 
-/** Enough for a lost packet or a throttled request. The caller waits for the end of a longer outage. */
+/** Enough for a lost packet or a throttled request. The caller waits until the table can be reached again. */
 const MAX_TRIES = 3
 
 /** For an endpoint without TLS. Without it, the SDK makes an agent for TLS in any case, which takes milliseconds to load. */

@@ -4,7 +4,7 @@ import type { Environment } from '../../core/types.ts'
 
 export interface MissingCredentials {
   /** Whether there is a source of credentials that gave none this time. The same request may succeed later. */
-  readonly isOutage: boolean
+  readonly isUnreachable: boolean
   readonly hint: string
 }
 
@@ -22,7 +22,7 @@ const NO_SSO_LOGIN = /token associated with profile=(\S+) was|aws sso login|Sess
 const NO_LOGIN = /Please re-?authenticate|^Failed to load token from/i
 
 /**
- * A profile is not an outage: most of them fail because they do not exist, or because a sign-in has expired. `error` is what
+ * A profile is not unreachable: most of them fail because they do not exist, or because a sign-in has expired. `error` is what
  * the SDK said.
  */
 export async function missingCredentials(
@@ -37,34 +37,34 @@ export async function missingCredentials(
     const name = withoutSecrets(noSsoLogin?.[1] ?? (profile || 'default'))
     const shown = /^[\w.@+-]+$/.test(name) ? name : quote(name)
     const [login, command] = noSsoLogin === null ? ['login', 'aws login'] : ['SSO login', 'aws sso login']
-    return { isOutage: false, hint: `The ${login} is missing or has expired: ${command} --profile ${shown}` }
+    return { isUnreachable: false, hint: `The ${login} is missing or has expired: ${command} --profile ${shown}` }
   }
   if (profile) {
     return {
-      isOutage: false,
+      isUnreachable: false,
       hint: `AWS_PROFILE is ${shownProfile(profile)}. Check that ~/.aws has this profile (aws configure list-profiles), and that its keys are a pair and have not expired.`,
     }
   }
   const [set, ...others] = KEY_VARIABLES.filter((variable) => env[variable])
   if (set !== undefined && others.length === 0) {
     const other = KEY_VARIABLES.find((variable) => variable !== set)
-    return { isOutage: false, hint: `${set} is set, but ${other} is not. Set both, or unset ${set}.` }
+    return { isUnreachable: false, hint: `${set} is set, but ${other} is not. Set both, or unset ${set}.` }
   }
   const source = SOURCE_VARIABLES.find(([variable]) => env[variable])
   if (source !== undefined) {
     const [variable, check] = source
     // Without the role, the SDK does not even read the token.
     const isComplete = variable !== 'AWS_WEB_IDENTITY_TOKEN_FILE' || Boolean(env['AWS_ROLE_ARN'])
-    return { isOutage: isComplete, hint: `${variable} is set, but gave none. ${check}` }
+    return { isUnreachable: isComplete, hint: `${variable} is set, but gave none. ${check}` }
   }
   if (mayHaveInstanceRole(env) && (await hasInstanceRole(env, signal))) {
     return {
-      isOutage: true,
+      isUnreachable: true,
       hint: 'The metadata service of the EC2 instance gave none. Check the role of the instance.',
     }
   }
   return {
-    isOutage: false,
+    isUnreachable: false,
     hint: 'Give the ECS task a role (taskRoleArn), or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. A profile in ~/.aws needs both keys, too.',
   }
 }
@@ -103,7 +103,7 @@ function mayHaveInstanceRole(env: Environment): boolean {
 }
 
 /**
- * Returns false if the instance says that it has no role. No answer, or an error, is an outage.
+ * Returns false if the instance says that it has no role. No answer, or an error, counts as unreachable.
  *
  * Source: Amazon EC2 User Guide, "Retrieve security credentials from instance metadata".
  */

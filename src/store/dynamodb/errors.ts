@@ -74,7 +74,7 @@ export function dynamoError(error: unknown, asked: DynamoRequest): LedgerError {
   }
   if (missing !== null) {
     const isKnown = name === 'CredentialsProviderError'
-    const isDenied = isKnown ? !missing.isOutage : DENIED_NAMES.test(name)
+    const isDenied = isKnown ? !missing.isUnreachable : DENIED_NAMES.test(name)
     const why = message === NOT_IN_TIME ? ` ${NOT_IN_TIME}` : ''
     const answer = isKnown || why !== '' ? '' : ` (${message || name})`
     return make(

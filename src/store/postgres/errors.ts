@@ -88,7 +88,7 @@ export function postgresError(error: unknown, { what, address, wasSent }: Postgr
     )
   if (!wasSent) {
     const hint = tlsHint(why)
-    // Only an outage is worth another try.
+    // Only a server that is away is worth another try.
     const kind = hint === null ? 'unreachable' : 'shape'
     return make(kind, `cannot connect to ${place}: ${why}. ${hint ?? 'Check the address and the network.'}`)
   }

@@ -54,7 +54,7 @@ describe.concurrent('a credentials endpoint that fails for a while', () => {
     return row === null || !('state' in row) ? null : row.state
   }
 
-  // promise: credentials-outage
+  // promise: credentials-unreachable
   test('credentials that fail for a while at the claim: the run waits for them, and runs', async () => {
     const env = await withEndpoint((count) => (count <= 6 ? FAILURE : credentials(3_600_000)))
     expect(await cronledger(runArgs('claim', ['--ledger-timeout', '2m'], 'echo', 'paid'), { env })).toMatchObject({
@@ -72,7 +72,7 @@ describe.concurrent('a credentials endpoint that fails for a while', () => {
     expect(stderr.trim().split('\n')).toEqual([expect.stringContaining('The slot is free for the next trigger.')])
   })
 
-  // promise: credentials-outage
+  // promise: credentials-unreachable
   test('credentials that fail at the claim for longer than the ledger timeout: 75, and the slot is free', async () => {
     const env = await withEndpoint(() => FAILURE)
     const args = runArgs('never', ['--ledger-timeout', '6s', '--log', 'text'], 'echo', 'no')
@@ -84,7 +84,7 @@ describe.concurrent('a credentials endpoint that fails for a while', () => {
     expect(await stateOf('never')).toBeNull()
   })
 
-  // promise: credentials-outage
+  // promise: credentials-unreachable
   test('credentials that fail at a heartbeat and at the finish: the batch goes on, and its end is recorded', async () => {
     let isDown = false
     const env = await withEndpoint(() => (isDown ? FAILURE : credentials(1_500)))
@@ -104,7 +104,7 @@ describe.concurrent('a credentials endpoint that fails for a while', () => {
     expect(await stateOf('later')).toBe('COMPLETED')
   })
 
-  // promise: credentials-outage
+  // promise: credentials-unreachable
   test('without any source of credentials: 77 at once, and what to set', async () => {
     const { AWS_ENDPOINT_URL_DYNAMODB = '', AWS_REGION = '' } = awsEnv(server)
     const env = { AWS_ENDPOINT_URL_DYNAMODB, AWS_REGION, AWS_EC2_METADATA_DISABLED: 'true' }
@@ -112,7 +112,7 @@ describe.concurrent('a credentials endpoint that fails for a while', () => {
     expect({ code, stderr }).toMatchObject({ code: 77, stderr: expect.stringContaining('Give the ECS task a role') })
   })
 
-  // promise: credentials-outage
+  // promise: credentials-unreachable
   test('the metadata service of an instance fails for a while: 75, but 77 if the instance has no role', async () => {
     for (const [status, code, text] of [
       [503, 75, 'Check the role of the instance.'],
