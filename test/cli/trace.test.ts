@@ -23,7 +23,7 @@ async function run(env: Readonly<Record<string, string>>, script = SAY, ...optio
   const show = ['show', 'nightly', '--slot', SLOT]
   const row = JSON.parse((await ask(...show, '--json')).stdout)
   const warnings = lines.flatMap(({ event, message }) => (event === 'warning' ? [message] : []))
-  return { ...ended, lines, warnings, attempts: row.attempts as Loose[], shown: () => ask(...show) }
+  return { ...ended, lines, warnings, attempts: row.attempts as Loose[], shown: () => ask(...show, '--ids') }
 }
 
 /** A collector that answers with this status, or never. */

@@ -28,6 +28,7 @@ const help = {
     store: COMMON.store,
     task: COMMON.task,
     slot: { ...COMMON.slot, required: undefined, default: 'latest' },
+    ids: { kind: 'switch', isFlagOnly: true, help: 'Add the runs, ECS tasks, Pods, logs and traces to the timeline' },
     format: { ...COMMON.format, details: 'json is the record (schema/row.schema.json).' },
     json: COMMON.json,
     ledgerTimeoutMs: COMMON.ledgerTimeoutMs,
@@ -65,7 +66,7 @@ export const show = defineCommand(help, async (values, { argv, env, sink }) => {
   const before = { until: new Date(slot), limit: LOOKED_AT }
   const older = of.rules === null ? [] : await readableRows(ledger.history({ ...reading, ...before }))
   const shown = shownSlot(await judgeNamed(slot, row, of, history, older), store)
-  await print(isJson ? showJson(shown) : showText(shown, screenOf(env).columns))
+  await print(isJson ? showJson(shown) : showText(shown, screenOf(env).columns, values.ids))
   return row === null ? EXIT.noRow : EXIT.ok
 })
 

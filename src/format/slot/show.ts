@@ -3,7 +3,7 @@ import { attemptCount, batchReport, sinceOf } from '../../core/row/attempts.ts'
 import { keptRejections, rejectedWords } from '../../core/row/rejections.ts'
 import { type FoundSuspension, suspensionOf } from '../../core/task/suspensions.ts'
 import { futureTime } from '../../core/task/wrong-clock.ts'
-import type { Row } from '../../core/types.ts'
+import type { Instant, Row, Status } from '../../core/types.ts'
 import { bytesOf } from '../../core/user-text.ts'
 import { scheduleOf } from '../../verdict/found.ts'
 import type { JudgedSlot } from '../../verdict/judge.ts'
@@ -11,8 +11,8 @@ import { type Sentence, scheduleText } from '../../verdict/sentence.ts'
 import { neededSteps } from '../../verdict/steps.ts'
 import type { StepTarget } from '../../verdict/target.ts'
 import { targetOfSlot, type Verdict, verdictOf } from '../../verdict/verdict.ts'
-import { localTimeIn, zonedTime } from '../local-time.ts'
-import { hangingLines, stepsOnScreen } from '../table.ts'
+import { offsetName, timeNear, zonedTime } from '../local-time.ts'
+import { hangingLines, stepsOnScreen, widthOf } from '../table.ts'
 import { notExpectedText } from '../task/declaration.ts'
 import { printable, safeJson } from '../text.ts'
 import { nextTriggerText, sentenceText, verdictJson } from '../verdict.ts'
@@ -31,21 +31,21 @@ export function shownSlot(one: JudgedSlot, store: string): ShownSlot {
   return { ...one, target, verdict: verdictOf(one, target), found: suspensionOf(one.of.record ?? null, one.slot) }
 }
 
-/** Lines are broken where the screen ends, except what the batch reported. */
-export function showText(shown: ShownSlot, columns: number | null = null): string {
+/** Lines are broken where the screen ends, except what the batch reported. `withIds`: with the runs and their places. */
+export function showText(shown: ShownSlot, columns: number | null = null, withIds = false): string {
   const { task, slot, schedule, verdict, owner, own: row } = shown
   const steps = neededSteps(verdict.steps, 'record')
   const lines = [
-    // The lines below have local times without a zone. Here is the zone.
+    // The lines below have times without a zone. Here is the zone.
     `${task} ${zonedTime(slot, schedule.zone)} (${formatInstant(slot)})`,
     ...factTable(columns, {
       ...verdictFacts(shown),
       ...(steps.length === 0 && verdict.caution !== null && { caution: verdict.caution }),
-      ...(row === null ? absentFacts(shown) : inUtc(slotFacts(row))),
+      ...(row === null ? absentFacts(shown) : rowFacts(row, verdict.status, schedule.zone)),
       ...foundFact(shown),
       ...clockFact(shown),
     }),
-    ...(row === null ? [] : ['', 'TIMELINE (UTC)', ...timelineLines(row, columns), ...reportLines(row)]),
+    ...(row === null ? [] : ['', ...timelineLines(row, schedule.zone, columns, withIds), ...reportLines(row)]),
     ...(steps.length === 0
       ? []
       : ['', 'NEXT STEPS', ...stepsOnScreen(owner, [verdict.caution ?? []].flat(), steps, columns)]),
@@ -77,10 +77,8 @@ function verdictFacts({ slot, schedule, verdict }: ShownSlot): Readonly<Record<s
 }
 
 function absentFacts(shown: ShownSlot): Readonly<Record<string, string>> {
-  const { slot } = shown
   const schedule = scheduleOf(shown)
-  if (schedule === null) return {}
-  return { 'local time': localTimeIn(slot, schedule.zone), schedule: scheduleText(schedule) }
+  return schedule === null ? {} : { schedule: scheduleText(schedule) }
 }
 
 function foundFact({ found, schedule }: ShownSlot): Readonly<Record<string, string>> {
@@ -101,17 +99,24 @@ function factTable(columns: number | null, facts: Readonly<Record<string, string
   return Object.entries(facts).flatMap(([name, text]) => hangingLines(`  ${name.padEnd(width)}  `, text, columns))
 }
 
-function inUtc(facts: Readonly<Record<string, Sentence>>): Readonly<Record<string, string>> {
-  const textOf = (part: Sentence[number]) => (typeof part === 'string' ? part : formatInstant(part.at))
+/** Leaves out what the lines around it say already: the status, and the attempts that the timeline has. */
+function rowFacts(row: Row, status: Status | null, zone: string): Readonly<Record<string, string>> {
+  const { 'stored state': state, attempts, rejected, ...others } = slotFacts(row)
+  const facts = {
+    ...(row.state.toLowerCase() !== status && { 'stored state': state }),
+    ...others,
+    ...(row.unlistedAttempts > 0 && { attempts }),
+    ...(row.rejections.count > 0 && { rejected }),
+  }
+  const textOf = (part: Sentence[number]) => (typeof part === 'string' ? part : zonedTime(part.at, zone))
   return Object.fromEntries(Object.entries(facts).map(([name, sentence]) => [name, sentence.map(textOf).join('')]))
 }
 
-/** Returns the facts about a slot, by name. A page has the times in its own zone, and no local ones. Not yet safe to show. */
-export function slotFacts(row: Row, withLocal = true): Readonly<Record<string, Sentence>> {
+/** Returns the facts about a slot, by name. Not yet safe to show. */
+export function slotFacts(row: Row) {
   const { slot, windowEnd, schedule, rejections, unlistedAttempts, leaseUntil, checkpoint, expiresAt } = row
   const since = sinceOf(row)
   const end = windowEnd === null ? [', no end: the schedule has no later slot'] : [' to ', { at: windowEnd }]
-  const localEnd = windowEnd === null ? '' : ` to ${localTimeIn(windowEnd, schedule.zone)}`
   const unlisted = unlistedAttempts === 0 ? '' : ` (${unlistedAttempts} of them never started and are not listed)`
   const { otherCommands } = rejections
   const others = otherCommands > 0 ? `, ${otherCommands} of them with another command line` : ''
@@ -119,7 +124,6 @@ export function slotFacts(row: Row, withLocal = true): Readonly<Record<string, S
   return {
     'stored state': [row.state],
     window: [{ at: slot }, ...end],
-    ...(withLocal && { 'local time': [localTimeIn(slot, schedule.zone), localEnd] }),
     schedule: [`${scheduleText(schedule)}, zone data ${row.zoneData}`],
     ...(since !== undefined && { range: ['after ', { at: since }, ', up to ', { at: slot }] }),
     attempts: [`${attemptCount(row)}${unlisted}`],
@@ -127,7 +131,7 @@ export function slotFacts(row: Row, withLocal = true): Readonly<Record<string, S
     ...(leaseUntil !== null && { lease: ['until ', { at: leaseUntil }] }),
     ...(checkpoint !== undefined && { checkpoint: [checkpointText(checkpoint)] }),
     ...(expiresAt !== null && { expires: [{ at: expiresAt }] }),
-  }
+  } satisfies Readonly<Record<string, Sentence>>
 }
 
 /** In characters: what fits on a line. JSON has all of it. */
@@ -141,14 +145,19 @@ function checkpointText(checkpoint: string): string {
 /** Up to this many rejected triggers that are alike have lines of their own: a terminal cannot open an entry. */
 const FEW = 3
 
-function timelineLines(row: Row, columns: number | null): readonly string[] {
+/** Times have a date where it is not that of the slot, and the name of the zone only if not all have the same one. */
+function timelineLines(row: Row, zone: string, columns: number | null, withIds: boolean): readonly string[] {
   const entries = slotTimeline(row).flatMap((entry): readonly TimelineEntry[] =>
     entry.kind === 'rejections' && entry.listed.length <= FEW ? entry.listed : [entry],
   )
-  const width = Math.max(0, ...entries.map(({ at }) => formatInstant(at).length))
-  return entries.flatMap((entry) =>
-    hangingLines(`${formatInstant(entry.at).padEnd(width)}  `, timelineText(entry), columns),
+  const names = new Set(entries.map(({ at }) => offsetName(at, zone)))
+  const [name = ''] = names
+  const timeOf = (at: Instant) => `${timeNear(at, row.slot, zone)}${names.size > 1 ? ` ${offsetName(at, zone)}` : ''}`
+  const width = widthOf(entries.map(({ at }) => timeOf(at)))
+  const lines = entries.flatMap((entry) =>
+    hangingLines(`${timeOf(entry.at).padEnd(width)}  `, timelineText(entry, timeOf, withIds), columns),
   )
+  return [names.size > 1 ? 'TIMELINE' : `TIMELINE (${name})`, ...lines]
 }
 
 /** The timeline has the first line of a report. Here is the newest one whole, if it has more. */
@@ -158,8 +167,8 @@ function reportLines({ attempts }: Row): readonly string[] {
   return lines.length < 2 ? [] : ['', `REPORT OF ATTEMPT ${attempt?.number}`, ...lines.map((line) => `  ${line}`)]
 }
 
-function timelineText(entry: TimelineEntry): string {
-  if (entry.kind === 'event') return withSource(entry)
+function timelineText(entry: TimelineEntry, timeOf: (at: Instant) => string, withIds: boolean): string {
+  if (entry.kind === 'event') return withSource(withIds ? entry : { ...entry, source: entry.why })
   const source = entry.source === '' ? '--json lists them' : `${entry.source}; --json lists the others`
-  return withSource({ text: `${entry.text}, the last one at ${formatInstant(entry.until)}`, source })
+  return withSource({ text: `${entry.text}, the last one at ${timeOf(entry.until)}`, source })
 }

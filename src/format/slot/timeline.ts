@@ -28,6 +28,8 @@ interface TimelineItem {
 
 export interface TimelineEvent extends TimelineItem {
   readonly kind: 'event'
+  /** The part of the source that a person asks for first: who forced it, or why it has no event time. */
+  readonly why: string
   readonly starts?: AttemptRecord
 }
 
@@ -124,7 +126,7 @@ function attemptEvents(attempt: AttemptRecord, slot: Instant): TimelineEvent[] {
   const waitedMs = waitMsOf(attempt)
   const waited = waitedMs === null ? '' : `, after a wait of ${elapsed(waitedMs)},`
   const text = `attempt ${number} ${what} ${delayText(startedAt, slot)}${waited} on host ${host}`
-  const start = { ...event(startedAt, text, sourceText(attempt)), starts: attempt }
+  const start = { ...event(startedAt, text, attempt), starts: attempt }
   if (attempt.phase !== 'ended') return [start]
   const { endedAt, exitCode } = attempt
   const end = endingText(attempt)
@@ -144,7 +146,7 @@ function rejectionEvent(rejection: Rejection, row: Row): TimelineEvent {
   return event(
     at,
     `${what} (${rejectionCause(rejection)}) ${delayText(at, row.slot)} on host ${host}${differenceText(rejection, row)}`,
-    sourceText(rejection),
+    rejection,
   )
 }
 
@@ -159,8 +161,17 @@ function resolutionEvent(resolution: Resolution): TimelineEvent {
   return event(at, `resolved as ${state.toLowerCase()} by ${by}: ${reason}`)
 }
 
-function event(at: Instant, text: string, source = ''): TimelineEvent {
-  return { kind: 'event', at, text, source }
+function event(at: Instant, text: string, source?: Source): TimelineEvent {
+  const isUsual = source === undefined || isFromEvent(source.trigger)
+  return {
+    ...{ kind: 'event', at, text },
+    source: source === undefined ? '' : sourceText(source),
+    why: isUsual ? '' : triggerText(source.trigger),
+  }
+}
+
+function isFromEvent(trigger: Trigger): boolean {
+  return trigger.kind === 'scheduled' && trigger.source !== 'clock' && trigger.source !== 'catch-up'
 }
 
 function delayText(at: Instant, slot: Instant): string {

@@ -106,7 +106,7 @@ describe('pasted from a batch in a Pod of a CronJob', () => {
 
     const again = stepOf(log, 'run it again')
     expect(again).not.toMatch(/YOUR_/)
-    const shown = (await ask('show', 'nightly', '--slot', slot)).stdout
+    const shown = (await ask('show', 'nightly', '--slot', slot, '--ids')).stdout
     const checked = (await ask('check', 'nightly', '--since', slotOf(3), '--until', slotOf(1))).stdout
     for (const text of [shown, checked]) {
       expect(text).toContain(pod)

@@ -102,7 +102,7 @@ export function SlotDetail({ model }: { readonly model: Described }) {
 
 function detailsOf(row: Row, { clock, found }: Described): Readonly<Record<string, Sentence>> {
   return {
-    ...slotFacts(row, false),
+    ...slotFacts(row),
     ...(found !== null && { 'not expected': [notExpectedText(found, clock.zone)] }),
   }
 }
