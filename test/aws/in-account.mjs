@@ -54,8 +54,8 @@ if (state.region !== region || state.account !== Account)
   )
 
 say(`This tries cronledger in account ${Account}, Region ${region}, run ${run}.
-It makes, all with ${run} in their names: a cluster, two roles, three stacks (a table, policies, roles, a topic, a queue, two schedules, alarms, log groups), a
-copy of the table, and about 15 tasks of 0.25 vCPU, each for a minute. It removes all of it at the end.
+It makes, all with ${run} in their names: a cluster, two roles, three stacks (a table, policies, roles, a topic, a queue, a state machine, two schedules, alarms,
+log groups), another queue and schedule, a copy of the table, and about 15 tasks of 0.25 vCPU, each for a minute. It removes all of it at the end.
 It takes one to two hours, most of it for the first firing and for the restored table. It costs less than 1 US dollar.
 It needs the permissions of an administrator. If it is broken off, start it again in this folder: it goes on. To remove only: npm run test:account -- --remove`)
 if (!given.yes && !(await agrees())) {
@@ -71,7 +71,8 @@ const STEPS = [
   ['wait for the schedule to fire', waitForFiring],
   ['deliver a trigger twice', duplicate],
   ['lose a trigger', loseTrigger],
-  ['fail', failSlot],
+  ['fail, and be told', failSlot],
+  ['lose a start, and find it in the dead letters', loseStart],
   ['repair by the printed command', repair],
   ['restore the table', restore],
 ]
@@ -202,8 +203,43 @@ async function deployLedger() {
     `Table=${name}`,
     `FamilyPrefix=${prefix}`,
     `BatchRoles=${roles.join(',')}`,
+    'StartAgain=true',
   ])
+  await listen(await outputsOf(STACKS.ledger))
   return `stack ${STACKS.ledger}`
+}
+
+async function outputsOf(stack) {
+  const { Stacks } = await aws('cloudformation', 'describe-stacks', '--stack-name', stack)
+  return Object.fromEntries(Stacks[0].Outputs.map(({ OutputKey, OutputValue }) => [OutputKey, OutputValue]))
+}
+
+/** A queue gets what a mail would say. */
+async function listen({ AlarmTopic }) {
+  const queue = `arn:aws:sqs:${region}:${Account}:${name}-told`
+  const allow = {
+    Effect: 'Allow',
+    Principal: { Service: 'sns.amazonaws.com' },
+    Action: 'sqs:SendMessage',
+    Resource: queue,
+  }
+  const Policy = JSON.stringify({ Version: '2012-10-17', Statement: [allow] })
+  const made = ['--queue-name', `${name}-told`, '--attributes', JSON.stringify({ Policy })]
+  const { QueueUrl: id } = await aws('sqs', 'create-queue', ...made)
+  state.told = id
+  if (!state.resources.some((one) => one.id === id)) state.resources.push({ type: 'AWS::SQS::Queue', id })
+  const subscription = ['--topic-arn', AlarmTopic, '--protocol', 'sqs', '--notification-endpoint', queue]
+  await aws('sns', 'subscribe', ...subscription, '--attributes', 'RawMessageDelivery=true')
+}
+
+/** Waits for a message with these words. Others are left where they are. */
+async function messageWith(queue, words, what) {
+  for (const began = Date.now(); ; await delay(POLL_MS)) {
+    const answer = await aws('sqs', 'receive-message', '--queue-url', queue, '--max-number-of-messages', '10')
+    const found = answer?.Messages?.find(({ Body }) => Body.includes(words))
+    if (found !== undefined) return found.Body
+    expectThat(Date.now() - began < FIRING_LIMIT_MS, what, 'no such message came within 20 minutes')
+  }
 }
 
 /** The second batch has roles of its own, and a schedule that is disabled, so that its triggers are lost. */
@@ -328,7 +364,7 @@ async function waitForFiring() {
     const [row] = await completedSlots()
     if (row !== undefined) {
       state.slot = row.slot
-      return `slot ${row.slot}, started at ${row.attempts[0].startedAt}`
+      return `slot ${row.slot}, started by Step Functions at ${row.attempts[0].startedAt}`
     }
     expectThat(Date.now() - began < FIRING_LIMIT_MS, 'the schedule fires and its run completes within 20 minutes', '')
   }
@@ -366,7 +402,31 @@ async function failSlot() {
   const [{ slot }] = JSON.parse(stdout)
   const code = await runTask('second', { CRONLEDGER_EVENT_TIME: slot, BATCH: 'false' })
   expectThat(code === 1, 'the batch exits with 1', `exit code ${code}`)
-  return checkSecond(/failed/, 'check finds it')
+  const told = await messageWith(state.told, `${prefix}${TASKS.second}`, 'the topic tells of the task that failed')
+  return `${told}\n${await checkSecond(/failed/, 'check finds it')}`
+}
+
+/** A schedule without retries, whose target is not there. */
+async function loseStart() {
+  const { SchedulerRole, ScheduleGroup, DeadLetters, DeadLetterQueue } = await outputsOf(STACKS.ledger)
+  const target = {
+    Arn: `arn:aws:ecs:${region}:${Account}:cluster/${name}-gone`,
+    RoleArn: SchedulerRole,
+    EcsParameters: { TaskDefinitionArn: `arn:aws:ecs:${region}:${Account}:task-definition/${prefix}gone` },
+    Input: JSON.stringify({ run }),
+    RetryPolicy: { MaximumRetryAttempts: 0 },
+    DeadLetterConfig: { Arn: DeadLetters },
+  }
+  const at = new Date(Date.now() + 120_000).toISOString().slice(0, 19)
+  await aws(
+    ...['scheduler', 'create-schedule', '--name', `${name}-gone`, '--group-name', ScheduleGroup],
+    ...['--schedule-expression', `at(${at})`, '--action-after-completion', 'DELETE'],
+    ...['--flexible-time-window', 'Mode=OFF', '--target', JSON.stringify(target)],
+  ).catch((error) => {
+    if (!/ConflictException/.test(error.message)) throw error
+  })
+  say('waiting for the dead letter')
+  return messageWith(DeadLetterQueue, run, 'a start that fails comes into the queue of dead letters')
 }
 
 /** Runs what `check` prints, as an operator pastes it. */

@@ -60,6 +60,7 @@ export async function removeAll({ aws, name, prefix, state, save, stacks, roles,
     await all('dynamodb', 'wait', 'table-not-exists', ...table)
   }
   const REMOVE = {
+    'AWS::StepFunctions::StateMachine': (id) => all('stepfunctions', 'delete-state-machine', '--state-machine-arn', id),
     'AWS::IAM::Role': removeRole,
     'AWS::DynamoDB::Table': removeTable,
     'AWS::IAM::ManagedPolicy': (id) => all('iam', 'delete-policy', '--policy-arn', id),
