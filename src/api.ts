@@ -125,10 +125,10 @@ export interface RerunnableOptions extends ReadOptions {
   /** A run that you know has ended: its slot, and those in its range, count as missed, failed or stale although its lease holds. */
   readonly endedRun?: string | undefined
   /**
-   * Called with each slot that is left out, and why: it may not have been due, because the schedule changed around it, a later
-   * run may have done it, or its run would do the work of a stale or a skipped slot, too.
+   * Called with each slot that is left out, and why: it may not have been due, because the schedule changed around it, no schedule
+   * has it, it completed and failed later, a later run may have done it, or its run would do the work of a stale or a skipped slot.
    */
-  readonly emitDoubt?: ((slot: Date, why: LeftOut) => void) | undefined
+  readonly emitDoubt?: ((slot: Date, why: LeftOut, judged: JudgedSlot) => void) | undefined
 }
 
 /** A slot, and the schedule that has it in the form of the options of a run. */

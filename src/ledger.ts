@@ -12,7 +12,7 @@ import { defined } from './core/objects.ts'
 import { DEFAULT_RERUNNABLE, readResolvedState } from './core/row/policy.ts'
 import { readInstant, type ScheduleOptions, scheduleOptions } from './core/schedule/schedule-options.ts'
 import { expectedTimes } from './core/task/task-record.ts'
-import type { Instant, ScheduleSpec } from './core/types.ts'
+import type { ScheduleSpec } from './core/types.ts'
 import { checkOperator } from './core/user-text.ts'
 import { runFunction, tryFunction } from './function-work.ts'
 import { operatorMethods } from './operator-changes.ts'
@@ -27,7 +27,6 @@ import { readTold, writeTold } from './run/task/told.ts'
 import { type LedgerParts, runAndSay } from './said-run.ts'
 import { scheduledTask } from './scheduled-task.ts'
 import { describeStore, hideSecret, type OpenedStore, openStore } from './store/open.ts'
-import type { LeftOut } from './verdict/cautions.ts'
 import type { TaskFinding } from './verdict/judge.ts'
 
 interface WholeCheckOptions extends CheckOptions {
@@ -147,16 +146,7 @@ export function readMethods(reading: OpenForReading, records?: KnownRecords): Re
       const deps = await reading(reads)
       const known = typeof task === 'string' ? await knownTask(task, deps) : task
       const { skewMs } = expectedTimes(known)
-      const settings = {
-        from,
-        to,
-        status,
-        retentionMs,
-        ranges,
-        endedRun,
-        withRunning,
-        emitDoubt: emitDoubt && ((slot: Instant, why: LeftOut) => emitDoubt(new Date(slot), why)),
-      }
+      const settings = { from, to, status, retentionMs, ranges, endedRun, withRunning, emitDoubt }
       // A caller that keeps a list of many slots keeps each schedule once.
       const schedules = new Map<ScheduleSpec, ScheduleOptions>()
       for await (const { why, judged, others } of rerunnableSlots(known, settings, deps)) {

@@ -30,7 +30,7 @@ export interface RerunnableSettings {
   readonly endedRun?: string | undefined
   /** Also yield the slots in which a run goes on: a repair waits for its end before it starts the next slot of the task. */
   readonly withRunning?: boolean | undefined
-  readonly emitDoubt?: ((slot: Instant, why: LeftOut) => void) | undefined
+  readonly emitDoubt?: ((slot: Date, why: LeftOut, judged: JudgedSlot) => void) | undefined
 }
 
 /** What the rerun of a range does with a slot that it selects. */
@@ -52,7 +52,7 @@ const MAX_SLOTS = 100_000
 export async function* rerunnableSlots(known: KnownTask, settings: RerunnableSettings, deps: HistoryDeps) {
   const selected: (RerunStep & { readonly kind: 'run' })[] = []
   for await (const step of rerunSteps(known, settings, deps)) {
-    if (step.kind === 'leftOut') settings.emitDoubt?.(step.judged.slot, step.why)
+    if (step.kind === 'leftOut') settings.emitDoubt?.(new Date(step.judged.slot), step.why, step.judged)
     else selected.push(step)
     if (selected.length > MAX_SLOTS)
       throw usageError(`the range has more than ${MAX_SLOTS} slots. Give a shorter range, or select fewer statuses.`)
@@ -118,12 +118,13 @@ function stepsBetween(
     const leave = (why: LeftOut, because: Instant | null) => steps.push({ kind: 'leftOut', judged, why, because })
     // A batch must not start where its work may be done or never was due, unless the operator names that slot.
     const doubt = doubtOf(judged)
-    if (doubt !== null) {
-      if (only.some((one) => one === judged.kind)) leave(doubt, null)
+    const why = doubt === null ? (whySelected(judged, only) ?? whyEnded(judged, endedRun)) : undefined
+    if (why === undefined) {
+      // A remark about a slot that runs, or did not complete, is no reason to run it.
+      if (only.some((one) => one === judged.kind && (doubt !== null || !isRemark(one))))
+        leave(doubt ?? (judged.range === null ? 'noSchedule' : 'repeated'), null)
       continue
     }
-    const why = whySelected(judged, only) ?? whyEnded(judged, endedRun)
-    if (why === undefined) continue
     const { lost } = judged.later
     while (inTheWay[0] !== undefined && inTheWay[0].slot >= judged.slot) inTheWay.shift()
     const [older] = inTheWay

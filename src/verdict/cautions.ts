@@ -14,12 +14,14 @@ export const COVERED_STALE_CAUTION = 'Its own attempt never reported its end, an
 export const UNKNOWN_RANGE_CAUTION =
   'Not all later records of the task can be read, so a later run may have done its work. Look at the data before you run it.'
 
-/** Why a range leaves out a slot that it would run otherwise. The words follow "a slot that". */
+/** Why a range leaves out a slot that it would run otherwise. */
 export const LEFT_OUT = {
-  doubtful: 'may not have been due',
-  rangeUnknown: 'may have been done by a later run',
-  stale: 'would do the work of a stale slot, too',
-  skipped: 'would do the work of a skipped slot, too',
+  doubtful: 'It may not have been due',
+  noSchedule: 'No schedule of its task has it, and nothing started in it',
+  repeated: 'It has completed, and a later attempt failed',
+  rangeUnknown: 'A later run may have done its work',
+  stale: 'Its run would do the work of a stale slot, too',
+  skipped: 'Its run would do the work of a skipped slot, too',
 } as const
 export type LeftOut = keyof typeof LEFT_OUT
 

@@ -83,7 +83,7 @@ export type Begun =
   | { readonly kind: 'refused'; readonly why: string }
 
 /** `gone`: the place does not know the run any more. `unanswered`: it could not be asked. */
-type Look =
+export type Look =
   | { readonly kind: 'pending'; readonly why: string }
   | { readonly kind: 'running' }
   | { readonly kind: 'ended'; readonly exitCode: number | null; readonly why: string }

@@ -10,26 +10,24 @@ export interface SlotToRun extends Key {
 /** Tasks, and those that each of them comes after (`--after`). */
 export type Upstreams = ReadonlyMap<string, readonly string[]>
 
-/** One slot of a plan. A step waits for steps above it only, so no circle of tasks can hold it up. */
-export interface RepairStep<Slot extends SlotToRun = SlotToRun> {
-  readonly slot: Slot
-  /** The numbers of the steps that end before it begins: the last one above it of its own task, and of each task that it comes after. */
+/** A slot in a plan. It waits for those above it only, so no circle of tasks can hold it up. */
+export type InOrder<Slot> = Slot & {
+  /** The numbers of the slots that end before it begins: the last one above it of its own task, and of each task that it comes after. */
   readonly after: readonly number[]
 }
 
-/** Returns the steps in their order: tasks for which no work was done first, then by slot, depth and name. */
+/** Returns the slots in their order: tasks for which no work was done first, then by slot, depth and name. */
 export function planSteps<Slot extends SlotToRun>(
   slots: readonly Slot[],
   upstreams: Upstreams,
-): readonly RepairStep<Slot>[] {
+): readonly InOrder<Slot>[] {
   const tasks = new Set(slots.map(({ task }) => task))
   const waitsFor = new Map(
     [...tasks].map((task) => {
       const after = upstreams.get(task) ?? []
-      return [
-        task,
-        after.length === 0 ? [] : tasksAfter(after, task, tasks).filter((one) => tasks.has(one) && one !== task),
-      ]
+      // A task may come after its own slots, too.
+      const others = after.length === 0 ? [] : tasksAfter(after, task, tasks)
+      return [task, others.filter((one) => tasks.has(one) && one !== task)]
     }),
   )
   const depths = depthsOf(waitsFor)
@@ -48,7 +46,7 @@ export function planSteps<Slot extends SlotToRun>(
   return inOrder.map((slot, number) => {
     const after = [slot.task, ...(waitsFor.get(slot.task) ?? [])].flatMap((task) => last.get(task) ?? [])
     last.set(slot.task, number)
-    return { slot, after }
+    return { ...slot, after }
   })
 }
 
@@ -72,15 +70,15 @@ function depthsOf(waitsFor: ReadonlyMap<string, readonly string[]>): ReadonlyMap
  * of them shared among `jobs` tasks, whichever is longer. `isLeft` says which steps are still to run.
  */
 export function usualTimeOf(
-  steps: readonly RepairStep[],
+  steps: readonly InOrder<Pick<SlotToRun, 'task'>>[],
   usualMs: ReadonlyMap<string, number>,
   jobs: number,
   isLeft: (number: number) => boolean = () => true,
 ): number {
   const ends: number[] = []
   let [total, longest] = [0, 0]
-  for (const [number, { slot, after }] of steps.entries()) {
-    const ms = isLeft(number) ? (usualMs.get(slot.task) ?? 0) : 0
+  for (const [number, { task, after }] of steps.entries()) {
+    const ms = isLeft(number) ? (usualMs.get(task) ?? 0) : 0
     const end = ms + Math.max(0, ...after.map((one) => ends[one] ?? 0))
     ends.push(end)
     total += ms

@@ -51,11 +51,8 @@ export function lookStep(target: StepTarget, log = 'check its log'): Step {
   return logSteps(log, target)[0] ?? showStep('see what happened', target)
 }
 
-/** Returns the variables that force the slot. */
-export function forceVariables(
-  { slot, only, otherSchedule }: Pick<StepTarget, 'slot' | 'only' | 'otherSchedule'>,
-  { reason, by }: { readonly reason?: string | undefined; readonly by?: string | undefined } = {},
-): Variables {
+/** Returns the variables that name the slot of a force. */
+export function slotVariables({ slot, only, otherSchedule }: Pick<StepTarget, 'slot' | 'only' | 'otherSchedule'>) {
   return {
     CRONLEDGER_FORCE_SLOT: formatInstant(slot),
     ...(otherSchedule && {
@@ -65,9 +62,7 @@ export function forceVariables(
       CRONLEDGER_ANCHOR: otherSchedule.anchor === undefined ? '' : formatInstant(otherSchedule.anchor),
     }),
     ...(only !== undefined && { CRONLEDGER_STATUS: only.join(',') }),
-    CRONLEDGER_REASON: reason ?? { blank: 'reason', inQuotes: true },
-    CRONLEDGER_BY: by ?? { blank: 'name', inQuotes: true },
-  }
+  } satisfies Variables
 }
 
 /** On a host, a rerun needs the overlap and lease settings of this run: it could run beside another slot. */
@@ -77,8 +72,13 @@ export function rerunStep(
   { reason, by }: { readonly reason?: string | undefined; readonly by?: string | undefined } = {},
 ): Step {
   const { place } = target
-  if (place !== null)
-    return { kind: 'run', what, command: commandsOf(place).start(place, forceVariables(target, { reason, by })) }
+  if (place !== null) {
+    const who: Variables = {
+      CRONLEDGER_REASON: reason ?? { blank: 'reason', inQuotes: true },
+      CRONLEDGER_BY: by ?? { blank: 'name', inQuotes: true },
+    }
+    return { kind: 'run', what, command: commandsOf(place).start(place, { ...slotVariables(target), ...who }) }
+  }
   const { overlap, onLeaseLost } = target.guards ?? {}
   const status = target.only?.join(',')
   const flags = { status, overlap, 'on-lease-lost': onLeaseLost, reason: reason ?? REASON_WORD, by }

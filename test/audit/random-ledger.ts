@@ -94,8 +94,14 @@ function rowOf(task: string, spec: ScheduleSpec, slot: Instant, chance: Chance):
   return { row: row as Row, isDone }
 }
 
-/** Fills a ledger with tasks of any kind: with one schedule or two, forced only, paused, retired. */
-export async function ledgerOf(chance: Chance) {
+/** Returns a row whose attempts had the slots after `since` to do, too. */
+function withRange(row: Row, since: Instant): Row {
+  const attempts = row.attempts.map((one) => (one.phase === 'waiting' ? one : { ...one, since }))
+  return { ...row, attempts } as Row
+}
+
+/** Fills a ledger with tasks of any kind: with one schedule or two, forced only, paused, retired, or with ranges. */
+export async function ledgerOf(chance: Chance, hasRanges = false) {
   const store = memoryStore()
   const models = new Map<string, TaskModel>()
   for (const task of ['a', 'b', 'c'].slice(0, 1 + Math.floor(chance() * 3))) {
@@ -104,7 +110,8 @@ export async function ledgerOf(chance: Chance) {
     const { slots } = model
     const place = pick([null, ON_ECS], chance)
     const write = async (spec: ScheduleSpec, slot: Instant) => {
-      const { row, isDone } = rowOf(task, spec, slot, chance)
+      const { row: own, isDone } = rowOf(task, spec, slot, chance)
+      const row = hasRanges ? withRange(own, slot - (1 + Math.floor(chance() * 5)) * HOUR_MS) : own
       await store.put(place === null ? row : rowOn(place, row), 'absent', CALL)
       slots.set(slot, { spec, row: isDone ? 'done' : 'notDone' })
     }
@@ -160,6 +167,7 @@ export async function ledgerOf(chance: Chance) {
         ...(chance() < 0.5 && { lateAfterMs: 60_000 }),
         ...(chance() < 0.5 && { doneByMs: HOUR_MS }),
         ...(chance() < 0.5 && { expect: 'rows>=1' }),
+        ...(hasRanges && { sinceLastSuccess: true as const }),
       },
     }
     await writeRecord(task, record, 'absent', store, CALL)

@@ -1,4 +1,6 @@
 import { expect, test } from 'vitest'
+import type { Ledger } from '../../src/api.ts'
+import { type RepairValues, readRepair } from '../../src/cli/commands/rerun/read.ts'
 import { lastSlots } from '../../src/cli/commands/tasks.ts'
 import { formatInstant } from '../../src/core/instant.ts'
 import { readableRow } from '../../src/core/row/status.ts'
@@ -59,22 +61,46 @@ test('all views of a ledger have the same findings and the same newest slots, in
       const week = { since: new Date(open.since), until: range.until }
       const isCounted = (await all(ledger.check(week))).filter(isOpen).length
       expect(open.count, `seed ${seed} ${known.task}`).toBe(isCounted)
-      // A range runs each slot that the advice for a range is about.
-      if (known.schedules.length === 0) continue
-      const asked = {
-        task: known.task,
-        from: range.since,
-        to: range.until,
-        status: ['missed', 'failed', 'stale'] as const,
-      }
-      const rerunnable = (await all(ledger.rerunnable(asked))).map(({ slot }) => slot.getTime())
-      const inRange = found.filter((one) => one.task === known.task)
-      for (const one of inRange)
-        if (asked.status.some((kind) => kind === one.range))
-          expect(rerunnable, `seed ${seed} ${named(one)}`).toContain(one.slot)
     }
   }
   expect(total).toBeGreaterThan(LEDGERS)
+})
+
+test('each missed and failed slot of check is in the plan of a repair exactly once: run, done by the run of another one, or left out', async () => {
+  const counts = { run: 0, others: 0, leftOut: 0 }
+  const isToDo = (kind: string | null) => kind === 'missed' || kind === 'failed'
+  const range = { since: new Date(SINCE), until: new Date(NOW + 1) }
+  for (let seed = 1; seed <= LEDGERS; seed++) {
+    const chance = numbers(seed)
+    const { ledger, models } = await ledgerOf(chance, chance() < 0.5)
+    const found = await all(ledger.check(range))
+    const values = {
+      ...{ store: 'memory:', task: undefined, owner: undefined, slot: undefined, by: 'ada', reason: 'x' },
+      ...{ from: formatInstant(SINCE), to: formatInstant(NOW + 1), status: ['missed', 'failed'], isOne: false },
+      ...{ batch: chance() < 0.5 ? ['true'] : null, canAsk: true, each: chance() < 0.2 },
+    } as unknown as RepairValues
+    const faults: string[] = []
+    const fault = (text: string) => void faults.push(text)
+    const { plan } = await readRepair(values, ledger as Ledger, {}, fault, CALL.signal)
+    const times = new Map<string, number>()
+    const count = (kind: keyof typeof counts, task: string, slot: Instant) => {
+      const key = `${task} ${formatInstant(slot)}`
+      times.set(key, (times.get(key) ?? 0) + 1)
+      counts[kind] += 1
+    }
+    for (const { task, slot, others } of plan.steps) {
+      count('run', task, slot)
+      for (const { slot, kind } of others) if (slot >= SINCE && isToDo(kind)) count('others', task, slot)
+    }
+    for (const { task, slot } of plan.leftOut) count('leftOut', task, slot)
+    for (const [key, number] of times) expect(number, `seed ${seed} ${key}`).toBe(1)
+    const toDo = found.filter(({ kind }) => isToDo(kind))
+    for (const one of toDo)
+      expect(times.get(`${one.task} ${formatInstant(one.slot)}`), `seed ${seed} ${named(one)}`).toBe(1)
+    expect(faults, `seed ${seed}`).toEqual([])
+    expect(models.size).toBeGreaterThan(0)
+  }
+  expect(Math.min(...Object.values(counts)), JSON.stringify(counts)).toBeGreaterThan(LEDGERS / 2)
 })
 
 // promise: range-start

@@ -9,8 +9,17 @@ import { checkSummary, findingEvent } from '../../src/format/check/finding.ts'
 import { collectNeeds, needsLines } from '../../src/format/check/needs.ts'
 import { problemLines } from '../../src/format/check/problems.ts'
 import { logLine, logObject } from '../../src/format/log/log.ts'
-import { countsText, fellDueText } from '../../src/format/rerun/plan.ts'
-import { leftOutLine, plannedLines, planSummary, progressLine } from '../../src/format/rerun/rerun.ts'
+import {
+  countsText,
+  doubtfulSlot,
+  failedLines,
+  fellDueText,
+  progressLine,
+  type SelectedSlot,
+  selectedLines,
+  selectedSlot,
+  selectionEnd,
+} from '../../src/format/rerun/plan.ts'
 import { resolvedText, unresolvedText } from '../../src/format/resolve.ts'
 import { openTexts } from '../../src/format/task/declaration.ts'
 import {
@@ -24,10 +33,9 @@ import {
   retiredText,
 } from '../../src/format/task/task-change.ts'
 import { shellWord } from '../../src/format/text.ts'
-import type { LeftOut } from '../../src/verdict/cautions.ts'
+import { LEFT_OUT, type LeftOut } from '../../src/verdict/cautions.ts'
 import { isFinding, NO_FINDINGS, type TaskFinding } from '../../src/verdict/judge.ts'
 import { collectProblems } from '../../src/verdict/problems.ts'
-import { verdictOf } from '../../src/verdict/verdict.ts'
 import {
   FAILED,
   judgedAt,
@@ -132,30 +140,25 @@ function ecsLines(): readonly string[] {
 }
 
 function rerunLines(): readonly string[] {
-  const none = { done: 0, byOthers: 0, failed: 0, unknown: 0, left: 0 }
-  const doubts = (count: number, why: LeftOut = 'doubtful') => ({
-    store: 'dynamodb:cronledger',
-    whys: Array<LeftOut>(count).fill(why),
-    oldest: count === 0 ? null : SLOT,
-  })
+  const none = { done: 0, byOthers: 0, failed: 0, unknown: 0, left: 0, leftOut: 0 }
   const left = rowWith({ ending: { ...FAILED, process: { pid: 4711, boot: 'b' } } })
   const rows = { missed: null, failed: left, stale: pending(rowWith({})), completed: rowWith({ ending: SUCCEEDED }) }
-  const planned = keysOf(rows).map((why) => {
-    const row = rows[why]
-    const verdict = row && verdictOf(judgedAt(NOW + 86_400_000, row), '')
-    return { slot: SLOT, why, schedule: { schedule: '0 3 * * *', timezone: 'Asia/Tokyo' }, verdict }
-  })
+  const store = 'dynamodb:cronledger'
+  const planned = keysOf(rows).map((why) => selectedSlot(judgedAt(NOW + 86_400_000, rows[why]), why))
+  const [missed, failed, stale] = planned
+  if (missed === undefined || failed === undefined || stale === undefined) throw new Error('unreachable')
+  const end = (slots: readonly SelectedSlot[], leftOut: readonly LeftOut[] = []) =>
+    selectionEnd(slots, { only: DEFAULT_RERUNNABLE, leftOut: leftOut.map((why) => doubtfulSlot(missed, why, store)) })
   return [
-    progressLine(1, 4, { task: 'nightly', slot: SLOT, zone: 'Asia/Tokyo', why: 'missed' }),
+    progressLine(1, 4, missed),
     countsText({ ...none, done: 4, byOthers: 1 }),
-    countsText({ ...none, done: 1, failed: 1, unknown: 1, left: 2 }),
-    fellDueText([{ task: 'nightly', slot: SLOT, zone: 'Asia/Tokyo' }]),
-    leftOutLine('nightly', doubts(4)) ?? '',
-    leftOutLine('nightly', doubts(1, 'rangeUnknown')) ?? '',
-    ...planned.map(plannedLines),
-    planSummary('nightly', [{ why: 'missed' }, { why: 'failed' }], DEFAULT_RERUNNABLE, doubts(1)),
-    planSummary('nightly', [{ why: 'stale' }], DEFAULT_RERUNNABLE, doubts(0)),
-    planSummary('nightly', [], DEFAULT_RERUNNABLE, doubts(0)),
+    countsText({ ...none, done: 1, failed: 1, unknown: 1, left: 2, leftOut: 3 }),
+    ...failedLines([{ one: { ...failed, place: null, options: {} }, text: 'exit code 3' }], store),
+    fellDueText([missed]),
+    ...planned.map((one) => selectedLines(one, store)),
+    ...end([missed, failed], keysOf(LEFT_OUT)),
+    ...end([stale]),
+    ...end([]),
   ]
 }
 

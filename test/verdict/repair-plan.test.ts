@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import type { Key } from '../../src/core/types.ts'
 import { planSteps, usualTimeOf } from '../../src/verdict/repair-plan.ts'
 
 const slotOf = (task: string, slot: number, work: 'not done' | 'unknown' = 'not done') => ({ task, slot, work })
@@ -7,8 +8,7 @@ const slots = ['a 0', 'a 1', 'a 2', 'b 0', 'b 1', 'c 0', 'd 0'].map((text) => {
   const [task = '', slot = ''] = text.split(' ')
   return slotOf(task, Number(slot))
 })
-const nameOf = ({ slot }: { readonly slot: { readonly task: string; readonly slot: number } }) =>
-  `${slot.task} ${slot.slot}`
+const nameOf = ({ task, slot }: Key) => `${task} ${slot}`
 
 test('the oldest slot comes first, then the task that waits for fewer; a step waits for the last ones above it', () => {
   const steps = planSteps(slots, new Map([['c', ['b']]]))
@@ -46,12 +46,12 @@ test('each slot is a step exactly once, after the older ones of its task, and wa
   fc.assert(
     fc.property(anySlots, upstreams, (some, after) => {
       const steps = planSteps(some, after)
-      expect(steps.map(nameOf).sort()).toEqual(some.map((slot) => nameOf({ slot })).sort())
+      expect(steps.map(nameOf).sort()).toEqual(some.map(nameOf).sort())
       for (const [number, step] of steps.entries()) {
         for (const one of step.after) expect(one).toBeLessThan(number)
-        const older = steps.slice(0, number).findLastIndex(({ slot }) => slot.task === step.slot.task)
+        const older = steps.slice(0, number).findLastIndex(({ task }) => task === step.task)
         if (older >= 0) expect(step.after).toContain(older)
-        expect(steps[older]?.slot.slot ?? -1).toBeLessThan(step.slot.slot)
+        expect(steps[older]?.slot ?? -1).toBeLessThan(step.slot)
       }
     }),
   )

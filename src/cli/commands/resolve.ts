@@ -1,23 +1,34 @@
+import { setImmediate as yieldToEventLoop } from 'node:timers/promises'
 import type { Ledger } from '../../api.ts'
 import { EXIT } from '../../core/exit.ts'
 import { keysOf } from '../../core/objects.ts'
 import { hasStarted } from '../../core/row/attempts.ts'
-import { DEFAULT_RERUNNABLE, RESOLVED_STATE, SELECTABLE } from '../../core/row/policy.ts'
+import { DEFAULT_RERUNNABLE, RESOLVED_STATE, SELECTABLE, type Selectable } from '../../core/row/policy.ts'
 import { MOST_ROWS, rangeStartOf } from '../../core/row/range.ts'
 import type { Row } from '../../core/types.ts'
-import { leftOutLine } from '../../format/rerun/rerun.ts'
+import {
+  doubtfulSlot,
+  type LeftOutSlot,
+  leftOutLines,
+  type SelectedSlot,
+  selectedJson,
+  selectedLines,
+  selectedSlot,
+  selectionEnd,
+} from '../../format/rerun/plan.ts'
 import { resolvedText, unresolvedText } from '../../format/resolve.ts'
 import { slotJson } from '../../format/slot/row.ts'
 import { printable, safeJson } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'
 import type { Sink } from '../../process/log/sink.ts'
+import type { LeftOut } from '../../verdict/cautions.ts'
 import { factsOf } from '../../verdict/found.ts'
 import { type JudgedSlot, judge } from '../../verdict/judge.ts'
 import { defineCommand, type Values } from '../options/arguments.ts'
 import { COMMON, type CommandHelp } from '../options/options.ts'
 import { print, printTexts } from '../output.ts'
-import { checkSlotOrRange, planRange, printPlan, SLOT_OR_RANGE } from './rerun/plan.ts'
+import { checkSlotOrRange, SLOT_OR_RANGE } from './rerun/slot-or-range.ts'
 
 const help = {
   name: 'resolve',
@@ -86,39 +97,63 @@ export const resolve = defineCommand(help, async (values, { sink }) => {
     await print(text)
     return EXIT.ok
   }
-  const status = values.status ?? DEFAULT_RERUNNABLE
-  const range = { ...values, from, status, ranges: 'none' as const, endedRun: values.run }
-  const plan = await planRange(ledger, range)
-  if (values.run !== undefined && plan.slots.length > 0 && !plan.slots.some((one) => one.isEnded)) {
+  const { status = DEFAULT_RERUNNABLE } = values
+  const { slots, leftOut } = await selectRange(ledger, { ...values, from, status })
+  const sayLeftOut = () => leftOutLines(leftOut).map((line) => sink.write(line))
+  const isEnded = ({ own }: SelectedSlot) => values.run !== undefined && own?.ownerRunId === values.run
+  if (values.run !== undefined && slots.length > 0 && !slots.some(isEnded)) {
     sink.write(printable(`cronledger: ${noSlotOfRunText(values.task, values.run)}`))
     return EXIT.refused
   }
-  if (values.dryRun || plan.slots.length === 0) {
-    await printPlan(plan, range, json, sink)
+  if (values.dryRun || slots.length === 0) {
+    async function* lines() {
+      for (const one of slots) yield json ? selectedJson(one, values.store) : selectedLines(one, values.store)
+      if (!json) yield* selectionEnd(slots, { only: status, leftOut })
+    }
+    await printTexts(lines(), json)
+    if (json) sayLeftOut()
     return EXIT.ok
   }
   let isRefused = false
   async function* texts() {
     // The slots in the range of that run are open once its own is resolved.
-    for (const one of plan.slots.toSorted((a, b) => Number(b.isEnded) - Number(a.isEnded))) {
-      const text = await resolveOne(new Date(one.slot), one.isEnded ? values.run : undefined)
+    for (const one of slots.toSorted((a, b) => Number(isEnded(b)) - Number(isEnded(a)))) {
+      const text = await resolveOne(new Date(one.slot), isEnded(one) ? values.run : undefined)
       if (text !== null) yield text
       else {
         isRefused = true
-        if (one.isEnded) return
+        if (isEnded(one)) return
       }
     }
   }
   // A reader that has gone away must not end the changes.
   await printTexts(texts(), json, { toTheEnd: true })
-  const leftOut = leftOutLine(values.task, plan.doubts)
-  if (leftOut !== null) sink.write(leftOut)
+  sayLeftOut()
   return isRefused ? EXIT.refused : EXIT.ok
 })
 
 /** A person who names a run means its work, and not whatever else is open in the range. */
 function noSlotOfRunText(task: string, runId: string): string {
   return `${task}: nothing was recorded, because run ${runId} has no open slot in this range. If its slot is resolved already, leave --run out.`
+}
+
+/** The number of slots that are listed before signals can be handled. This takes some milliseconds. */
+const SLOTS_AT_A_TIME = 1_000
+
+type RangeValues = Omit<ResolveValues, 'status'> & { readonly from: string; readonly status: readonly Selectable[] }
+
+/** Returns the slots of the range, the oldest first, and those that it leaves out. */
+async function selectRange(ledger: Ledger, values: RangeValues) {
+  const slots: SelectedSlot[] = []
+  const leftOut: LeftOutSlot[] = []
+  const emitDoubt = (_: Date, why: LeftOut, judged: JudgedSlot) =>
+    void leftOut.push(doubtfulSlot(judged, why, values.store))
+  const range = { ...values, ranges: 'none', endedRun: values.run, emitDoubt } as const
+  for await (const { why, judged } of ledger.rerunnable(range)) {
+    slots.push(selectedSlot(judged, why))
+    if (slots.length % SLOTS_AT_A_TIME === 0) await yieldToEventLoop()
+  }
+  return { slots, leftOut }
 }
 
 /** Records the decision for one slot. Returns the answer, or null if it was refused, which the log says. */

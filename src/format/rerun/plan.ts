@@ -3,37 +3,38 @@ import { formatInstant } from '../../core/instant.ts'
 import { groupedBy } from '../../core/objects.ts'
 import type { Rerunnable, Selectable } from '../../core/row/policy.ts'
 import type { Instant, Key } from '../../core/types.ts'
-import type { LeftOut } from '../../verdict/cautions.ts'
-import type { TextVariables } from '../../verdict/command.ts'
-import type { CommandPlace } from '../../verdict/place/places.ts'
-import { commandsOf } from '../../verdict/place/places.ts'
-import { type RepairStep, type SlotToRun, usualTimeOf } from '../../verdict/repair-plan.ts'
-import { rangeSteps, rerunStep, type Step } from '../../verdict/steps.ts'
+import { LEFT_OUT, type LeftOut, STALE_SLOTS_CAUTION } from '../../verdict/cautions.ts'
+import { cronledger, type TextVariables } from '../../verdict/command.ts'
+import type { JudgedSlot } from '../../verdict/judge.ts'
+import { type CommandPlace, commandsOf } from '../../verdict/place/places.ts'
+import { type InOrder, usualTimeOf } from '../../verdict/repair-plan.ts'
+import { rangeSteps, rerunStep, type Step, showStep, slotVariables } from '../../verdict/steps.ts'
 import type { StepTarget } from '../../verdict/target.ts'
-import { namedSlots } from '../../verdict/verdict.ts'
+import { namedSlots, targetOfSlot, verdictOf } from '../../verdict/verdict.ts'
 import { commandText, stepJson, stepLines } from '../command-line.ts'
-import { zonedTime } from '../local-time.ts'
-import type { ShownSlot } from '../slot/show.ts'
-import { counted, listed, printable, safeJson } from '../text.ts'
-import { plannedJson, plannedLines } from './rerun.ts'
+import { localTimeIn, zonedTime } from '../local-time.ts'
+import { counted, listed, printable, printableLines, safeJson } from '../text.ts'
+import { sentenceText } from '../verdict.ts'
 
-export interface PlannedStep extends SlotToRun {
+/** A slot that a command selects, and as what. */
+export interface SelectedSlot extends JudgedSlot {
   readonly zone: string
-  /** `named`: the operator named the slot, whatever its status is. `running`: its end is waited for, and nothing starts in it. */
+  /** `named`: the operator named it, whatever its status is. `running`: its end is waited for, and nothing starts in it. */
   readonly why: Selectable | 'named' | 'running'
-  readonly owner: string | undefined
-  readonly shown: ShownSlot
-  /** Null: the command after `--` runs here. */
-  readonly place: CommandPlace | null
-  /** What a run on the place gets. */
-  readonly variables: TextVariables
-  /** The older slots whose work its run does, too. */
-  readonly others: readonly Instant[]
-  /** The task comes after others. */
-  readonly waits: boolean
+  /** The older slots whose work its run does, too, the newest first. */
+  readonly others: readonly JudgedSlot[]
 }
 
-/** A slot that the repair does not run, the reason as a sentence, and what the operator can do. */
+export interface PlannedSlot extends SelectedSlot {
+  /** Null: the command after `--` runs here. */
+  readonly place: CommandPlace | null
+  /** What its run gets beside the slot, by the flags of a rerun. */
+  readonly options: TextVariables
+}
+
+export type PlannedStep = InOrder<PlannedSlot>
+
+/** A slot that is not run, the reason as a sentence, and what the operator can do. */
 export interface LeftOutSlot extends Key {
   readonly zone: string
   readonly why: Selectable | LeftOut | 'noCommand'
@@ -50,12 +51,32 @@ export interface RepairPlan {
   readonly reason: string | undefined
   readonly by: string
   readonly only: readonly Rerunnable[]
-  readonly steps: readonly RepairStep<PlannedStep>[]
+  readonly steps: readonly PlannedStep[]
   readonly leftOut: readonly LeftOutSlot[]
   /** What the operator must confirm of the places. */
   readonly foreign: readonly string[]
   /** For each task, how long its slots usually take, in milliseconds. Without a task: that is not known. */
   readonly usualMs: ReadonlyMap<string, number>
+}
+
+export function selectedSlot(judged: JudgedSlot, why: SelectedSlot['why'], others: readonly JudgedSlot[] = []) {
+  return { ...judged, zone: judged.schedule.zone, why, others } satisfies SelectedSlot
+}
+
+/** A slot that a range leaves out, because its work may be done or was never due. */
+export function doubtfulSlot({ task, slot, schedule: { zone } }: JudgedSlot, why: LeftOut, store: string): LeftOutSlot {
+  const command = cronledger('check', { store, task, since: formatInstant(slot) })
+  const steps = [{ kind: 'show', what: 'see what check says', command } as const]
+  return { task, slot, zone, why, text: `${LEFT_OUT[why]}. Read what check says first.`, steps, isAlike: true }
+}
+
+/** Returns the variables that a run of the slot on its place gets. */
+export function placeVariables(one: PlannedSlot, { store, only }: Pick<RepairPlan, 'store' | 'only'>): TextVariables {
+  const options = Object.entries(one.options).map(([name, value]) => [
+    `CRONLEDGER_${name.replaceAll('-', '_').toUpperCase()}`,
+    value,
+  ])
+  return { ...slotVariables({ ...targetOfSlot(one, store), only }), ...Object.fromEntries(options) }
 }
 
 /** Returns `etl/load 2026-11-24 12:00 JST`. */
@@ -68,10 +89,10 @@ const MAX_PLACES = 12
 
 /** Returns what is going to run: `18 slots of 9 tasks of 3 owners, 4 tasks side by side, on ECS batch/… They usually take about 1h 20m.` */
 export function headline({ usualMs, foreign, ...plan }: RepairPlan, jobs: number): string {
-  const steps = plan.steps.filter(({ slot }) => slot.why !== 'running')
+  const steps = plan.steps.filter(({ why }) => why !== 'running')
   const waits = plan.steps.length - steps.length
-  const tasks = new Set(steps.map(({ slot }) => slot.task))
-  const owners = new Set(steps.flatMap(({ slot }) => slot.owner ?? [])).size
+  const tasks = new Set(steps.map(({ task }) => task))
+  const owners = new Set(steps.flatMap(({ owner }) => owner ?? [])).size
   const of = [
     counted(steps.length, 'slot'),
     counted(tasks.size, 'task'),
@@ -79,7 +100,7 @@ export function headline({ usualMs, foreign, ...plan }: RepairPlan, jobs: number
   ]
   const lanes = Math.min(jobs, tasks.size)
   const order = steps.length === 1 ? '' : lanes > 1 ? `, ${lanes} tasks side by side` : ', one after the other'
-  const places = new Set(steps.map(({ slot }) => placeName(slot)))
+  const places = new Set(steps.map(placeName))
   const shown = [...places].slice(0, MAX_PLACES)
   const more = places.size > shown.length ? [`${places.size - shown.length} more places (--dry-run lists them)`] : []
   const unknown = [...tasks].filter((task) => !usualMs.has(task)).length
@@ -89,52 +110,61 @@ export function headline({ usualMs, foreign, ...plan }: RepairPlan, jobs: number
   return [
     `${of.join(' of ')}${order}, ${listed([...shown, ...more], 'and')}. ${time}.`,
     ...(waits === 0 ? [] : [`${counted(waits, 'slot')} of these tasks still run, and are waited for.`]),
+    ...cautionsOf(steps),
     ...foreign.map((text) => `${text}.`),
   ]
     .map(printable)
     .join('\n')
 }
 
-function placeName({ place }: Pick<PlannedStep, 'place'>): string {
+function placeName({ place }: PlannedSlot): string {
   return place === null ? 'on this host' : `on ${commandsOf(place).name(place)}`
 }
 
 /** Returns the lines of a plan for one step. A plan of one task does not repeat its name. */
-export function stepOfPlan(step: RepairStep<PlannedStep>, { steps }: RepairPlan, isOne: boolean): string {
-  const { slot } = step
-  const [line = '', ...more] = plannedLines(plannedOf(slot)).split('\n')
-  const upstream = step.after.flatMap((number) => steps[number]?.slot ?? []).filter(({ task }) => task !== slot.task)
+export function stepOfPlan(step: PlannedStep, { steps, store }: RepairPlan, isOne: boolean): string {
+  const upstream = step.after.flatMap((number) => steps[number] ?? []).filter(({ task }) => task !== step.task)
   const after = upstream.length === 0 ? '' : `, after ${listed(upstream.map(slotName), 'and')}`
-  return [
-    `${isOne ? '' : `${slot.task}  `}${line}${isOne && slot.place === null ? '' : `, ${placeName(slot)}`}${after}`,
-    ...more,
-  ]
-    .map(printable)
-    .join('\n')
+  const where = isOne && step.place === null ? '' : `, ${placeName(step)}`
+  return selectedLines(step, store, isOne ? '' : `${step.task}  `, `${where}${after}`)
 }
 
-function plannedOf({ task, slot, why, others, shown: { row, schedule, verdict } }: PlannedStep) {
-  const { expression, zone, anchor } = schedule
-  const spec = { schedule: expression, timezone: zone, ...(anchor !== undefined && { anchor: formatInstant(anchor) }) }
-  return {
-    slot,
-    why: why === 'named' ? ('failed' as const) : why,
-    schedule: spec,
-    verdict: row && verdict,
-    others: namedSlots(task, others),
-  }
+function wordOf({ why, range, status }: SelectedSlot): string {
+  return why === 'named' ? (range ?? status ?? 'not due') : why
 }
 
-export function stepJsonOfPlan({ slot, after }: RepairStep<PlannedStep>, { steps, usualMs }: RepairPlan): string {
-  const waitsFor = after
-    .flatMap((number) => steps[number]?.slot ?? [])
-    .map((one) => ({ task: one.task, slot: formatInstant(one.slot) }))
-  const usual = usualMs.get(slot.task)
+/** Returns `2026-11-24T03:00:00Z  2026-11-24 12:00 Asia/Tokyo  missed`, with what happened, and below it what must be known. */
+export function selectedLines(one: SelectedSlot, store: string, before = '', behind = ''): string {
+  const { task, slot, zone, row } = one
+  const others = one.others.map((other) => other.slot).reverse()
+  const { happened, workText, caution } = verdictOf(one, store)
+  const said = row === null ? '' : `: ${sentenceText(happened, slot, zone)} (work: ${workText})`
+  const work = sentenceText(namedSlots(task, others), slot, zone)
+  return printableLines([
+    `${before}${formatInstant(slot)}  ${localTimeIn(slot, zone)}  ${wordOf(one)}${said}${behind}`,
+    // The end has that of all stale slots.
+    ...(caution === null || wordOf(one) === 'stale' ? [] : [`  ${caution}`]),
+    ...(others.length === 0 ? [] : [`  Its run does the work of ${work}, too (--each runs each).`]),
+  ])
+}
+
+export function selectedJson(one: SelectedSlot, store: string, more: object = {}): string {
+  const { task, slot, zone, schedule, work, row, others } = one
+  const { happened, caution } = verdictOf(one, store)
   return safeJson({
-    ...JSON.parse(plannedJson(slot.task, plannedOf(slot))),
-    ...{ place: placeName(slot), after: waitsFor },
-    ...(usual !== undefined && { usualMs: usual }),
+    ...{ task, slot: formatInstant(slot), status: wordOf(one), schedule: schedule.expression, zone },
+    ...{ anchor: schedule.anchor === undefined ? null : formatInstant(schedule.anchor), work },
+    ...(row !== null && { happened: sentenceText(happened, slot, zone) }),
+    ...(caution !== null && { caution }),
+    ...(others.length > 0 && { others: others.map((other) => formatInstant(other.slot)) }),
+    ...more,
   })
+}
+
+export function stepJsonOfPlan(step: PlannedStep, { steps, store, usualMs }: RepairPlan): string {
+  const after = step.after.flatMap((number) => steps[number] ?? [])
+  const waitsFor = after.map(({ task, slot }) => ({ task, slot: formatInstant(slot) }))
+  return selectedJson(step, store, { place: placeName(step), after: waitsFor, usualMs: usualMs.get(step.task) })
 }
 
 export function leftOutJson({ task, slot, zone, why, text }: LeftOutSlot): string {
@@ -142,8 +172,9 @@ export function leftOutJson({ task, slot, zone, why, text }: LeftOutSlot): strin
 }
 
 /** Returns a command for each slot, to be pasted alone. */
-export function commandOfPlan({ slot }: RepairStep<PlannedStep>, plan: RepairPlan): string {
-  return commandText(rerunStep('', { ...slot.shown.target, place: slot.place, only: plan.only }, plan).command)
+export function commandOfPlan(step: PlannedStep, plan: RepairPlan): string {
+  const target = { ...targetOfSlot(step, plan.store), place: step.place, only: plan.only }
+  return commandText(rerunStep('', target, plan).command)
 }
 
 /** So many slots of a reason are named. */
@@ -181,8 +212,24 @@ export function planEnd(plan: RepairPlan, jobs: number): readonly string[] {
   return [head, ...leftOutLines(plan.leftOut, plan.reason)]
 }
 
-export function nothingText({ only, leftOut }: RepairPlan): string {
-  return leftOut.length > 0 ? 'Nothing to run.' : `Nothing to run: no slot in the range is ${listed(only, 'or')}.`
+type Selection = Pick<RepairPlan, 'leftOut'> & { readonly only: readonly Selectable[] }
+
+/** Returns what a list of slots says at its end: `2 missed, 1 failed`, and which slots are left out. */
+export function selectionEnd(slots: readonly SelectedSlot[], { only, leftOut }: Selection): readonly string[] {
+  const counts = only.map((word) => ({ word, count: slots.filter(({ why }) => why === word).length }))
+  const words = counts.flatMap(({ word, count }) => (count === 0 ? [] : `${count} ${word}`))
+  const head = words.length === 0 ? nothingText({ only, leftOut }, 'resolve') : words.join(', ')
+  return [head, ...cautionsOf(slots), ...leftOutLines(leftOut)]
+}
+
+export function nothingText({ only, leftOut }: Selection, verb = 'run'): string {
+  return leftOut.length > 0
+    ? `Nothing to ${verb}.`
+    : `Nothing to ${verb}: no slot in the range is ${listed(only, 'or')}.`
+}
+
+function cautionsOf(slots: readonly SelectedSlot[]): readonly string[] {
+  return slots.some((one) => wordOf(one) === 'stale') ? [STALE_SLOTS_CAUTION] : []
 }
 
 export interface RepairCounts {
@@ -194,11 +241,33 @@ export interface RepairCounts {
 }
 
 /** Returns `4 done (1 of them by another run), 1 failed, 0 not run.` */
-export function countsText({ done, byOthers, failed, unknown, left }: RepairCounts): string {
+export function countsText({
+  done,
+  byOthers,
+  failed,
+  unknown,
+  left,
+  leftOut,
+}: RepairCounts & { readonly leftOut: number }) {
   const others = byOthers === 0 ? '' : ` (${byOthers} of them by another run)`
   const notKnown = unknown === 0 ? '' : `, ${unknown} with an end that is not known`
   const again = failed + unknown + left === 0 ? '' : ' Run the same command again to continue.'
-  return `${done} done${others}, ${failed} failed${notKnown}, ${left} not run.${again}`
+  const out = leftOut === 0 ? '' : ` Left out: ${leftOut}, named above.`
+  return `${done} done${others}, ${failed} failed${notKnown}, ${left} not run.${again}${out}`
+}
+
+/** Returns the slots that failed, each with the command that shows it: their lines may be far above. */
+export function failedLines(
+  failed: readonly { readonly one: PlannedSlot; readonly text: string }[],
+  store: string,
+): readonly string[] {
+  const more = failed.length - MAX_LISTED
+  const lines = failed.slice(0, MAX_LISTED).flatMap(({ one, text }) => {
+    const step = showStep('see what happened', { store, task: one.task, slot: one.slot })
+    return [`  ${slotName(one)}: ${text}`, ...stepLines([step]).map((line) => `  ${line}`)]
+  })
+  const head = failed.length === 0 ? [] : [`Failed: ${counted(failed.length, 'slot')}.`]
+  return [...head, ...lines, ...(more > 0 ? [`  and ${more} more (cronledger check lists them)`] : [])].map(printable)
 }
 
 /** Returns a line of the log of a repair, or with `counts` the last one. */
@@ -218,6 +287,20 @@ export function repairJson(
     ...{ ...counts, message },
     ...(steps.length > 0 && { steps: steps.map(stepJson) }),
   })
+}
+
+/** With the longest usual text after it, the bar fits a terminal of 80 columns. */
+const BAR_CHARS = 20
+
+/** Returns the line before each slot: `[#####...............] 25%  1 of 4 done, next nightly 2026-… (missed)`. */
+export function progressLine(
+  done: number,
+  total: number,
+  next: Parameters<typeof slotName>[0] & Pick<SelectedSlot, 'why'>,
+) {
+  const bar = '#'.repeat(Math.round((done / total) * BAR_CHARS)).padEnd(BAR_CHARS, '.')
+  const share = Math.floor((done / total) * 100)
+  return printable(`[${bar}] ${share}%  ${done} of ${total} done, next ${slotName(next)} (${next.why})`)
 }
 
 /** Returns the slots that fell due while the repair ran: nothing of it was for them. */

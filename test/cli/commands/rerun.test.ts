@@ -340,7 +340,7 @@ describe('a range', () => {
     await run(day(10), ['true'])
     await run('2026-11-12T05:00:00Z', ['true'], ['--schedule', '0 5 * * *'])
     const range = ['--from', '2026-11-10', '--to', '2026-11-12']
-    const leftOut = 'Left out: 4 slots. It may not have been due. Read what check says before you run it.\n'
+    const leftOut = 'Left out: 4 slots. It may not have been due. Read what check says first.\n'
     const step = /^ +see what check says: {2}(cronledger check .* --since 2026-11-10T05:00:00Z)$/m
     const ran = await rerun(range, 'echo', 'no')
     expect(ran).toMatchObject({ stdout: '', stderr: expect.stringMatching(step) })
@@ -486,7 +486,7 @@ describe('several tasks', () => {
         running.child.kill('SIGINT')
         await running.logged('Nothing more starts')
         running.child.kill('SIGINT')
-        await running.logged('1 slot still run, and go on to their end: nightly 2026-11-11 03:00 UTC')
+        await running.logged('1 slot goes on to its end: nightly 2026-11-11 03:00 UTC')
       }
       await running.exited
       const next = start(args, { env })

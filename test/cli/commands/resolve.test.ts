@@ -66,7 +66,7 @@ test('the resolution of a range: its missed, failed and stale slots, or those wi
   ])
   const { code, stdout } = await range('--state', 'skipped', '--status', 'missed,failed')
   expect([code, stdout.match(/2026-11-\d\d 03:00 UTC: recorded as skipped: no data$/gm)?.length]).toEqual([0, 3])
-  expect((await range('--state', 'skipped')).stdout).toMatch(/^nothing to do: /)
+  expect((await range('--state', 'skipped')).stdout).toMatch(/^Nothing to resolve: /)
   const again = JSON.parse((await range('--state', 'completed', '--status', 'skipped', '--json')).stdout)
   expect(again.map(({ slot, status }: Loose) => [slot, status])).toEqual(
     [23, 24, 26, 27].map((day) => [`2026-11-${day}T03:00:00Z`, 'completed']),

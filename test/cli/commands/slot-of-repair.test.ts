@@ -3,8 +3,7 @@ import { runLanes } from '../../../src/cli/commands/rerun/lanes.ts'
 import { runSlot, type SlotEnd } from '../../../src/cli/commands/rerun/slot.ts'
 import { LedgerError } from '../../../src/core/errors.ts'
 import type { Row } from '../../../src/core/types.ts'
-import type { PlannedStep } from '../../../src/format/rerun/plan.ts'
-import { shownSlot } from '../../../src/format/slot/show.ts'
+import { type PlannedStep, selectedSlot } from '../../../src/format/rerun/plan.ts'
 import { planSteps } from '../../../src/verdict/repair-plan.ts'
 import { FARGATE } from '../../support/aws/ecs.ts'
 import { ON_KUBERNETES } from '../../support/places.ts'
@@ -19,22 +18,9 @@ const ON_ECS = { ...FARGATE.place, network }
 const LATER = NOW + 3_600_000
 
 function stepOn(place: PlannedStep['place'], row: Row | null = null, task = 'nightly', at = 0): PlannedStep {
-  const judged = { ...judgedAt(LATER, row), task, slot: judgedAt(LATER, row).slot + at }
-  const { slot, work } = judged
-  const shown = shownSlot(judged, 'file:a.db')
-  return {
-    task,
-    slot,
-    work,
-    zone: 'UTC',
-    why: 'missed',
-    owner: undefined,
-    shown,
-    place,
-    variables: { A: 'x' },
-    waits: false,
-    others: [],
-  }
+  const judged = judgedAt(LATER, row)
+  const one = selectedSlot({ ...judged, task, slot: judged.slot + at }, 'missed')
+  return { ...one, place, options: { reason: 'x' }, after: [] }
 }
 
 /** Returns a row whose last attempt ran as a task of ECS. */
@@ -104,8 +90,8 @@ async function play({ step = stepOn(ON_ECS), answers, rows }: World) {
     },
     startHere: async () => expect.unreachable(),
     say: (_, text) => said.push(text),
-    ...{ planId: 'p', only: ['missed', 'failed'], by: 'ada', reason: 'bad input file' },
-    ...{ stop: new AbortController().signal, leave: new AbortController().signal },
+    plan: { store: 'file:a.db', only: ['missed', 'failed'], by: 'ada', reason: 'bad input file' },
+    ...{ planId: 'p', stop: new AbortController().signal },
   })
   return {
     end,
@@ -382,7 +368,7 @@ describe('lanes', () => {
         leave: new AbortController().signal,
       },
     )
-    return { ran: ran.toSorted(), most, counts: result.counts, code: result.firstFailure }
+    return { ran: ran.toSorted(), most, counts: result.counts, code: result.firstFailure() }
   }
 
   test.each([1, 3])(

@@ -1,9 +1,6 @@
 import { EXIT } from '../../../core/exit.ts'
 import type { PlannedStep, RepairCounts } from '../../../format/rerun/plan.ts'
-import type { RepairStep } from '../../../verdict/repair-plan.ts'
 import type { SlotEnd } from './slot.ts'
-
-type State = 'open' | 'runs' | 'ended' | 'failed' | 'dropped'
 
 export interface LanesIo {
   run(step: PlannedStep): Promise<SlotEnd>
@@ -17,14 +14,11 @@ export interface LanesIo {
 
 export interface Lanes {
   /** The steps that run, the first that began first. */
-  readonly running: readonly PlannedStep[]
+  running(): readonly PlannedStep[]
   readonly counts: RepairCounts
   isLeft(number: number): boolean
-}
-
-export interface RepairResult extends Lanes {
   /** The exit code of the first slot that failed. Null: none did. */
-  readonly firstFailure: number | null
+  firstFailure(): number | null
 }
 
 /**
@@ -32,34 +26,32 @@ export interface RepairResult extends Lanes {
  * end that is not known, drops the later steps of its task and of the tasks that come after it, unless `keepGoing` is set.
  */
 export async function runLanes(
-  steps: readonly RepairStep<PlannedStep>[],
+  steps: readonly PlannedStep[],
   { jobs, keepGoing }: { readonly jobs: number; readonly keepGoing: boolean },
   { run, told, stop, leave }: LanesIo,
-): Promise<RepairResult> {
-  const states: State[] = steps.map(() => 'open')
-  const running = new Map<number, Promise<unknown>>()
+): Promise<Lanes> {
+  /** `dropped`: it failed, or is not run because one above it was dropped. */
+  const states: ('open' | 'runs' | 'ended' | 'dropped')[] = steps.map(() => 'open')
+  const running = new Map<PlannedStep, Promise<void>>()
   const counts = { done: 0, byOthers: 0, failed: 0, unknown: 0, left: steps.length }
   let firstFailure: number | null = null
   let from = 0
   const lanes: Lanes = {
-    get running() {
-      return [...running.keys()].flatMap((number) => steps[number]?.slot ?? [])
-    },
+    running: () => [...running.keys()],
     counts,
     isLeft: (number) => states[number] === 'open' || states[number] === 'runs',
+    firstFailure: () => firstFailure,
   }
 
   function record(number: number, step: PlannedStep, end: SlotEnd): void {
-    running.delete(number)
-    if (leave.aborted && end.kind !== 'done') states[number] = 'dropped'
-    else if (end.kind === 'left') states[number] = 'ended'
-    else {
+    running.delete(step)
+    states[number] = 'ended'
+    if (end.kind !== 'left') {
       counts.left -= 1
       counts[end.kind] += 1
       if (end.kind === 'done' && end.byOthers) counts.byOthers += 1
       if (end.kind === 'failed') firstFailure ??= end.exitCode
-      const goesOn = end.kind === 'done' || (end.kind === 'failed' && keepGoing)
-      states[number] = goesOn ? 'ended' : 'failed'
+      if (end.kind === 'unknown' || (end.kind === 'failed' && !keepGoing)) states[number] = 'dropped'
     }
     told(step, end, lanes)
   }
@@ -70,34 +62,32 @@ export async function runLanes(
       const step = steps[number]
       if (step === undefined || states[number] !== 'open') continue
       const before = step.after.map((one) => states[one])
-      if (before.some((state) => state === 'failed' || state === 'dropped')) states[number] = 'dropped'
+      if (before.includes('dropped')) states[number] = 'dropped'
       else if (!stop.aborted && before.every((state) => state === 'ended')) {
         states[number] = 'runs'
-        const { slot } = step
         running.set(
-          number,
-          run(slot).then((end) => record(number, slot, end)),
+          step,
+          run(step).then((end) => record(number, step, end)),
         )
-        told(slot, null, lanes)
+        told(step, null, lanes)
       }
     }
   }
 
   const left = new Promise<void>((resolve) => leave.addEventListener('abort', () => resolve()))
   for (begin(); running.size > 0 && !leave.aborted; begin()) await Promise.race([...running.values(), left])
-  return { ...lanes, running: lanes.running, firstFailure }
+  return lanes
 }
 
 /** Returns the exit code of a repair. */
 export function exitCodeOfRepair(
-  { counts, firstFailure }: RepairResult,
-  {
-    readCode,
-    stopCode,
-    hasNoCommand,
-  }: { readonly readCode: number; readonly stopCode: number | null; readonly hasNoCommand: boolean },
+  { counts, firstFailure }: Lanes,
+  readCode: number,
+  stopCode: number | null,
+  hasNoCommand: boolean,
 ): number {
-  if (firstFailure !== null) return firstFailure
+  const code = firstFailure()
+  if (code !== null) return code
   if (readCode !== EXIT.ok || counts.unknown > 0) return readCode || EXIT.unreachable
   if (stopCode !== null && counts.left > 0) return stopCode
   return hasNoCommand ? EXIT.refused : EXIT.ok

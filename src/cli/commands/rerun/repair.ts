@@ -6,15 +6,14 @@ import type { KnownTask } from '../../../audit/tasks.ts'
 import { elapsed } from '../../../core/duration.ts'
 import { type ErrorKind, usageError } from '../../../core/errors.ts'
 import { EXIT } from '../../../core/exit.ts'
-import { formatInstant } from '../../../core/instant.ts'
 import { optionName } from '../../../core/option.ts'
 import { dueKeys } from '../../../core/task/expected-slots.ts'
 import type { Instant, Key } from '../../../core/types.ts'
 import { exitCodeOfSignal, gravestExit } from '../../../exit-code.ts'
-import { stepLines } from '../../../format/command-line.ts'
 import {
   commandOfPlan,
   countsText,
+  failedLines,
   fellDueText,
   headline,
   leftOutJson,
@@ -22,13 +21,13 @@ import {
   nothingText,
   type PlannedStep,
   planEnd,
+  progressLine,
   type RepairPlan,
   repairJson,
   slotName,
   stepJsonOfPlan,
   stepOfPlan,
 } from '../../../format/rerun/plan.ts'
-import { progressLine } from '../../../format/rerun/rerun.ts'
 import { counted, printable } from '../../../format/text.ts'
 import { createLedger } from '../../../ledger.ts'
 import { onAbort, systemClock } from '../../../process/clock.ts'
@@ -39,28 +38,17 @@ import { usualTimeOf } from '../../../verdict/repair-plan.ts'
 import { type Step, showStep } from '../../../verdict/steps.ts'
 import { type CommandContext, isGiven } from '../../options/arguments.ts'
 import { misspeltVariables } from '../../options/mistakes.ts'
-import { variableOf } from '../../options/options.ts'
 import { SUPERVISION_OPTIONS } from '../../options/run-options.ts'
 import { printTexts } from '../../output.ts'
 import { type LaneScreen, openLaneScreen, showsProgress } from '../../progress.ts'
 import { checkBatchCommand } from '../../runner.ts'
-import { environmentOfRepair, givenValue, startSupervisor, supervisionWords } from './children.ts'
+import { startSupervisor } from './children.ts'
 import { exitCodeOfRepair, type Lanes, runLanes } from './lanes.ts'
-import { NO_WAIT, type RepairValues, readJudged, readRepair } from './read.ts'
+import { type RepairValues, readJudged, readRepair } from './read.ts'
 import { runSlot, type SlotEnd } from './slot.ts'
 import { askWith } from './tools.ts'
 
-interface Asked extends Omit<RepairValues, 'reason' | 'by' | 'canAsk'> {
-  readonly reason: string | undefined
-  readonly by: string | undefined
-  readonly dryRun: boolean
-  readonly format: 'text' | 'json' | 'commands' | undefined
-  readonly json: boolean | undefined
-  readonly yes: boolean | undefined
-  readonly jobs: number | undefined
-  readonly keepGoing: boolean | undefined
-  readonly log: 'text' | 'json' | 'quiet' | undefined
-}
+type Asked = Omit<RepairValues, 'by' | 'canAsk'> & { readonly by: string | undefined }
 
 /** The options that say how a batch is supervised. Those of the ledger and of the log are for each rerun. */
 const {
@@ -76,11 +64,12 @@ const {
 /** Runs the slots of one or several tasks again, or prints the plan. Returns the exit code. */
 export async function repair(asked: Asked, context: CommandContext): Promise<number> {
   const { argv, env, stops } = context
-  const { dryRun, isOne, batch, jobs = 1 } = asked
+  const { dryRun = false, isOne, batch, jobs = 1, log } = asked
   const isTerminal = isatty(0) && isatty(2)
   const by = asked.by ?? operatorOf({ host: hostname() })
   const values = { ...asked, by, canAsk: isTerminal || dryRun }
-  const tell = openTeller(asked.log ?? (isatty(2) ? 'text' : 'json'), context.sink)
+  const form = log ?? (isatty(2) ? 'text' : 'json')
+  const tell = openTeller(form, context.sink)
   const misspelt = misspeltVariables('rerun', { ...asked }, env)
   if (misspelt !== null) tell.say('warn', misspelt)
   const ledger = createLedger({ store: asked.store })
@@ -91,55 +80,53 @@ export async function repair(asked: Asked, context: CommandContext): Promise<num
   }
   const plannedAt = systemClock.now()
   const { plan, known } = await readRepair(values, ledger, env, fault, stops.aborted)
+  const { steps, leftOut } = plan
   if (dryRun) return showPlan(plan, asked, jobs).then(() => gravestExit(kinds))
-  if (isOne && batch === null && plan.leftOut.some(({ why }) => why === 'noCommand') && plan.steps.length === 0)
-    checkCommandOf(plan)
-  const isHere = plan.steps.some(({ slot }) => slot.place === null)
+  const noCommand = leftOut.filter(({ why }) => why === 'noCommand')
+  if (isOne && batch === null && steps.length === 0 && noCommand.some(({ target }) => target !== undefined))
+    checkBatchCommand('rerun', null)
+  const isHere = steps.some(({ place, why }) => place === null && why !== 'running')
   const alone = isHere ? undefined : Object.keys(OF_BATCHES).find((name) => isGiven(name, argv))
-  if (alone !== undefined && plan.steps.length > 0)
+  if (alone !== undefined && steps.length > 0)
     throw usageError(
       `--${optionName(alone)} has no effect, because no slot runs on this host: the task definition or the CronJob says it. Leave it out.`,
     )
   tell.leftOut(plan)
   const readCode = gravestExit(kinds)
-  const hasNoCommand = plan.leftOut.some(({ why }) => why === 'noCommand')
-  if (plan.steps.length === 0) {
+  if (steps.length === 0) {
     tell.say('info', nothingText(plan))
-    return readCode || (hasNoCommand ? EXIT.refused : EXIT.ok)
+    return readCode || (noCommand.length > 0 ? EXIT.refused : EXIT.ok)
   }
   tell.say('info', headline(plan, jobs))
   const mustAsk = plan.foreign.length > 0 || (!isOne && asked.yes !== true)
   if (mustAsk && !(await confirm(isTerminal, tell, stops))) return exitCodeOfSignal('SIGINT')
 
   const leave = new AbortController()
+  let lanes: Lanes | null = null
   const removeListener = onStop(stops, {
-    first: () => tell.say('warn', `Nothing more starts. Waiting for the ${lanes?.running.length ?? 0} that run.`),
+    first: () => tell.say('warn', `Nothing more starts. Waiting for the ${lanes?.running().length ?? 0} that run.`),
     second: () => leave.abort(),
   })
-  let lanes: Lanes | null = null
-  const isLive = !isHere && asked.log === undefined && showsProgress(env)
-  const screen = isLive ? await openLaneScreen(env, Math.min(jobs, plan.steps.length)) : null
+  const canShow = showsProgress(env) && log !== 'json'
+  const screen =
+    canShow && !isHere && log === undefined ? await openLaneScreen(env, Math.min(jobs, steps.length)) : null
   tell.on(screen)
-  const ask = askWith(env)
-  const planId = randomUUID()
-  const environment = environmentOf(asked, by, context)
-  const result = await runLanes(
-    plan.steps,
+  const failed: { readonly one: PlannedStep; readonly text: string }[] = []
+  const io = {
+    ...{ plan, planId: randomUUID(), clock: systemClock, ask: askWith(env), stop: stops.aborted },
+    read: (one: Key) => readJudged(one, known.get(one.task), values, ledger),
+    startHere: (one: PlannedStep) => startSupervisor(one, plan, batch ?? [], context),
+    say: (one: PlannedStep, text: string) => tell.say('info', `${slotName(one)}: ${text}`, { slot: one }),
+  }
+  const ended = await runLanes(
+    steps,
     { jobs, keepGoing: asked.keepGoing === true },
     {
-      run: (slot) =>
-        runSlot(slot, {
-          ...{ clock: systemClock, ask, planId, only: asked.status, by, reason: asked.reason },
-          ...{ stop: stops.aborted, leave: leave.signal },
-          read: (one) => readJudged(one, knownOf(known, one), values, ledger),
-          startHere: (one) =>
-            startSupervisor([...wordsOf(one, argv), ...supervisionWords(argv)], batch ?? [], environment(one)),
-          say: (one, text) => tell.say('info', `${slotName(one)}: ${text}`, { slot: one }),
-        }),
-      told(slot, end, now) {
+      run: (step) => runSlot(step, io),
+      told(step, end, now) {
         lanes = now
-        tellEnd(slot, end, now)
-        show(slot, end, now)
+        if (end !== null) tellEnd(step, end, now)
+        show(step, end, now)
       },
       stop: stops.aborted,
       leave: leave.signal,
@@ -148,97 +135,58 @@ export async function repair(asked: Asked, context: CommandContext): Promise<num
   removeListener()
   screen?.hide()
   tell.on(null)
+  const running = ended.running()
+  const goOn = running.length === 1 ? 'goes on to its end' : 'go on to their end'
   if (leave.signal.aborted)
-    tell.say(
-      'warn',
-      `${counted(result.running.length, 'slot')} still run, and go on to their end: ${result.running.map(slotName).join(', ')}`,
-    )
+    tell.say('warn', `${counted(running.length, 'slot')} ${goOn}: ${running.map(slotName).join(', ')}`)
   const due = asked.to === undefined && asked.slot === undefined ? fellDue(known, plannedAt) : []
   if (due.length > 0) tell.say('info', fellDueText(due))
-  const stop = stops.first()
-  const stopCode = stop === null ? null : exitCodeOfSignal('SIGINT')
-  const exitCode = exitCodeOfRepair(result, { readCode, stopCode, hasNoCommand })
-  const leftOut = plan.leftOut.length === 0 ? '' : ` Left out: ${plan.leftOut.length}, named above.`
-  const counts = { ...result.counts, leftOut: plan.leftOut.length, exitCode }
-  tell.say(exitCode === EXIT.ok ? 'info' : 'error', `${countsText(counts)}${leftOut}`, { counts })
+  const stopCode = stops.first() === null ? null : exitCodeOfSignal('SIGINT')
+  const exitCode = exitCodeOfRepair(ended, readCode, stopCode, noCommand.length > 0)
+  const counts = { ...ended.counts, leftOut: leftOut.length, exitCode }
+  // A program has had each with its steps.
+  if (form !== 'json') tell.lines(failedLines(failed, plan.store))
+  tell.say(exitCode === EXIT.ok ? 'info' : 'error', countsText(counts), { counts })
   return exitCode
 
-  function tellEnd(slot: PlannedStep, end: SlotEnd | null, { counts }: Lanes): void {
-    if (end === null) return
-    const left = `(${counts.left} left)`
-    const text =
-      end.kind === 'done'
-        ? end.byOthers
-          ? 'done by another run'
-          : 'done'
-        : end.kind === 'left'
-          ? `not run: ${end.why}`
-          : `${end.kind === 'unknown' ? 'not known: ' : ''}${end.why}`
+  function tellEnd(one: PlannedStep, end: SlotEnd, { counts }: Lanes): void {
+    const text = end.kind === 'done' ? `done${end.byOthers ? ' by another run' : ''}` : endText(end)
     const isWrong = end.kind === 'failed' || end.kind === 'unknown'
-    const steps = isWrong ? [showStep('see what happened', { store: plan.store, ...slot })] : []
-    tell.say(isWrong ? 'error' : 'info', `${slotName(slot)}: ${text} ${left}`, { slot, steps })
+    if (isWrong) failed.push({ one, text })
+    const steps = isWrong ? [showStep('see what happened', { store: plan.store, ...one })] : []
+    tell.say(isWrong ? 'error' : 'info', `${slotName(one)}: ${text} (${counts.left} left)`, { slot: one, steps })
   }
 
-  function show(slot: PlannedStep, end: SlotEnd | null, { counts, running, isLeft }: Lanes): void {
-    const total = plan.steps.length
+  function show(one: PlannedStep, end: SlotEnd | null, { counts, running, isLeft }: Lanes): void {
     const done = counts.done + counts.failed + counts.unknown
     if (screen !== null) {
-      const leftMs = usualTimeOf(plan.steps, plan.usualMs, jobs, isLeft)
+      const leftMs = usualTimeOf(steps, plan.usualMs, jobs, isLeft)
       const time = leftMs === 0 ? '' : `, about ${elapsed(leftMs)} left`
-      screen.show(
-        done,
-        total,
-        `${counts.done} done, ${running.length} running, ${counts.failed} failed, ${counts.left - running.length} left${time}`,
-        running.map(slotName),
-      )
-    } else if (end === null && isHere && showsProgress(env) && asked.log !== 'json')
+      const now = running()
+      const text = `${counts.done} done, ${now.length} running, ${counts.failed} failed, ${counts.left - now.length} left`
+      screen.show(done, steps.length, `${text}${time}`, now.map(slotName))
+    } else if (end === null && isHere && canShow)
       // The progress goes through the log, which never blocks: a terminal may be stopped (Ctrl-S).
-      tell.lines([progressLine(done, total, slot)])
+      tell.lines([progressLine(done, steps.length, one)])
   }
 }
 
-function checkCommandOf({ leftOut }: RepairPlan): void {
-  if (leftOut.some(({ text }) => text.startsWith('No place'))) checkBatchCommand('rerun', null)
-}
+const END_WORDS = { left: 'not run: ', unknown: 'not known: ', failed: '' } as const
 
-function knownOf(known: ReadonlyMap<string, KnownTask>, { task }: PlannedStep): KnownTask {
-  const one = known.get(task)
-  if (one === undefined) throw new Error(`no record of ${task}`)
-  return one
-}
-
-/** The batch gets no more of these words, and it may run cronledger, too. */
-function wordsOf({ task, waits }: PlannedStep, argv: readonly string[]): readonly string[] {
-  return [`--task=${task}`, ...(waits && !isGiven('afterTimeoutMs', argv) ? [`--after-timeout=${NO_WAIT}`] : [])]
-}
-
-/** Returns the environment of the process that runs a slot here. A batch does not get what forces a slot. */
-function environmentOf(asked: Asked, by: string, { argv, env }: CommandContext) {
-  const { slot: named, fresh, ignoreAfter, status, reason, store } = asked
-  const kept = environmentOfRepair(env)
-  return ({ slot }: PlannedStep) => {
-    const own = {
-      // As it was given: it may have a password.
-      store: givenValue('store', argv) ?? env[variableOf('store')] ?? store,
-      ...{ slot: formatInstant(slot), status: status.join(','), reason, by },
-      ...(named === undefined && { partOfRepair: 'true' }),
-      ...(fresh && { fresh: 'true' }),
-      ...(ignoreAfter && { ignoreAfter: 'true' }),
-    }
-    return { ...kept, ...Object.fromEntries(Object.entries(own).map(([name, value]) => [variableOf(name), value])) }
-  }
+function endText({ kind, why }: Exclude<SlotEnd, { kind: 'done' }>): string {
+  return `${END_WORDS[kind]}${why}`
 }
 
 async function showPlan(plan: RepairPlan, { isOne, format, json }: Asked, jobs: number): Promise<void> {
   const form = json ? 'json' : (format ?? 'text')
+  const textOf = {
+    json: stepJsonOfPlan,
+    text: (step: PlannedStep) => stepOfPlan(step, plan, isOne),
+    commands: commandOfPlan,
+  }[form]
   async function* texts() {
-    for (const step of plan.steps)
-      yield form === 'json'
-        ? stepJsonOfPlan(step, plan)
-        : form === 'text'
-          ? stepOfPlan(step, plan, isOne)
-          : commandOfPlan(step, plan)
-    if (form === 'json') for (const one of plan.leftOut) yield leftOutJson(one)
+    for (const step of plan.steps) yield textOf(step, plan)
+    if (form === 'json') yield* plan.leftOut.map(leftOutJson)
     if (form === 'text') yield* planEnd(plan, jobs)
   }
   await printTexts(texts(), form === 'json')
@@ -276,11 +224,10 @@ function onStop(stops: Stops, { first, second }: { first(): void; second(): void
 
 function fellDue(known: ReadonlyMap<string, KnownTask>, since: Instant) {
   const now = systemClock.now()
-  return [...known.values()].flatMap((record) => {
-    const { task, inForce: schedules, gaps } = factsOf(record.task, record, now)
-    return [...dueKeys([{ task, schedules, gaps }], since, now)].map(({ slot }) => ({
-      ...{ task, slot, zone: record.schedules.at(-1)?.spec.zone ?? 'UTC' },
-    }))
+  return [...known].flatMap(([task, record]) => {
+    const { inForce: schedules, gaps } = factsOf(task, record, now)
+    const zone = record.schedules.at(-1)?.spec.zone ?? 'UTC'
+    return [...dueKeys([{ task, schedules, gaps }], since, now)].map(({ slot }) => ({ task, slot, zone }))
   })
 }
 
@@ -297,19 +244,19 @@ function openTeller(format: 'text' | 'json' | 'quiet', sink: CommandContext['sin
   ) => {
     if (format === 'json') write(repairJson(level, message, systemClock.now(), more))
     else if (format === 'text' || level !== 'info')
-      write([`cronledger: ${message}`, ...stepLines(more.steps ?? [])].map(printable).join('\n'))
+      write(`cronledger: ${message.split('\n').map(printable).join('\n')}`)
+  }
+  const lines = (texts: readonly string[]) => {
+    for (const text of texts) write(text)
   }
   return {
     say,
-    /** For people: a question, and the progress. */
-    lines(lines: readonly string[]): void {
-      for (const line of lines) write(line)
-    },
+    /** For people. */
+    lines,
     /** Names the slots that are left out, with what the operator can do. */
     leftOut({ leftOut, reason }: RepairPlan): void {
-      if (format === 'json')
-        for (const { text, steps, ...slot } of leftOut) say('warn', `left out: ${text}`, { slot, steps })
-      else for (const line of leftOutLines(leftOut, reason)) write(line)
+      if (format !== 'json') lines(leftOutLines(leftOut, reason))
+      else for (const { text, steps, ...slot } of leftOut) say('warn', `left out: ${text}`, { slot, steps })
     },
     on(next: LaneScreen | null): void {
       screen = next
