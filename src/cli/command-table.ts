@@ -1,4 +1,8 @@
+import cronledger from '../../package.json' with { type: 'json' }
 import type { Command } from './options/arguments.ts'
+
+/** Whether the address in package.json leads somewhere. Nothing prints it before that. */
+export const isReleased: boolean = false
 
 /** Each command is loaded only when it is used, otherwise a run would wait for the code that prints tables. */
 export const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
@@ -55,4 +59,4 @@ When you write a setup:
 cronledger help COMMAND  shows the options of a command, with examples.
 cronledger help TOPIC    explains exit-codes, environment or operating (what to do at 3 a.m.).
 cronledger --version     shows the versions of cronledger, Node and the time zone data.
-The documentation: https://github.com/cronledger/cronledger#readme`
+The documentation: ${isReleased ? cronledger.homepage : 'docs/README.md in the repository'}`

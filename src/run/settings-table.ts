@@ -19,9 +19,8 @@ export const SETTING_GROUPS = {
       isUsual: true,
       group: 'Event time',
       help: 'Refuse a missing or wrong event time, and a changed schedule',
-      details: `Without an event time, the run exits with ${EXIT.usage}. An event time more than 60 s from every time of the schedule is refused (${EXIT.refused}), and so is a schedule that is not the recorded one at the slot. A duplicate of a slot that is done or running in another AWS account is refused, too (${EXIT.refused}), since two batches have one name then. On the command line, so is a batch command with a word that only a shell reads, such as && or $DATE (${EXIT.usage}). A new schedule is recorded with cronledger declare, or by one run with --strict=false. The first run of a task, a forced run and the slots of a catch-up are not compared with the record.`,
+      details: `Without an event time, the run exits with ${EXIT.usage}. An event time more than 60 s from every time of the schedule, a schedule that is not the recorded one, and a duplicate of a batch in another AWS account are refused (${EXIT.refused}); on the command line, also a batch command with a word that only a shell reads, such as && (${EXIT.usage}). A new schedule is recorded with cronledger declare, or by one run with --strict=false.`,
     },
-    /** Left out: a trigger may start at any time after its slot. */
     maxLatenessMs: {
       kind: 'duration',
       isUsual: true,
@@ -41,7 +40,7 @@ export const SETTING_GROUPS = {
       otherwise: 'off',
       help: 'First run the slots of this span that were missed',
       details:
-        'They run one after the other, oldest first, at most 100 in one run. The span is measured back from the start of the run: 3d at 03:00:10 does not include 03:00 of three days ago. A slot is missed if it was due, has no record and was not paused. A failed slot stays for an operator. A forced run does not catch up.',
+        'Oldest first, one after the other, at most 100 in one run. 3d at 03:00:10 does not include 03:00 of three days ago. A failed slot stays for an operator. A forced run does not catch up.',
     },
   },
   starts: {
@@ -54,7 +53,6 @@ export const SETTING_GROUPS = {
       bounds: [1, MAX_ATTEMPTS],
       help: 'Attempts that scheduled triggers may start in one slot',
     },
-    /** Left out: only later triggers make further attempts. */
     retryDelayMs: {
       kind: 'duration',
       isUsual: true,
@@ -75,13 +73,12 @@ export const SETTING_GROUPS = {
       bounds: [1, 10],
       help: 'Multiply the delay by this after each retry',
     },
-    /** A run that goes on from the last success needs it also where an operator forces it. */
     sinceLastSuccess: {
       kind: 'switch',
       group: 'Retries',
       help: 'Do all work since the last success: CRONLEDGER_RUN_SINCE',
       details:
-        'The command gets the newest slot before this one that is done. It is not set if the 1,000 records before this slot have none: with --retention, records must live longer than the longest time without a success. The slots between the two are done with this one. What a run did before it failed or died is done again by the next one, so the command must bear that. Such runs do not overlap: --overlap is wait, or skip. A forced run does the same, if the runs of the task do.',
+        'The command gets the newest slot before this one that is done, and the slots between the two are done with this one. What a run did before it failed or died is done again by the next one, so the command must allow that. Such runs do not overlap. With --retention, records must live longer than the longest time without a success.',
     },
     /** The answer to a scheduled trigger while another slot runs. A forced trigger is refused then, unless this is `allow`. */
     overlap: {
@@ -94,7 +91,7 @@ export const SETTING_GROUPS = {
       help: 'Start, skip or wait while another slot is running',
       otherwise: 'allow; with --since-last-success, wait',
       details:
-        'With skip, the trigger is refused if an attempt has already started in its slot. With wait, the oldest slot that waits goes first. With skip and wait, a forced trigger is refused while another slot of the task is running. A forced trigger without this option does what the runs of the task do.',
+        'With skip, a slot that gave way never runs; it is refused if an attempt has already started in it. With wait, the oldest slot that waits goes first. A forced trigger is refused while another slot of the task is running, and without this option does what the runs of the task do. All triggers of a task must have the same value.',
     },
     /** The default covers a batch that is due hourly. A longer wait keeps a container running, which costs money. */
     overlapTimeoutMs: {
@@ -105,7 +102,6 @@ export const SETTING_GROUPS = {
       bounds: [SECOND_MS, 31 * DAY_MS],
       help: 'Refuse the run after it has waited this long',
     },
-    /** A longer wait keeps a container running, which costs money. */
     afterTimeoutMs: {
       kind: 'duration',
       group: 'Overlap',
@@ -113,7 +109,7 @@ export const SETTING_GROUPS = {
       bounds: [0, 31 * DAY_MS],
       help: 'Refuse the run if it has waited this long for --after',
       details:
-        'With 0s, it does not wait. The slot stays open: a later trigger, a catch-up or a forced run may start in it. A forced run without this option waits as long as the latest run of the task.',
+        'With 0s, it does not wait. The slot stays open for a later trigger, a catch-up or a forced run. A forced run without this option waits as long as the latest run of the task.',
     },
     /** The minimum is a month plus the time in which a late duplicate of its last day may arrive. */
     retentionMs: {
@@ -124,7 +120,7 @@ export const SETTING_GROUPS = {
       why: 'a slot whose record was deleted could run again',
       otherwise: 'forever',
       help: 'Keep the record of a slot this long',
-      details: 'The value must be at least two windows of the schedule.',
+      details: 'At least two windows of the schedule. The time counts from the later of the run and the slot.',
     },
   },
   batch: {
@@ -143,7 +139,8 @@ export const SETTING_GROUPS = {
       default: 30 * SECOND_MS,
       bounds: [SECOND_MS, HOUR_MS],
       help: 'Time that the orchestrator allows after its SIGTERM',
-      details: 'On ECS, this is the stopTimeout of the container.',
+      details:
+        'On ECS, the stopTimeout of the container. 5 s of it, or a third if it is under 15 s, are kept to record the end.',
     },
   },
   lease: {
@@ -154,6 +151,7 @@ export const SETTING_GROUPS = {
       default: 10 * MINUTE_MS,
       bounds: [SECOND_MS, DAY_MS],
       help: 'Consider a run dead after this long without a heartbeat',
+      details: 'At least three heartbeats, --skew and --kill-after together.',
     },
     heartbeatMs: {
       kind: 'duration',
@@ -169,7 +167,6 @@ export const SETTING_GROUPS = {
       bounds: [0, HOUR_MS],
       help: 'Largest clock difference between two hosts',
     },
-    /** What happens if the lease could not be renewed. The default depends on whether another run may start then. */
     onLeaseLost: {
       kind: 'choice',
       excludes: [
@@ -221,7 +218,6 @@ export const SETTING_GROUPS = {
       help: 'Report a slot as overdue if not completed this long after it was due',
       details: 'A slot is overdue also while it runs or waits.',
     },
-    /** Left out: the runs of this task wait for no other. */
     after: {
       kind: 'names',
       value: 'TASK[,…]',
@@ -230,7 +226,7 @@ export const SETTING_GROUPS = {
       otherwise: 'none',
       help: "Wait for the slots of these tasks ('imp/*': all with this prefix; self: the previous slot)",
       details:
-        'It waits for the slots of each task that were due after the previous slot of this task (with --since-last-success: after the last one that is done) and not after this one. If there are none, it waits for the latest slot before. It starts none of them, so repair a slot that failed or was missed. A prefix stands for the tasks that the ledger lists when the run begins, without this one and retired ones.',
+        'It waits for the slots of each task that were due after the previous slot of this task (with --since-last-success: after the last one that is done) and not after this one, or, if there are none, for the latest slot before. It starts none of them.',
     },
     /** Only `check` and the readers compare it. No rule changes how a run ends. */
     expect: {
@@ -242,7 +238,7 @@ export const SETTING_GROUPS = {
       otherwise: 'none',
       help: 'Report a slot as unusual unless it meets these rules',
       details:
-        'A rule has the name of a fact that the batch reports, or duration, one of >= <= > < =, and a value: rows>=1, duration>=5m. A value such as 3x is that many times the usual value: the median of the last 20 completed slots, if at least 5 have one. A slot whose batch does not report the fact is unusual too. An upper bound of the duration also counts while the batch runs. At most 10 rules.',
+        'A rule is the name of a fact that the batch reports, or duration, one of >= <= > < =, and a value: rows>=1, duration>=5m. 3x is three times the usual value: the median of the last 20 completed slots, if at least 5 have one. An upper bound of the duration also counts while the batch runs. At most 10 rules.',
     },
     owner: {
       kind: 'text',

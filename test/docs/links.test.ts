@@ -1,7 +1,9 @@
+import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
+import { isReleased } from '../../src/cli/command-table.ts'
 import { proseOf } from './markdown.ts'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
@@ -58,6 +60,15 @@ test.each(PAGES)('%s: each file of the code that it names exists, and has the na
     expect(existsSync(join(root, path)), `${page}: ${path}`).toBe(true)
   for (const [, name = '', path = ''] of text.matchAll(/`(\w+)` in `((?:src|test)\/[\w./-]+\.tsx?)`/g))
     expect(readFileSync(join(root, path), 'utf8'), `${page}: ${path}`).toContain(name)
+})
+
+test('until there is a release, only package.json has the address of the project', () => {
+  const { stdout } = spawnSync(
+    'git',
+    ['-c', 'safe.directory=*', 'grep', '--files-with-matches', '-E', '(github\\.com|ghcr\\.io)/cronledger'],
+    { cwd: root },
+  )
+  expect(isReleased ? [] : stdout.toString().trim().split('\n')).toEqual(isReleased ? [] : ['package.json'])
 })
 
 test('each page is listed in the index, and each decision in its own', () => {

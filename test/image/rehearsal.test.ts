@@ -17,7 +17,8 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const run = promisify(execFile)
 /** The folder with the files of the release. */
 const RELEASE = process.env['RELEASE']
-const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
+const { version, repository } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
+const [, REPOSITORY = '', OWNER = ''] = /github\.com\/((.*)\/.*)\.git$/.exec(repository.url) ?? []
 const PAGE = blocksIn(new URL('../../docs/guides/install.md', import.meta.url)).filter(({ isHidden }) => !isHidden)
 
 /** The lines of the page in the block that has this text. */
@@ -75,7 +76,8 @@ describe.skipIf(RELEASE === undefined)('a release that was sent to servers on lo
   let servers: { npm: Server; images: Server; files: Server }
 
   /** The lines of the page, with the server of this machine for files. */
-  const here = (text: string) => text.replaceAll('https://github.com', `http://${servers.files.host}`)
+  const here = (text: string) =>
+    text.replaceAll('https://github.com', `http://${servers.files.host}`).replaceAll('OWNER', OWNER)
   const sumOf = (name: string) =>
     new RegExp(`^(\\w+)  ${name}$`, 'm').exec(readFileSync(join(folder, 'web/SHA256SUMS'), 'utf8'))?.[1] ?? 'none'
 
@@ -118,7 +120,7 @@ describe.skipIf(RELEASE === undefined)('a release that was sent to servers on lo
       ...images.env,
       OPTIONS: images.options.join(' '),
       PATH: `${bin}:${process.env['PATH']}`,
-      GITHUB_REPOSITORY: 'cronledger/cronledger',
+      GITHUB_REPOSITORY: REPOSITORY,
       GITHUB_REF_NAME: `v${version}`,
       GITHUB_ACTOR: 'nobody',
       TOKEN: 'none',
@@ -137,7 +139,7 @@ describe.skipIf(RELEASE === undefined)('a release that was sent to servers on lo
     const arm64 = `FROM scratch\nCOPY cronledger-${version}-linux-arm64 /cronledger\n`
     for (const tag of [version, `binary-${version}`])
       await shell(
-        `echo '${arm64}' >arm64 && docker buildx build --file arm64 --platform linux/arm64 --tag ghcr.io/cronledger/cronledger:${tag}-arm64 release`,
+        `echo '${arm64}' >arm64 && docker buildx build --file arm64 --platform linux/arm64 --tag ghcr.io/${REPOSITORY}:${tag}-arm64 release`,
       )
     // Only GitHub can sign.
     for (const command of commandsOf('publish')) await shell(command.replace(' --provenance', ''))
@@ -210,7 +212,7 @@ describe.skipIf(RELEASE === undefined)('a release that was sent to servers on lo
   })
 
   test('the action installs the executable of the page', async () => {
-    const [step]: [Loose] = parse(here(lines('- uses: cronledger/cronledger')))
+    const [step]: [Loose] = parse(here(lines('- uses: OWNER/cronledger')))
     const { runs }: Loose = parse(readFileSync(join(ROOT, 'action.yml'), 'utf8'))
     const temp = mkdtempSync(join(folder, 'runner-'))
     const env = {
