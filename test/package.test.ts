@@ -1,6 +1,6 @@
 // What `npm publish` would send, and what a user has after `npm install`.
 import { execFile } from 'node:child_process'
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -49,6 +49,7 @@ test('the tarball has the library, the command line, the schemas, and nothing el
   )
   const pages = readdirSync(join(ROOT, 'docs'), { recursive: true, encoding: 'utf8' })
     .filter((name) => /\.md$|^(examples|tour)\//.test(name) && !name.startsWith('development'))
+    .filter((name) => statSync(join(ROOT, 'docs', name)).isFile())
     .map((name) => `docs/${name}`)
   expect(files.filter((path) => path.startsWith('docs/')).sort()).toEqual(pages.sort())
   expect([...library].filter((path) => !files.includes(path))).toEqual([])
