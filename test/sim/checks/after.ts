@@ -73,11 +73,8 @@ function coversOf({ of, day }: Needed): readonly Write[] {
   return later.flatMap(([, applied]) => applied.find(({ row }) => covers(row, slot)) ?? [])
 }
 
-function covers({ attempts, resolutions }: Row, slot: number): boolean {
-  const isWord = resolutions.some(({ state }) => state === 'COMPLETED')
-  return attempts.some(
-    ({ outcome, since, searched = slot }) => (outcome === 'succeeded' || isWord) && (since ?? searched) < slot,
-  )
+function covers({ attempts }: Row, slot: number): boolean {
+  return attempts.some(({ outcome, since, searched = slot }) => outcome === 'succeeded' && (since ?? searched) < slot)
 }
 
 /** Returns whether a pause or a retirement that was on record before `start` has the slot, in which nothing started. */

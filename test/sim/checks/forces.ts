@@ -19,9 +19,13 @@ function hasCompleted(row: Row | undefined): boolean {
   return succeeded === true || row?.resolutions.some(({ state }) => state === 'COMPLETED') === true
 }
 
-/** Returns the status that a row gives its slot. */
+function hasOnlyGivenWay({ attempts, resolutions }: Row): boolean {
+  return resolutions.length === 0 && attempts.every((one) => one.phase === 'ended' && one.gaveWayTo !== undefined)
+}
+
+/** Returns the status that a row gives its slot. A row of claims that gave way to later runs counts as none. */
 function statusOf(row: Row | undefined): string {
-  if (row === undefined) return 'missed'
+  if (row === undefined || hasOnlyGivenWay(row)) return 'missed'
   if (hasCompleted(row)) return 'completed'
   const latest = latestOf(row)
   const isDecided = row.resolutions.some(({ afterAttempt }) => afterAttempt >= (latest?.number ?? 0))
