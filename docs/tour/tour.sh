@@ -1,5 +1,5 @@
 #!/bin/sh
-# A tour in four minutes, of which most is waiting: two hosts and one ledger, a trigger that is lost, and its repair. It needs Docker with Compose, or
+# A tour in four minutes, most of them waiting: two hosts and one ledger, a trigger that is lost, and its repair. It needs Docker with Compose, or
 # COMPOSE=podman-compose. It removes what it made when it ends.
 set -eu
 cd "$(dirname "$0")"

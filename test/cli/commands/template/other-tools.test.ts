@@ -110,9 +110,12 @@ test('the reference has this as a table (UPDATE_DOCS=1 writes it)', () => {
   const rows = (['ledger', 'batch'] as const).flatMap((template) => {
     const tools = TOOLS.filter(([of]) => of === template).map(inFile)
     const cell = (text = '') => (text.endsWith('.') ? text : `\`${text}\``)
-    return parametersOf(template).map((one) =>
-      ['', `\`${template}\``, `\`${one}\``, ...tools.map(({ of }) => cell(of(one))), ''].join(' | ').trim(),
-    )
+    const all = parametersOf(template).map((one) => ({ one, cells: tools.map(({ of }) => cell(of(one))).join(' | ') }))
+    // Parameters for which both tools have the same text share a row.
+    return [...new Set(all.map(({ cells }) => cells))].map((cells) => {
+      const names = all.filter((other) => other.cells === cells).map(({ one }) => `\`${one}\``)
+      return ['', `\`${template}\``, names.join(', '), cells, ''].join(' | ').trim()
+    })
   })
   const table = ['| template | parameter | CDK | Terraform |', '| --- | --- | --- | --- |', ...rows, ''].join('\n')
   const page = read(PAGE)
