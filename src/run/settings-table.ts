@@ -91,7 +91,7 @@ export const SETTING_GROUPS = {
       help: 'Start, skip or wait while another slot is running',
       otherwise: 'allow; with --since-last-success, wait',
       details:
-        'With skip, a slot that gave way never runs; it is refused if an attempt has already started in it. With wait, the oldest slot that waits goes first. A forced trigger is refused while another slot of the task is running, and without this option does what the runs of the task do. All triggers of a task must have the same value.',
+        'With skip, a slot that gave way never runs; it is refused if an attempt has already started in it. With wait, the oldest slot that waits goes first. With both, a forced trigger is refused while another slot of the task is running. Without this option, it does what the runs of the task do. All triggers of a task must have the same value.',
     },
     /** The default covers a batch that is due hourly. A longer wait keeps a container running, which costs money. */
     overlapTimeoutMs: {
