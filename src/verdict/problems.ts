@@ -334,6 +334,6 @@ function byWeight(one: Problem, other: Problem): number {
     other.tasks.length - one.tasks.length ||
     FINDING_KINDS.indexOf(one.kind) - FINDING_KINDS.indexOf(other.kind) ||
     other.slots - one.slots ||
-    one.from - other.from
+    other.from - one.from
   )
 }

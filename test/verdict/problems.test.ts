@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Ending, Key, Row } from '../../src/core/types.ts'
+import { problemLines } from '../../src/format/check/problems.ts'
 import { isFinding, type JudgedSlot } from '../../src/verdict/judge.ts'
 import { collectProblems, type Problem } from '../../src/verdict/problems.ts'
 import { FAILED, judgedAt, NOT_STARTED, pending, resolvedAs, rowWith, SUCCEEDED } from '../support/rows.ts'
@@ -206,4 +207,27 @@ test('each finding of a random ledger is in exactly one problem, and each of its
     }),
     { numRuns: 100 },
   )
+})
+
+test('on a screen, a night with many flaky tasks is short, and counts the problems that it has no room for', () => {
+  const flaky = Object.fromEntries(
+    Array.from({ length: 30 }, (_, task) => [
+      `flaky/${task}`,
+      [
+        [task * 61, { exit: 3 }],
+        [task * 61 + 60, 'done'],
+      ] as const,
+    ]),
+  )
+  const down = Object.fromEntries(
+    Array.from({ length: 40 }, (_, row) => [`etl/${row}`, [[2_000, { says: `cannot insert row ${row}` }]] as const]),
+  )
+  const problems = problemsOf({ ...flaky, ...down })
+  const lines = problemLines(problems, { columns: 80, color: false }, CHECKED)
+  expect(lines.length).toBeLessThan(30)
+  expect(Math.max(...lines.map((line) => [...line].length))).toBeLessThanOrEqual(80)
+  expect(lines[0]).toMatch(/^failed: cannot insert row \d+ \(and 39 like it\) · 40 tasks/)
+  expect(lines.at(-1)).toMatch(/^ {2}and 20 more problems: flaky\/\d+, .*…$/)
+  const all = problemLines(problems, { columns: null, color: false }, CHECKED).join('\n')
+  for (const task of Object.keys({ ...flaky, ...down })) expect(all).toContain(task)
 })

@@ -37,7 +37,7 @@ export function problemTitle(problem: Problem, now: Instant): string {
 }
 
 /** What a screen of 24 lines or a message has room for: some lines for each of a few problems, or one for each of many. */
-const [MOST_LINES, MOST_ROWS] = [30, 5]
+const [MOST_LINES, MOST_ROWS, MOST_DONE] = [30, 5, 10]
 const SINCE_DONE = 'since then done'
 
 /**
@@ -56,15 +56,22 @@ export function problemLines(
       : Math.max(1, Math.min(MOST_ROWS, Math.floor(MOST_LINES / problems.length) - 1))
   const owners = new Set(problems.flatMap(({ tasks, waiting }) => [...tasks, ...waiting].map(({ owner }) => owner)))
   const isKnown = owners.size === 1 && (isOfOwner || owners.has(undefined))
+  const titleOf = (problem: Problem) => titleLines(problem, screen, now, problems.length <= 3)
   const linesOf = (problem: Problem) => [
-    ...titleLines(problem, screen, now, problems.length <= 3),
+    ...titleOf(problem),
     ...taskLines(problem, screen, { most, isKnown, isAlone: problems.length === 1 }),
   ]
   const done = problems.filter(({ still }) => still === 0)
+  const isShort = screen.columns !== null && done.length > MOST_DONE
+  const left = isShort ? done.slice(MOST_DONE) : []
+  const names = new Set(left.flatMap(({ tasks, waiting }) => [...tasks, ...waiting].map(({ task }) => task)))
   return [
     ...problems.filter(({ still }) => still > 0).flatMap(linesOf),
     ...(done.length > 0 && done.length < problems.length ? [`${SINCE_DONE}:`] : []),
-    ...done.flatMap(linesOf),
+    ...done.slice(0, done.length - left.length).flatMap(isShort ? titleOf : linesOf),
+    ...(left.length > 0
+      ? [namesLine(`and ${counted(left.length, 'more problem')}: `, [...names, '…'], screen.columns)]
+      : []),
   ]
 }
 
@@ -73,7 +80,9 @@ const COLORS: Readonly<Partial<Record<FindingKind, number>>> = { unusual: YELLOW
 function titleLines(problem: Problem, { columns, color }: Screen, now: Instant, isWhole: boolean): readonly string[] {
   const facts = problemFacts(problem, now).join(' · ')
   const room = columns === null ? Number.POSITIVE_INFINITY : columns - widthOf([facts]) - SEPARATOR.length
-  const name = problemName(problem, isWhole ? undefined : room)
+  const short = problemName(problem, room)
+  // A title that needs two lines has room for more words.
+  const name = isWhole ? problemName(problem) : widthOf([short]) > room ? problemName(problem, columns ?? room) : short
   const lines = brokenLines(`${name}${SEPARATOR}${facts}`.split(' '), columns).map((line) => cutTo(line, columns))
   const [first = '', ...others] = lines
   const kind = problem.kind

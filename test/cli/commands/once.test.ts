@@ -1,6 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { Ajv2020 } from 'ajv/dist/2020.js'
+import { uniformInt } from 'pure-rand/distribution/uniformInt'
+import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { openStore } from '../../../src/store/open.ts'
 import { setUpPostgres } from '../../../src/store/postgres/setup-postgres.ts'
@@ -47,7 +50,7 @@ describe.each(Object.keys(LEDGERS))('what was told, in a ledger of %s', (kind) =
   function receiver() {
     const name = `r${++files}`
     const told = join(folder, `told-${kind}-${files}`)
-    const at = (time: string) => commandsAt(`2026-11-24T${time}Z`)
+    const at = (time: string, day = '2026-11-24T') => commandsAt(`${day}${time}Z`)
     const own = { env: ledger.env }
     const checkArgs = (...more: readonly string[]) => [
       ...['check', `${name}/*`, '--store', ledger.store, '--once', name, ...more],
@@ -55,18 +58,18 @@ describe.each(Object.keys(LEDGERS))('what was told, in a ledger of %s', (kind) =
     return {
       name,
       told,
-      run: (time: string, task: string, command = 'false') =>
-        at(time).cronledger(
+      run: (time: string, task: string, command = 'false', day?: string) =>
+        at(time, day).cronledger(
           [
             ...['run', `${name}/${task}`, '--store', ledger.store, '--schedule', '0 * * * *', '--log', 'quiet'],
             ...['--owner', `team ${task}`, '--max-attempts', '9', '--', command],
           ],
           own,
         ),
-      check: (time: string, command = `cat >>${told}`, ...more: readonly string[]) =>
-        at(time).cronledger(checkArgs('--notify', command, ...more), own),
+      check: (time: string, command = `cat >>${told}`, day?: string, ...more: readonly string[]) =>
+        at(time, day).cronledger(checkArgs('--notify', command, ...more), own),
       silent: (time: string, ...more: readonly string[]) => at(time).cronledger(checkArgs(...more), own),
-      start: (time: string, command: string) => at(time).start(checkArgs('--notify', command), own),
+      start: (time: string, command: string, day?: string) => at(time, day).start(checkArgs('--notify', command), own),
       messages: (): Loose[] =>
         existsSync(told)
           ? readFileSync(told, 'utf8')
@@ -163,7 +166,7 @@ describe.each(Object.keys(LEDGERS))('what was told, in a ledger of %s', (kind) =
   test('with --notify-format cloudevents, each message is one CloudEvent, whose id is its number', async () => {
     const { run, check, messages } = receiver()
     for (const task of ['a', 'b']) await run('01:00:00', task)
-    await check('01:01:00', undefined, '--notify-format', 'cloudevents')
+    await check('01:01:00', undefined, undefined, '--notify-format', 'cloudevents')
     expect(messages()).toMatchObject([{ specversion: '1.0', type: 'cronledger.digest', data: { slots: 2 } }])
     const [{ id, data }] = messages() as [Loose]
     expect(id).toBe(data.number)
@@ -189,6 +192,100 @@ describe.each(Object.keys(LEDGERS))('what was told, in a ledger of %s', (kind) =
     expect((await store.readEntry(key, call()))?.document).toEqual(newer)
     store.close()
     vi.unstubAllEnvs()
+  })
+
+  // `SEED=17 TOLD_ROUNDS=500` plays another, longer night.
+  test('in a random night with killed checks, failing commands, repairs and unreadable tasks, each task with a problem is in an open alert, and no other alert is open', {
+    timeout: 3_600_000,
+  }, async () => {
+    const random = xoroshiro128plus(Number(process.env['SEED'] ?? 1))
+    const int = (from: number, to: number) => uniformInt(random, from, to)
+    const { name, run, check, start, told, messages } = receiver()
+    for (const [variable, value] of Object.entries(ledger.env)) vi.stubEnv(variable, value)
+    const { store } = await openStore(ledger.store, process.env)
+    onTestFinished(() => {
+      store.close()
+      vi.unstubAllEnvs()
+    })
+    const [HOUR_MS, MINUTE_MS] = [3_600_000, 60_000]
+    const begin = Date.parse('2026-11-24T00:00:30Z')
+    let now = begin
+    const time = (at = now) => new Date(at).toISOString().replace('.000Z', 'Z')
+    const TASKS = ['a', 'b', 'c']
+    const slots = new Map(TASKS.map((task) => [task, new Map([[begin - 30_000, true]])]))
+    const unread = new Set<string>()
+    const isOpen = (task: string, slot: number) => {
+      const isDone = slots.get(task)?.get(slot)
+      return isDone === undefined ? slot + 15 * MINUTE_MS <= now : !isDone
+    }
+    const openSlots = (task: string) => {
+      const open: number[] = []
+      for (let slot = begin - 30_000; slot <= now; slot += HOUR_MS) if (isOpen(task, slot)) open.push(slot)
+      return open
+    }
+    const isBad = (task: string) => unread.has(task) || openSlots(task).length > 0
+    /** Makes the record of the task one of a newer version, or puts it back. */
+    const turnRecord = async (task: string) => {
+      const key = { task: `${name}/${task}`, kind: '#task' } as const
+      const found = (await store.readEntry(key, call())) ?? expect.unreachable()
+      const { schemaVersion, ...document } = found.document as Loose
+      const isDamaged = unread.delete(task)
+      if (!isDamaged) unread.add(task)
+      const turned = { ...document, schemaVersion: schemaVersion + (isDamaged ? -7 : 7) }
+      await store.writeEntry(key, { version: found.version + 1, document: turned }, found.version, call())
+    }
+    const change = async () => {
+      const task = TASKS[int(0, 2)] as string
+      if (int(1, 8) === 1) return turnRecord(task)
+      if (unread.has(task)) return
+      const slot = now - (now % HOUR_MS)
+      const [oldest] = openSlots(task)
+      if (oldest !== undefined && int(1, 2) === 1) {
+        const state = ['completed', 'skipped'][int(0, 1)] as string
+        const at = ['--task', `${name}/${task}`, '--slot', time(oldest), '--state', state, '--reason', 'looked at it']
+        await commandsAt(time()).cronledger(['resolve', '--store', ledger.store, ...at], { env: ledger.env })
+        slots.get(task)?.set(oldest, true)
+      } else if (slots.get(task)?.get(slot) !== true) {
+        const isDone = int(1, 2) === 1
+        await run(time().slice(11, -1), task, isDone ? 'true' : 'false', time().slice(0, 11))
+        slots.get(task)?.set(slot, isDone)
+      }
+    }
+    const at = () => [time().slice(11, -1), time().slice(0, 11)] as const
+    for (const task of TASKS) await run('00:00:30', task, 'true')
+    for (let round = 1; round <= Number(process.env['TOLD_ROUNDS'] ?? 12); round += 1) {
+      now += int(1, 50) * MINUTE_MS
+      for (let changes = int(0, 3); changes > 0; changes -= 1) await change()
+      const [clock, day] = at()
+      const fate = int(1, 6)
+      if (fate === 1) {
+        const running = start(clock, `cat >>${told}`, day)
+        await Promise.race([delay(int(100, 900)), running.exited])
+        running.child.kill('SIGKILL')
+        await running.ended
+        continue
+      }
+      if (fate === 2) {
+        await check(clock, 'exit 7', day)
+        continue
+      }
+      const both = Array.from({ length: fate === 3 ? 2 : 1 }, () => check(clock, `cat >>${told}`, day))
+      for (const { code } of await Promise.all(both)) expect([0, 1]).toContain(code)
+      const alerts = new Map<string, Set<string>>()
+      for (const { id, state, tasks } of messages().flatMap(({ groups }) => groups as Loose[]))
+        if (state === 'over') alerts.delete(id)
+        else alerts.set(id, new Set([...(alerts.get(id) ?? []), ...tasks.map((task: string) => task.slice(-1))]))
+      const open = [...alerts.values()]
+      const where = `round ${round}, ${time()}`
+      expect(
+        TASKS.filter((task) => isBad(task) && !open.some((tasks) => tasks.has(task))),
+        where,
+      ).toEqual([])
+      expect(
+        open.map((tasks) => [...tasks]).filter((tasks) => !tasks.some(isBad)),
+        where,
+      ).toEqual([])
+    }
   })
 })
 
