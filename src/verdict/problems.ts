@@ -156,28 +156,24 @@ export function collectProblems() {
       const streaks = [...byTask.values()]
         .flatMap(({ bouts }) => bouts.flatMap((bout) => [...bout.streaks.values()]))
         .filter(isWanted)
-      const parts = [...begunTogether(streaks.filter(({ waitsFor }) => waitsFor === null))].map((own) => ({
-        own,
-        waiting: [] as Streak[],
-      }))
-      const partOf = new Map(parts.flatMap((part) => part.own.map((streak) => [streak, part] as const)))
-      const rootOf = rootsIn(streaks)
-      const alone: Streak[] = []
-      for (const streak of streaks.filter((one) => one.waitsFor !== null)) {
-        const root = rootOf(streak)
-        const part = root && partOf.get(root)
-        if (part) part.waiting.push(streak)
-        else alone.push(streak)
-      }
+      const [begun, waits] = [true, false].map((is) => streaks.filter(({ waitsFor }) => (waitsFor === null) === is))
+      const waiting = groupedBy(waits ?? [], rootsIn(streaks))
       const isDone = ({ task, slot }: Key) =>
         byTask.get(task)?.done.some(({ from, to }) => from <= slot && slot <= to) === true
       const stillOf = ({ task, slots: [newest = 0] }: Streak) => newest >= (byTask.get(task)?.newestOver ?? newest)
       const waited = groupedBy(
-        alone,
+        waiting.get(null) ?? [],
         ({ waitsFor }) => waitsFor && `waited for ${waitsFor.task}${isDone(waitsFor) ? ', which is done' : ''}`,
       )
       return [
-        ...parts.map(({ own, waiting }) => problemOf(own, waiting, null, stillOf)),
+        ...[...begunTogether(begun ?? [])].map((own) =>
+          problemOf(
+            own,
+            own.flatMap((one) => waiting.get(one) ?? []),
+            null,
+            stillOf,
+          ),
+        ),
         ...[...waited].map(([words, own]) => problemOf(own, [], words, stillOf)),
       ].sort(byWeight)
     },

@@ -111,8 +111,6 @@ export interface Decision {
   readonly over: readonly GroupNews[]
   /** The message about each, if there is one. */
   readonly numbers: { readonly open: string | null; readonly over: string | null }
-  /** Whether something is new or has joined, and not only told again. */
-  readonly hasNews: boolean
   /** The tasks of which a weaker read is not enough: a row may have come late. */
   readonly doubtful: ReadonlySet<string>
 }
@@ -211,7 +209,7 @@ export function decideTold(before: Told | null, filter: string, seen: Seen, newI
     return [{ ...group, ...(fixed && state !== 'over' && { fixed }), ...(sending && { unsent: sending }) }]
   })
   const told = fitting({ writeId: newId(), filter, at: now, groups: next, past })
-  return { told, open, over, numbers, hasNews: groups.some(({ fresh }) => fresh.length > 0), doubtful }
+  return { told, open, over, numbers, doubtful }
 }
 
 function spanOf({ task, sort, first, last }: Span): Span {
@@ -269,7 +267,7 @@ export function afterSending(told: Told, ends: ReadonlyMap<string, 'sent' | 'ove
 function fitting(told: Told): Told {
   if (JSON.stringify(encodeTold(told)).length <= MAX_BYTES) return told
   const [largest] = told.groups
-    .filter(({ fixed }) => fixed === undefined)
+    .filter(({ fixed, spans }) => fixed === undefined && spans.some(({ sort }) => sort !== 'unread'))
     .toSorted((one, other) => other.spans.length - one.spans.length)
   if (largest === undefined) return { ...told, past: [] }
   const [unread = [], read = []] = [true, false].map((is) =>

@@ -4,9 +4,9 @@ import { DAY_MS } from '../../../core/duration.ts'
 import { isOwnedBy } from '../../../core/task/pattern.ts'
 import type { Instant } from '../../../core/types.ts'
 import { collectNeeds, needsOf } from '../../../format/check/needs.ts'
-import { type FindingKind, isFinding, type JudgedSlot, NO_FINDINGS, type TaskFinding } from '../../../verdict/judge.ts'
+import { type FindingKind, type JudgedSlot, NO_FINDINGS, type TaskFinding } from '../../../verdict/judge.ts'
 import { collectProblems } from '../../../verdict/problems.ts'
-import { type Needs, sumOf } from '../../views/overview/needs.tsx'
+import type { Needs } from '../../views/overview/needs.tsx'
 import type { ShownFindings } from '../../views/task/findings.tsx'
 import { askOptions, faultOf, type Reading, type ReadTask } from './reading.ts'
 
@@ -28,7 +28,6 @@ const BESIDE_A_PAGE = 100
  * resolves when no page is being read.
  */
 export function beginNeeds(since: Instant, reading: Reading, turn = async () => {}): NeedsReading {
-  const byTask = new Map<string, Map<FindingKind, number>>()
   const known: KnownTask[] = []
   const collected = collectProblems()
   const unlisted: string[] = []
@@ -38,11 +37,14 @@ export function beginNeeds(since: Instant, reading: Reading, turn = async () => 
     const wanted = known.filter(({ expectations }) => isOwnedBy(owner, expectations?.owner))
     const names = new Set(wanted.map(({ task }) => task))
     const isWanted = ({ task }: { readonly task: string }) => names.has(task)
-    const found = new Map([...byTask].filter(([task]) => names.has(task)))
+    const counts = [...collected.byTask].map(([task, { count }]) => [task, count] as const)
+    const byTask = new Map(counts.filter(([task, { size }]) => size > 0 && names.has(task)))
+    // A task that cannot be checked may have findings, so it stands with the tasks that have some.
+    for (const { task } of unchecked.filter(isWanted)) byTask.set(task, byTask.get(task) ?? new Map())
     return {
       isWhole,
-      byTask: found,
-      count: sumOf([...found.values()]),
+      byTask,
+      count: collected.count((task) => names.has(task)),
       when: lastDaysText(since, reading),
       // The record of a task that cannot be read does not say whose it is.
       faults: [...unlisted, ...unchecked.filter(isWanted).map(({ task, problem }) => `task ${task}: ${problem}`)],
@@ -54,20 +56,6 @@ export function beginNeeds(since: Instant, reading: Reading, turn = async () => 
   }
   const needsOfAll = (isWhole: boolean) => ({ ...needs(isWhole), ofOwner: (text: string) => needs(isWhole, text) })
 
-  function add(one: JudgedSlot): void {
-    collected.add(one)
-    if (!isFinding(one)) return
-    const { task, kind } = one
-    const kinds = byTask.get(task) ?? new Map<FindingKind, number>()
-    byTask.set(task, kinds.set(kind, (kinds.get(kind) ?? 0) + 1))
-  }
-
-  /** A task that cannot be checked may have findings, so it stands with the tasks that have some. */
-  function addProblem(one: UncheckedTask): void {
-    unchecked.push(one)
-    byTask.set(one.task, byTask.get(one.task) ?? new Map())
-  }
-
   async function readAllNeeds(): Promise<NeedsOfAll> {
     const emitProblem = (problem: string) => unlisted.push(problem)
     for await (const one of reading.ledger.tasks({ emitProblem, ...askOptions(reading) })) known.push(one)
@@ -75,11 +63,11 @@ export function beginNeeds(since: Instant, reading: Reading, turn = async () => 
     async function* check(one: KnownTask, signal: AbortSignal) {
       begun += 1
       if (begun > BESIDE_A_PAGE) await turn()
-      yield* findingsOf(one, since, { ...reading, signal }, add)
+      yield* findingsOf(one, since, { ...reading, signal }, collected.add)
     }
     for await (const part of concurrently(() => known, check, [reading.signal])) {
       if ('ended' in part) ended.add(part.ended)
-      else addProblem(part)
+      else unchecked.push(part)
     }
     return needsOfAll(true)
   }

@@ -4,7 +4,7 @@ import { countsText, findingDetail, totalOf } from '../../../format/check/findin
 import { problemName, teamsText } from '../../../format/check/problems.ts'
 import { counted, printable } from '../../../format/text.ts'
 import { firstRun } from '../../../verdict/command.ts'
-import { NO_FINDINGS, type TaskFinding } from '../../../verdict/judge.ts'
+import type { TaskFinding } from '../../../verdict/judge.ts'
 import type { Problem, ProblemTask } from '../../../verdict/problems.ts'
 import { repairStep } from '../../../verdict/steps.ts'
 import { verdictOf } from '../../../verdict/verdict.ts'
@@ -187,12 +187,6 @@ function DatesOf({
       {start} to <Time at={to} {...(fromZone === zone && { near: from })} clock={clock} isBrief />
     </>
   )
-}
-
-export function sumOf(counts: readonly ReadonlyMap<Kind, number>[]): Readonly<Record<Kind, number>> {
-  const sum: Record<Kind, number> = { ...NO_FINDINGS }
-  for (const [kind, count] of counts.flatMap((one) => [...one])) sum[kind] += count
-  return sum
 }
 
 /** All problems, each with its tasks and what is known of the newest slot of each. */
