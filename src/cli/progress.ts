@@ -53,7 +53,13 @@ export async function openLaneScreen(env: Environment, most: number) {
       bar.update(done, { text })
       for (const [index, line] of lines.entries()) line.update(0, { text: running[index] ? `  ${running[index]}` : '' })
     },
-    log: (line: string) => bars.log(`${line}\n`),
-    hide: () => bars.stop(),
+    /** The terminal breaks no line while the bars are there. */
+    log: (line: string) =>
+      bars.log(`${line.match(new RegExp(`.{1,${stream.columns || 80}}`, 'gu'))?.join('\n') ?? ''}\n`),
+    hide() {
+      // What was logged since the bars were drawn would be lost.
+      bars.update()
+      bars.stop()
+    },
   }
 }

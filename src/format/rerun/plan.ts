@@ -108,7 +108,7 @@ export function headline({ usualMs, foreign, ...plan }: RepairPlan, jobs: number
   const without = unknown === 0 ? '' : `, without ${counted(unknown, 'task')} of which that is not known`
   const time = unknown === tasks.size ? 'How long they usually take is not known' : `${known}${without}`
   return [
-    `${of.join(' of ')}${order}, ${listed([...shown, ...more], 'and')}. ${time}.`,
+    `${of.join(' of ')}${order}, on ${listed([...shown, ...more], 'and')}. ${time}.`,
     ...(waits === 0 ? [] : [`${counted(waits, 'slot')} of these tasks still run, and are waited for.`]),
     ...cautionsOf(steps),
     ...foreign.map((text) => `${text}.`),
@@ -118,14 +118,14 @@ export function headline({ usualMs, foreign, ...plan }: RepairPlan, jobs: number
 }
 
 function placeName({ place }: PlannedSlot): string {
-  return place === null ? 'on this host' : `on ${commandsOf(place).name(place)}`
+  return place === null ? 'this host' : commandsOf(place).name(place)
 }
 
 /** Returns the lines of a plan for one step. A plan of one task does not repeat its name. */
 export function stepOfPlan(step: PlannedStep, { steps, store }: RepairPlan, isOne: boolean): string {
   const upstream = step.after.flatMap((number) => steps[number] ?? []).filter(({ task }) => task !== step.task)
   const after = upstream.length === 0 ? '' : `, after ${listed(upstream.map(slotName), 'and')}`
-  const where = isOne && step.place === null ? '' : `, ${placeName(step)}`
+  const where = isOne && step.place === null ? '' : `, on ${placeName(step)}`
   return selectedLines(step, store, isOne ? '' : `${step.task}  `, `${where}${after}`)
 }
 

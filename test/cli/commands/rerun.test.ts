@@ -428,8 +428,8 @@ describe('several tasks', () => {
     const { ask } = await night(newFile())
     const plan = JSON.parse((await ask('--owner=ops', '--dry-run', '--json', ...SAY)).stdout)
     expect(plan.map(({ task: name, place }: Loose) => [name, place])).toEqual([
-      ['other/mail', 'on this host'],
-      ['other/report', 'on this host'],
+      ['other/mail', 'this host'],
+      ['other/report', 'this host'],
     ])
     expect((await ask('--owner=ops', '--task', 'night*', ...SAY)).stderr).toContain(
       'no task matches "night*" and owner "ops". To see all tasks: cronledger tasks',
