@@ -11,7 +11,7 @@ import type {
 import { concurrently } from './audit/concurrently.ts'
 import type { HistoryDeps } from './audit/history.ts'
 import { newestRow, usualRetirementStart } from './audit/retirement.ts'
-import { listTaskNames, readTaskRecords, unknownTask } from './audit/tasks.ts'
+import { listKnownTasks, readTaskRecords, unknownTask } from './audit/tasks.ts'
 import { LedgerError, option, quote, said, usageError } from './core/errors.ts'
 import { formatInstant } from './core/instant.ts'
 import { keysOf } from './core/objects.ts'
@@ -100,7 +100,7 @@ async function declareTask(options: DeclareOptions, decided: Decided, deps: Oper
 async function* changeAll(deps: OperatorDeps, change: (task: string, deps: OperatorDeps) => Promise<TaskChange>) {
   const done = new Set<string>()
   for (;;) {
-    const names = (await listTaskNames(deps)).filter((name) => !done.has(name))
+    const names = (await listKnownTasks(deps)).filter((name) => !done.has(name))
     if (done.size + names.length === 0) throw usageError(NO_TASKS)
     if (names.length === 0) return
     yield* concurrently(

@@ -1,4 +1,6 @@
+import { DAY_MS } from '../core/duration.ts'
 import { isFaultOfTask, LedgerError, option, said, usageError } from '../core/errors.ts'
+import { utcDate } from '../core/instant.ts'
 import { decodeTaskRecord, EMPTY_TASK_RECORD, isNewerRecord, type TaskRecord } from '../core/task/task-record.ts'
 import { checkTaskName, isTaskName } from '../core/user-text.ts'
 import { ENTRIES_PER_READ } from '../store/store.ts'
@@ -17,7 +19,7 @@ type KeepFault = (task: string, error: LedgerError) => void
  */
 export async function* readTaskRecords(deps: HistoryDeps, keepFault?: KeepFault): AsyncGenerator<KnownTask> {
   const faults = openFaults('read')
-  const names = await listTaskNames(deps)
+  const names = await listKnownTasks(deps)
   // If the caller stops early, nothing needs the batch that is being read. Its request must not keep the process alive.
   const over = new AbortController()
   const io = { ...deps, signals: [...deps.signals, over.signal] }
@@ -36,8 +38,10 @@ export async function* readTaskRecords(deps: HistoryDeps, keepFault?: KeepFault)
       next = start < names.length ? read(start) : null
       for (const task of batch) {
         const entry = stored.get(task)
-        // The list is eventually consistent, so the record may be gone.
-        const known = entry === undefined ? null : readEntry(task, entry.document, keepFault ?? faults.keep)
+        const known =
+          entry === undefined
+            ? { ...EMPTY_TASK_RECORD, task }
+            : readEntry(task, entry.document, keepFault ?? faults.keep)
         if (known !== null) yield known
       }
     }
@@ -80,9 +84,14 @@ function readEntry(task: string, document: unknown, keepFault: KeepFault): Known
   }
 }
 
-/** Another program may have written an entry under a name that no task can have. Its rows are listed as damaged. */
-export async function listTaskNames(deps: HistoryDeps): Promise<readonly string[]> {
-  return (await ask(deps, (call) => deps.store.listTasks(call))).filter(isTaskName)
+/**
+ * Also returns the tasks that have a row of today or yesterday and no record: the run that was to write it died, or lost the ledger.
+ * Another program may have written an entry under a name that no task can have. Its rows are listed as damaged.
+ */
+export async function listKnownTasks(deps: HistoryDeps): Promise<readonly string[]> {
+  const now = deps.clock.now()
+  const days = [now - DAY_MS, now].map(utcDate)
+  return (await ask(deps, (call) => deps.store.listTasks(call, days))).filter(isTaskName)
 }
 
 export async function readTaskRecord(task: string, deps: HistoryDeps): Promise<KnownTask | null> {

@@ -127,8 +127,11 @@ export interface Store {
    */
   writeEntry(key: EntryKey, entry: Entry, expected: number | 'absent', call: CallOptions): Promise<'ok' | 'conflict'>
 
-  /** Reads the names of all tasks that have a `#task` entry, sorted. The read is eventually consistent. */
-  listTasks(call: CallOptions): Promise<readonly string[]>
+  /**
+   * Reads the names of all tasks that have a `#task` entry, or a row of one of the UTC dates `days`, sorted. The read is
+   * eventually consistent.
+   */
+  listTasks(call: CallOptions, days?: readonly string[]): Promise<readonly string[]>
 
   /**
    * Reads the `#task` entries of 1 to `ENTRIES_PER_READ` tasks. A task without an entry is left out. The read is eventually

@@ -100,6 +100,16 @@ test('check names the task whose record is not JSON, and shows a row that is not
   expect(code).toBe(78)
 })
 
+// As after a run that died between its claim and the record of its task.
+test('a task that has a row of yesterday and no record is in check, tasks and the repair of all', async () => {
+  const store = await ledgerWith('unlisted', "DELETE FROM entries WHERE task = 'b'")
+  expect(failedTasks((await check(store)).stdout)).toEqual([...'abcdefg'])
+  const tasks = await cronledger(['tasks', '--store', store, '--json'])
+  expect(JSON.parse(tasks.stdout)).toContainEqual(expect.objectContaining({ task: 'b', schedule: null }))
+  const plan = await cronledger(['rerun', '--store', store, '--all', '--from', '3d', '--dry-run', '--json', '--', 'x'])
+  expect(plan.stdout).toContain('"task":"b"')
+})
+
 test('check does not say that it found no problems if a task cannot be read', async () => {
   const store = await ledgerWith('quiet', DAMAGED_RECORD)
   for (const format of ['text', 'json']) {

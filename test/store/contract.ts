@@ -373,12 +373,21 @@ export function contract(subject: () => Subject, { crowds = true } = {}): void {
       })
     })
 
+    it('listTasks names a task without a record if it has a row of one of the days', async () => {
+      const task = newTask()
+      await putOk(claimOf(task), 'absent')
+      const isListed = async (days: readonly string[]) => (await store().listTasks(call(), days)).includes(task)
+      await eventually(async () => expect(await isListed(['2026-11-23', '2026-11-24'])).toBe(true))
+      expect(await isListed(['2026-11-23', '2026-11-25'])).toBe(false)
+    })
+
     it('listTasks names a task once after its record changed', async () => {
       const task = newTask()
+      await putOk(claimOf(task), 'absent')
       await write(task, '#task')
       await store().writeEntry({ task, kind: '#task' }, { version: 2, document }, 1, call())
       await eventually(async () =>
-        expect((await store().listTasks(call())).filter((name) => name === task)).toEqual([task]),
+        expect((await store().listTasks(call(), ['2026-11-24'])).filter((name) => name === task)).toEqual([task]),
       )
     })
 

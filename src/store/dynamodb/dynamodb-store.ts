@@ -21,6 +21,7 @@ import { connect, type Dynamo, type DynamoOptions } from './client.ts'
 import { areOfRole } from './credentials.ts'
 import { errorOfWrite, isByPolicy, isUnknownClient } from './errors.ts'
 import {
+  dayKeysQuery,
   entryKey,
   entryPut,
   firstPut,
@@ -96,15 +97,19 @@ export function openDynamoStore(options: DynamoOptions): Store {
       }
     },
 
-    async listTasks(call) {
-      const tasks: string[] = []
-      for (let ExclusiveStartKey: Item | undefined; ; ) {
-        const send = new QueryCommand({ TableName, ...TASKS_QUERY, ExclusiveStartKey })
-        const reply = await dynamo.ask('Query', (client, how) => client.send(send, how), call)
-        tasks.push(...(reply.Items ?? []).map((item) => keyOfItem(fromItem(item)).task))
-        ExclusiveStartKey = reply.LastEvaluatedKey
-        if (ExclusiveStartKey === undefined) return tasks.sort()
+    async listTasks(call, days = []) {
+      const tasks = new Set<string>()
+      const read = async (query: typeof TASKS_QUERY) => {
+        for (let ExclusiveStartKey: Item | undefined; ; ) {
+          const send = new QueryCommand({ TableName, ...query, ExclusiveStartKey })
+          const reply = await dynamo.ask('Query', (client, how) => client.send(send, how), call)
+          for (const item of reply.Items ?? []) tasks.add(keyOfItem(fromItem(item)).task)
+          ExclusiveStartKey = reply.LastEvaluatedKey
+          if (ExclusiveStartKey === undefined) return
+        }
       }
+      await Promise.all([TASKS_QUERY, ...days.map(dayKeysQuery)].map(read))
+      return [...tasks].sort()
     },
 
     async readTaskEntries(tasks, call) {

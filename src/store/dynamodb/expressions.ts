@@ -109,7 +109,7 @@ function noteBracket(count: number, entry: StoredDocument): [condition: string, 
 export function pageQueryInput(query: ListQuery, cursor = query.cursor): Query {
   const isOfDay = query.kind === 'day'
   return {
-    ...(isOfDay ? inDay(query.day, 'begins_with(#slot, :day)') : slotsOf(query.task, slotBounds(query))),
+    ...(isOfDay ? dayKeysQuery(query.day) : slotsOf(query.task, slotBounds(query))),
     ...(!isOfDay && query.consistent && { ConsistentRead: true }),
     ScanIndexForward: false,
     Limit: query.limit,
@@ -126,6 +126,9 @@ export function slotsQueryInput(task: string, bounds: ReturnType<typeof slotBoun
     ScanIndexForward: false,
   }
 }
+
+/** The index has only the keys of the rows of a UTC date. */
+export const dayKeysQuery = (day: string) => inDay(day, 'begins_with(#slot, :day)')
 
 /** A batch may write any item with this `day` into the partition of its own task, so the slot must fit, too. */
 function inDay(day: string, slotFits: string): Query {

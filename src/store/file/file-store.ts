@@ -34,7 +34,8 @@ const SELECT_DAY = `SELECT task, slot, document, notes FROM rows
 const INSERT_ENTRY = 'INSERT INTO entries (version, document, kind, task) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING'
 const UPDATE_ENTRY = 'UPDATE entries SET version = ?, document = ? WHERE kind = ? AND task = ? AND version = ?'
 const SELECT_ENTRY = 'SELECT task, version, document FROM entries WHERE kind = ? AND task = ?'
-const SELECT_TASKS = 'SELECT task FROM entries WHERE kind = ? ORDER BY task'
+const SELECT_TASKS = `SELECT task FROM entries WHERE kind = ?
+  UNION SELECT task FROM rows WHERE day IN (SELECT value FROM json_each(?)) ORDER BY task`
 const SELECT_ENTRIES = `SELECT task, version, document FROM entries
   WHERE kind = ? AND task IN (SELECT value FROM json_each(?))`
 
@@ -112,8 +113,9 @@ export function openFileStore(path: string, onCreated: (path: string) => void = 
       return soon(call, () => (database.transact('write', write) === 1 ? 'ok' : 'conflict'))
     },
 
-    async listTasks(call) {
-      const read = ({ all }: Transaction) => all(SELECT_TASKS, TASK_ENTRY).map(({ task }) => String(task))
+    async listTasks(call, days = []) {
+      const read = ({ all }: Transaction) =>
+        all(SELECT_TASKS, TASK_ENTRY, JSON.stringify(days)).map(({ task }) => String(task))
       return soon(call, () => database.transact('read', read) ?? [])
     },
 

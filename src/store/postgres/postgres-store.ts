@@ -73,7 +73,11 @@ function statementsFor(table: string) {
         FROM ${table} WHERE task = $1 AND slot >= $2 AND slot <= $3 ORDER BY slot DESC LIMIT ${SLOTS_PER_PAGE + 1}`,
       'slot DESC',
     ),
-    listTasks: orStandby(`SELECT task FROM ${table} WHERE slot = '${TASK_ENTRY}'`, 'task'),
+    listTasks: orStandby(
+      `SELECT task FROM ${table} WHERE slot = '${TASK_ENTRY}'
+        UNION SELECT task FROM ${table} WHERE day = ANY($1::text[]) AND starts_with(slot, day)`,
+      'task',
+    ),
     selectEntries: orStandby(
       `SELECT task, version, document::text FROM ${table}
         WHERE slot = '${TASK_ENTRY}' AND task = ANY($1::text[])`,
@@ -140,8 +144,8 @@ export function openPostgresStore(name: string, env: Environment): Store {
       return 'conflict'
     },
 
-    async listTasks(call) {
-      return (await query(postgres, sql.listTasks, [], call)).map(({ task }) => String(task))
+    async listTasks(call, days = []) {
+      return (await query(postgres, sql.listTasks, [days], call)).map(({ task }) => String(task))
     },
 
     async readTaskEntries(tasks, call) {

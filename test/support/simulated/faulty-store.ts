@@ -84,7 +84,7 @@ export function faultyStore(inner: Store, clock: Clock, fateOf: (call: Call) => 
     readEntry: (key, options) => pass({ verb: 'readEntry' }, options, (arrival) => inner.readEntry(key, arrival)),
     writeEntry: (key, entry, expected, options) =>
       pass({ verb: 'writeEntry' }, options, (arrival) => inner.writeEntry(key, entry, expected, arrival)),
-    listTasks: (options) => pass({ verb: 'listTasks' }, options, (arrival) => inner.listTasks(arrival)),
+    listTasks: (options, days) => pass({ verb: 'listTasks' }, options, (arrival) => inner.listTasks(arrival, days)),
     readTaskEntries: (tasks, options) =>
       pass({ verb: 'readTaskEntries' }, options, (arrival) => inner.readTaskEntries(tasks, arrival)),
     close: () => inner.close(),

@@ -118,10 +118,13 @@ export function memoryStore(): Store & {
       beside.set(name, structuredClone(entry))
       return 'ok'
     },
-    async listTasks() {
+    async listTasks(_, days = []) {
       const prefix = `${TASK_ENTRY} `
       const names = [...beside.keys()].flatMap((name) => (name.startsWith(prefix) ? name.slice(prefix.length) : []))
-      return names.sort()
+      const ofDays = [...entries.values()].flatMap(({ key, owned }) =>
+        days.includes(String(owned['day'])) ? key.task : [],
+      )
+      return [...new Set([...names, ...ofDays])].sort()
     },
     async readTaskEntries(tasks) {
       const found = tasks.map((task) => [task, beside.get(`${TASK_ENTRY} ${task}`)] as const)
