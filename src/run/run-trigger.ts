@@ -28,6 +28,7 @@ import {
   usualLedgerTimeoutMs,
   withOverlapLock,
 } from './settings.ts'
+import { isFirstRun } from './task/admission.ts'
 import { type CatchUpIo, catchUp } from './task/catch-up.ts'
 import { readNeeds } from './task/needs.ts'
 import { defaultZoneWarning, readTrigger } from './trigger.ts'
@@ -209,10 +210,13 @@ function slotRunner<T>(
       ...defined({ waitUntilMs }),
     }
     const log = emitterOf(context, parts)
+    let isNewLedger = false
     const emit = (event: RunEvent) => {
       const path = takeCreated?.() ?? null
       if (path !== null) log({ event: 'ledger-created', path })
-      log(event)
+      isNewLedger ||= path !== null
+      // In a new ledger, each task is new.
+      if (!(isNewLedger && isFirstRun(event))) log(event)
     }
     const result = await execute(request, work, settings, { ...io, emit })
     const { task, runId, window } = context

@@ -1,4 +1,5 @@
 import { firstLine } from '../../core/errors.ts'
+import type { RunEvent } from '../../core/event.ts'
 import { formatInstant } from '../../core/instant.ts'
 import { hasStarted, isCatchUpTrigger, isOfScheduler } from '../../core/row/attempts.ts'
 import { readableRow } from '../../core/row/status.ts'
@@ -80,6 +81,13 @@ const WRITE_TIMEOUT_MS = 5_000
 
 const CORRECTED =
   'the record of this task had values of a run whose slot is in the future: the clock of its host was ahead. This run has corrected the record.'
+
+/** A mistake in the name makes a new task, which runs the work again. */
+const FIRST_RUN = 'first run of this task: slots that ran under another name are not known to it'
+
+export function isFirstRun(event: RunEvent): boolean {
+  return event.event === 'warning' && event.message === FIRST_RUN
+}
 
 const BEHIND =
   'the clock of this host is years behind, so this run is recorded in a slot that is long over, and states no schedule. Correct the clock.'
@@ -246,10 +254,12 @@ export async function findLastSlot(
   return own?.slot ?? null
 }
 
-function writeOrWarn(record: TaskRecord, version: ReadRecord['version'], claimedSlot: ClaimedSlot) {
+async function writeOrWarn(record: TaskRecord, version: ReadRecord['version'], claimedSlot: ClaimedSlot) {
   const { request, settings, io, halt } = claimedSlot
   const write = (call: CallOptions) => writeRecord(request.task, record, version, io.store, call)
-  return askOrWarn(write, claimedSlot, { busyMs: settings.ledgerTimeoutMs, halt })
+  const written = await askOrWarn(write, claimedSlot, { busyMs: settings.ledgerTimeoutMs, halt })
+  if (written === 'ok' && version === 'absent') io.emit({ event: 'warning', message: FIRST_RUN })
+  return written
 }
 
 /** Asks the ledger. If it does not answer, logs that the record stays as it is, and returns null. */

@@ -93,6 +93,20 @@ test('a run that makes the ledger file says where, so that a relative path in an
   }
 })
 
+test('the first run of a task in a ledger that has others says so once, and not with quiet', async () => {
+  const { store, run } = ledger()
+  await run(['true'])
+  const other = (task: string, ...more: readonly string[]) =>
+    cronledger(['run', '--store', store, '--task', task, '--schedule', '0 3 * * *', ...more, '--', 'true'])
+  const warnings = (ended: Ended) =>
+    wholeLogOf(ended).flatMap(({ level, message }) => (level === 'warn' ? [message] : []))
+  const message = 'first run of this task: slots that ran under another name are not known to it'
+  expect(warnings(await other('nightyl', '--event-time', '2026-11-23T03:00:05Z'))).toEqual([message])
+  expect(warnings(await other('nightyl', '--event-time', '2026-11-24T03:00:05Z'))).toEqual([])
+  expect(warnings(await other('Nightly', '--force-slot', '2026-11-23', '--reason', 'x'))).toEqual([message])
+  expect((await other('nightly2', '--event-time', '2026-11-23T03:00:05Z', '--log', 'quiet')).stderr).toBe('')
+})
+
 // As in an image whose entrypoint is `cronledger run --`, when its command is overridden.
 test('a command of cronledger is refused, and takes no slot', async () => {
   const { base, path } = ledger()

@@ -4,6 +4,7 @@ import type { Instant } from '../../../src/core/types.ts'
 import type { Clock } from '../../../src/process/clock.ts'
 import type { LiveAttempt, WorkEnd } from '../../../src/run/execute.ts'
 import { runTrigger, type TriggerOptions, type TriggerResult } from '../../../src/run/run-trigger.ts'
+import { isFirstRun } from '../../../src/run/task/admission.ts'
 import type { FindMissed } from '../../../src/run/task/catch-up.ts'
 import { knownRecords, unlessStarting } from '../../../src/run/task/task-record.ts'
 import { type Call, type Fate, faultyStore } from './faulty-store.ts'
@@ -74,6 +75,8 @@ export function triggers() {
         env: {},
         zoneData: '2026a',
         log(event, context) {
+          // Each ledger begins without tasks.
+          if (isFirstRun(event)) return
           events.push({ slot: context.window.slot, event })
           onEvent?.(event, context)
         },

@@ -21,6 +21,7 @@ import { execute, type LiveAttempt, type RunResult, type WorkEnd } from '../../.
 import type { LeaseLoss } from '../../../src/run/lease.ts'
 import { type ResolveResult, resolveSlot } from '../../../src/run/resolve.ts'
 import { type RunSettings, readSettings, type Settings } from '../../../src/run/settings.ts'
+import { isFirstRun } from '../../../src/run/task/admission.ts'
 import {
   changeTask,
   type KnownRecords,
@@ -188,6 +189,8 @@ export function world(
     const events: RunEvent[] = []
     const stop = options.stop ?? new AbortController()
     const io = hostIo(options, stop.signal, (event) => {
+      // Each world begins without tasks.
+      if (isFirstRun(event)) return
       events.push(event)
       options.onEvent?.(event)
     })
