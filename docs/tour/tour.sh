@@ -7,15 +7,23 @@ cd "$(dirname "$0")"
 compose() { ${COMPOSE:-docker compose} "$@"; }
 say() { printf '\n# %s\n' "$*"; }
 desk() { compose exec -T desk cronledger "$@"; }
+# Waits for a command for up to two minutes. A host that cannot start its batch says why in its log.
+await() {
+  for _ in $(seq 60); do "$@" && return; sleep 2; done
+  compose logs --tail 20 >&2
+  exit 1
+}
+are_set_up() { desk setup >/dev/null 2>&1; }
+have_run() { [ "$(desk history invoices | grep -c 'completed .* 1$')" -ge 2 ]; }
 trap 'compose down >/dev/null 2>&1' EXIT
 
 say 'Start PostgreSQL, two hosts that fire the same batch each minute, and the pages: http://127.0.0.1:8276/'
 log=$(mktemp)
 compose up -d >"$log" 2>&1 || { cat "$log" >&2; exit 1; }
 rm "$log"
-until desk setup >/dev/null 2>&1; do sleep 1; done
+await are_set_up
 say 'Wait for two slots. Both hosts fire, and each slot has one run and one duplicate.'
-until [ "$(desk history invoices | grep -c 'completed .* 1$')" -ge 2 ]; do sleep 2; done
+await have_run
 say 'cronledger history invoices'
 desk history invoices
 
