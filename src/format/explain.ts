@@ -43,7 +43,10 @@ export function explainText(explanation: Explanation): string {
   const ends = window && [window.end === null ? 'forever: this is the last slot' : shown(window.end)]
   const lines: Labelled[] = [
     ['schedule', printable(expression)],
-    ['in words', inWords(schedule)],
+    ...labelled(
+      'in words',
+      [inWords(schedule)].filter((words) => words !== expression),
+    ),
     ['zone', `${zone} (zone data ${zoneData})`],
     ...explanation.warnings.map((warning) => ['warning', printable(warning)] as const),
     ['', ''],

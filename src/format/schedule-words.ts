@@ -16,6 +16,9 @@ const DAYS_OF_WEEK = new RegExp(`^(?:[*?]|(?:[0-7]|[A-Z]{3})(?:L|#[0-9])|${LIST}
 const TIMES =
   /^(?:\d+(?:,\d+)* (?:\*|\d+-\d+|\*\/(?:2|3|4|6|8|12))|(?:\*|(?:\*|0)\/(?:2|3|4|5|6|10|12|15|20|30)) (?:\*|\d+-\d+))$/
 
+/** A step of 45 begins again with each hour, so its minutes are listed: its slots are 45 and 15 minutes apart. */
+const NAMED_MINUTES = 12
+
 /** Returns the words for a schedule, or the expression as it is written if cronstrue describes its form wrongly. */
 export function inWords(schedule: Schedule): string {
   const { expression, zone } = schedule.spec
@@ -38,18 +41,21 @@ function cronWords({ spec: { expression }, fields }: Extract<Schedule, { kind: '
   const texts = (isAws ? expression.slice('cron('.length, -1).trim() : expression).toUpperCase().split(/[ \t]+/)
   if (!isAws && texts.length === 6 && texts.shift() !== '0') return null
   const [minute = '', hour = '', day = '', month = '', weekday = '', year = '*'] = texts
-  // Which of two restricted fields counts depends on the kind of cron, and cronstrue always says "and".
-  const isPlain = /[*?]/.test(day) || /[*?]/.test(weekday)
-  if (!(isPlain && year === '*' && DAYS_OF_MONTH.test(day) && MONTHS.test(month) && DAYS_OF_WEEK.test(weekday))) {
-    return null
-  }
+  if (!(year === '*' && DAYS_OF_MONTH.test(day) && MONTHS.test(month) && DAYS_OF_WEEK.test(weekday))) return null
   const { minutes, hours } = fields
   const isFew = minutes.length * hours.length <= NAMED_TIMES
-  if (!isFew && !TIMES.test(`${minute} ${hour}`)) return null
+  const forms = [minute, ...(minutes.length <= NAMED_MINUTES ? [minutes.join(',')] : [])].map((one) => `${one} ${hour}`)
+  const form = forms.find((one) => TIMES.test(one))
+  if (!isFew && form === undefined) return null
   const times = hours.flatMap((one) => minutes.map((other) => `${two(one)}:${two(other)}`))
-  const days = described(`0 0 ${day} ${month} ${weekday}`, isAws).replace(/^At 00:00(?:, )?(?:only (?=on ))?/, '')
-  const time = isFew ? `At ${listed(times, 'and')}` : described(`${minute} ${hour} * * *`)
-  return [time, days].filter(Boolean).join(', ')
+  // Each of two restricted fields is enough in a crontab, and cronstrue always says that both count.
+  const pairs =
+    /[*?]/.test(day) || /[*?]/.test(weekday)
+      ? [`${day} ${month} ${weekday}`]
+      : [`${day} ${month} *`, `* ${month} ${weekday}`]
+  const days = pairs.map((one) => described(`0 0 ${one}`, isAws).replace(/^At 00:00(?:, )?(?:only (?=on ))?/, ''))
+  const time = isFew ? `At ${listed(times, 'and')}` : described(`${form} * * *`)
+  return [time, days.join(', and ')].filter(Boolean).join(', ')
 }
 
 const two = (value: number) => String(value).padStart(2, '0')

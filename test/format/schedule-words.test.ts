@@ -21,6 +21,10 @@ test.each([
   ['*/15 9-17 * * 1-5', 'Every 15 minutes, between 09:00 and 17:59, Monday through Friday'],
   ['5,20 22-23 * * *', 'At 22:05, 22:20, 23:05 and 23:20'],
   ['5,20 * * * *', 'At 5 and 20 minutes past the hour'],
+  ['*/45 * * * *', 'At 0 and 45 minutes past the hour'],
+  ['*/7 9-17 * * *', 'At 0, 7, 14, 21, 28, 35, 42, 49, and 56 minutes past the hour, between 09:00 and 17:59'],
+  ['0 3 1 * MON', 'At 03:00, on day 1 of the month, and on Monday'],
+  ['0 3 1 JAN MON', 'At 03:00, on day 1 of the month, only in January, and on Monday, only in January'],
   ['@DAILY', 'At 00:00'],
   ['@yearly', 'At 00:00, on day 1 of the month, only in January'],
   ['at(2026-12-31T23:00:00)', 'Once, at 2026-12-31 23:00:00 in UTC'],
@@ -29,10 +33,8 @@ test.each([
 })
 
 test.each([
-  // One day field is enough in a crontab, where cronstrue says "and".
-  '0 0 13 * 5',
-  // "Every 40 minutes", "every 7 minutes", "every 2 hours, starting at 23:00", "every 3 months", "through 9999".
-  ...['*/40 * * * *', '*/7 * * * *', '3/15 */2 * * *', 'cron(0 0 * 1/3 ? *)', 'cron(0 0 1 1 ? 2025/2)'],
+  // "Every 3 months", "through 9999".
+  ...['cron(0 0 * 1/3 ? *)', 'cron(0 0 1 1 ? 2025/2)'],
   // "At 05:00" of what fires at 05:05, and "between 00:00 and 02:59 and at 07:00".
   ...['*/15 5,9 * * *', '5,20 0-2,7 * * *', '* 5 * * *'],
   // "On the hour, at 03:00" of 03:00:30, "0 days before the last day", and an error.
