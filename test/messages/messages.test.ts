@@ -323,7 +323,7 @@ function taskChangeLines(): readonly string[] {
     ...[report([ended], { pauses: [ended] }), report([], { retirements: [RETIREMENT] }, false)].map((one) =>
       String(resumedOneText(one)),
     ),
-    resumedAllText({ store, changed: 2, failed: ['weekly', 'monthly'] }),
+    resumedAllText({ store, changed: 2, failed: ['weekly', 'monthly'], mayHideTasks: true }),
     changeJson(retired, { count: 2, isMore: false }),
   ]
 }

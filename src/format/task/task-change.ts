@@ -136,11 +136,15 @@ export interface AllChanged {
   readonly mayHideTasks: boolean
 }
 
+/** Row-level security hides tasks without an error. */
+const HIDDEN_TASKS =
+  '  Only the tasks that this user of the ledger may see are among them: row-level security may hide others.'
+
 export function pausedAllText({ store, changed, failed, isOpen, mayHideTasks }: AllChanged): string {
   const command = program(['cronledger', 'resume', '--all'], { store })
   return printableLines([
     `${counted(changed, 'task')} paused. A task that this ledger does not know yet is not among them, so its first trigger starts the batch.`,
-    ...(mayHideTasks ? ['  With row-level security, only the tasks that this user may see are among them.'] : []),
+    ...(mayHideTasks ? [HIDDEN_TASKS] : []),
     ...(isOpen
       ? [
           '  A batch that runs now goes on. A run that read the task record just before this pause still starts its batch.',
@@ -151,11 +155,12 @@ export function pausedAllText({ store, changed, failed, isOpen, mayHideTasks }: 
   ])
 }
 
-export function resumedAllText({ store, changed, failed }: Omit<AllChanged, 'isOpen' | 'mayHideTasks'>): string {
+export function resumedAllText({ store, changed, failed, mayHideTasks }: Omit<AllChanged, 'isOpen'>): string {
   return printableLines([
     changed === 0
       ? 'No task had a pause of pause --all to end.'
       : `The pause of ${counted(changed, 'task')} ended. Slots of it that did not run stay as they are: nothing starts them.`,
+    ...(mayHideTasks ? [HIDDEN_TASKS] : []),
     ...failedLines(failed, 'resumed'),
     ...stepLines([{ kind: 'other', what: 'see all tasks', command: cronledger('tasks', { store }) }]),
   ])
