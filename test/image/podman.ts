@@ -92,7 +92,10 @@ export async function buildImages(
   }
   const remove = async () => {
     await podman('rm', '--all', '--force', '--time', '0')
-    await podman('unmount', '--all')
+    // buildah and podman leave their storage mounted, and a mounted folder cannot be removed.
+    const mounts = readFileSync('/proc/self/mountinfo', 'utf8').matchAll(/^(?:\S+ ){4}(\S+)/gm)
+    const left = [...mounts].flatMap(([, path = '']) => (path.startsWith(`${folder}/`) ? path : []))
+    for (const path of left.reverse()) await call('umount', '--lazy', path)
     rmSync(folder, { recursive: true, force: true })
   }
 
