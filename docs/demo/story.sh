@@ -14,10 +14,10 @@ CRONLEDGER_EVENT_TIME=$(node -p 'new Date(Date.now() - 18 * 36e5).toISOString().
 export CRONLEDGER_EVENT_TIME
 
 node dist/cli/main.js setup >/dev/null
+export CRONLEDGER_SCHEDULE='0 3 * * *' CRONLEDGER_TIMEZONE=Asia/Tokyo
+node dist/cli/main.js declare nightly --from "$CRONLEDGER_EVENT_TIME" >/dev/null
 
-trigger() {
-  node dist/cli/main.js run --schedule '0 3 * * *' --timezone Asia/Tokyo -- docs/demo/batch.sh
-}
+trigger() { node dist/cli/main.js run -- docs/demo/batch.sh; }
 
 echo '# The trigger of the night arrives: the batch runs.'
 trigger
