@@ -91,7 +91,8 @@ export const check = defineCommand(help, async (values, context) => {
   const ledger = createLedger({ store: values.store })
   const wanted = wantedTasks(values)
   const { since, until } = await readBoundedRange({ ...values, ...wanted }, ledger, now, help.options.since.otherwise)
-  const progress = await openProgress(env)
+  const isOne = wanted.task !== undefined
+  const progress = isOne ? null : await openProgress(env)
   stops.aborted.addEventListener('abort', () => progress?.hide())
   const notes: Note[] = []
   const options = {
@@ -268,12 +269,14 @@ function noteText(note: Note): string {
   return `${task}: two batches have this name: in ${zonedTime(slot, zone)}, ${otherPlaceText(note, 'a duplicate trigger')}. Only the first one in each slot runs. Give each a name of its own, such as prod/${task}.`
 }
 
+/** A bar that is gone after a moment is only a flicker. */
+const FIRST_DRAW_MS = 500
 /** A shorter time makes no visible difference, and to draw at each slot would take longer than to check it. */
 const REDRAW_MS = 100
 
-/** Returns a callback that draws the progress of a check, at most once in `REDRAW_MS`. The newest slot comes first. */
+/** Returns a callback that draws the progress of a check of several tasks. The newest slot comes first. */
 function drawn(progress: Progress, since: Instant, until: Instant): (task: string, slot: Date) => void {
-  let nextMs = 0
+  let nextMs = systemClock.monotonicMs() + FIRST_DRAW_MS
   return (task, slot) => {
     const nowMs = systemClock.monotonicMs()
     if (nowMs < nextMs) return

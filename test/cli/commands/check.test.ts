@@ -197,14 +197,15 @@ test('all commands use the schedule on record, and not that of the environment',
 })
 
 describe('on a terminal', () => {
-  const minutes = ['--task', 'minutes', '--since', '2026-01-01', '--until', '2026-02-28']
+  const minutes = ['--since', '2026-01-01', '--until', '2026-02-28']
 
   beforeAll(() =>
     cronledger(['declare', 'minutes', '--schedule', '* * * * *', '--from', '2026-01-01', '--grace', '0s'], { env }),
   )
 
-  test('a progress bar that makes room for the findings, and is removed in the end', async () => {
-    const shown = await onTerminal(['check', ...minutes], env)
+  test('a check of several tasks has a progress bar that makes room for the findings, and is removed in the end', async () => {
+    expect(await onTerminal(['check', 'minutes', ...minutes], env)).not.toContain('[#')
+    const shown = await onTerminal(['check', 'minute*', ...minutes], env)
     expect(shown).toMatch(/\[#+\.+\] \d+% {2}minutes 2026-0/)
     expect(shown).toContain('\u001b[31m')
     const lines = linesOf(shown)
