@@ -9,7 +9,8 @@ const UNITS_MS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: DAY_MS } as cons
 export function parseDuration(text: string, name: ValueName = 'duration'): number {
   const [, number, unit = ''] = /^(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h|d)$/.exec(text) ?? []
   if (!isKeyOf(unit, UNITS_MS)) {
-    const what = /^\d+(\.\d+)?$/.test(text) ? 'has no unit' : 'is not a valid duration'
+    const isTime = /^\d{1,2}:\d\d/.test(text)
+    const what = /^\d+(\.\d+)?$/.test(text) ? 'has no unit' : isTime ? 'is a time of day' : 'is not a valid duration'
     throw usageError(
       said`${name} ${quote(text)} ${what}. Use a number and a unit, such as 500ms, 30s, 10m, 1.5h or 2d.`,
     )

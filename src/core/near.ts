@@ -10,8 +10,11 @@ export function nearest(given: string, names: readonly string[]): string | null 
   if (candidates.length === 0) return null
   const near = closest(given, candidates)
   const slips = distance(given, near)
-  // If every letter of a name would be a slip, it is a different name.
-  return slips <= Math.min(MAX_SLIPS, Math.max(USUAL_SLIPS, given.length / 3)) && slips < near.length ? near : null
+  // If every letter of one of the two would be a slip, it is a different name.
+  return slips <= Math.min(MAX_SLIPS, Math.max(USUAL_SLIPS, given.length / 3)) &&
+    slips < Math.min(given.length, near.length)
+    ? near
+    : null
 }
 
 export function suggestion(given: string, names: readonly string[], prefix = ''): string {

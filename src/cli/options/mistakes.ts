@@ -68,9 +68,9 @@ export function unexpectedArgument(line: Line, strays: readonly [Stray, ...Stray
   const { word } = first
   const what = `unexpected argument ${quote(word)}`
   if (isSplit(first, line)) return splitValue(command, strays)
-  const option =
-    flags.has('slot') && isSlotText(word) ? 'slot' : flags.has('schedule') && isCron(word) ? 'schedule' : null
-  if (option !== null) return usageError(`${what}. Did you mean --${option} ${option === 'slot' ? word : `'${word}'`}?`)
+  const option = Object.entries(LOOKS_LIKE).find(([name, fits]) => flags.has(name) && fits(word))?.[0]
+  if (option !== undefined)
+    return usageError(`${what}. Did you mean --${option} ${/^[\w./:-]+$/.test(word) ? word : `'${word}'`}?`)
   if (command.runsBatch && !hasBatch) {
     const example = PLAIN.test(word) ? `${word}${others.length > 0 ? ' …' : ''}` : './batch.sh'
     const advice = `${what}. Put the batch command after --, for example: cronledger ${command.name}`
@@ -83,6 +83,13 @@ export function unexpectedArgument(line: Line, strays: readonly [Stray, ...Stray
   const asTask = mayBeTask ? ` If it is the task, use --task ${word}.` : ''
   const takes = command.takesTask ? 'one task name and options' : `options only${hasBatch ? ' before --' : ''}`
   return usageError(`${what}.${asTask} ${command.name} takes ${takes}. See cronledger ${command.name} --help.`)
+}
+
+/** The options whose values are told by their form. */
+const LOOKS_LIKE: Readonly<Record<string, (word: string) => boolean>> = {
+  slot: isSlotText,
+  schedule: isCron,
+  store: (word) => /^(?:dynamodb|file):[\w./-]+$/.test(word),
 }
 
 function isSlotText(word: string): boolean {

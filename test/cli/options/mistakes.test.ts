@@ -108,8 +108,9 @@ test.each([
   ['resolve', ['nightly', 'latest'], '"latest". Did you mean --slot latest?'],
   ['declare', ['nightly', '0 3 * * *'], `"0 3 * * *". Did you mean --schedule '0 3 * * *'?`],
   ['run', ['nightly', '@daily'], `"@daily". Did you mean --schedule '@daily'?`],
+  ['check', ['nightly', 'dynamodb:ledger'], '"dynamodb:ledger". Did you mean --store dynamodb:ledger?'],
   ['history', ['nightly', '2026-12-01'], '"2026-12-01". history takes one task name'],
-])('a second word that is a slot or a schedule: %s %j', (command, argv, message) => {
+])('a word that is a slot, a schedule or a ledger: %s %j', (command, argv, message) => {
   expect(mistake(command, [...argv, ...STORE])).toContain(`unexpected argument ${message}`)
 })
 
