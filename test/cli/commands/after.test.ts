@@ -30,7 +30,7 @@ test('a night of three tasks in a chain: the first one fails and is repaired in 
   const load = await run('load', ['--after', 'extract'])
   expect(load.code).toBe(65)
   expect(load.stderr).toMatch(
-    /^cronledger: load 2026-01-06 03:00 UTC: not started: slot 03:00 of extract has not completed \(failed: attempt 1 on \S+ failed \(exit code 3\)/,
+    /^cronledger: load 2026-01-06 03:00 UTC: not started: slot 03:00 of extract has not completed \(failed: attempt 1 on \S+ failed \(exit code 3\)/m,
   )
   expect(load.stderr).toContain(`cronledger rerun --store file:${folder}/night.db --task extract --slot ${SLOT}`)
   const report = await run('report', ['--after', 'load'])
