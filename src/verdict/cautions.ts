@@ -1,5 +1,7 @@
 import { formatInstant } from '../core/instant.ts'
 import { hasStarted, processLeftBy, successOf } from '../core/row/attempts.ts'
+import type { TaskRecord } from '../core/task/task-record.ts'
+import { SELF } from '../core/task/upstream.ts'
 import type { AttemptRecord, Row } from '../core/types.ts'
 import type { SlotInTask } from './found.ts'
 
@@ -52,6 +54,13 @@ export function laterCaution({ own, work, later }: LookedAt): string | null {
 
 function nameOf({ by, attempt }: { readonly by: Row; readonly attempt: AttemptRecord | undefined }): string {
   return `Attempt ${attempt?.number} of slot ${formatInstant(by.slot)}`
+}
+
+/** Says what must have completed before a slot may start (`--after`). Null: nothing. */
+export function neededText(record: TaskRecord | null | undefined): string | null {
+  const after = record?.expectations?.after ?? []
+  const slots = after.map((name) => (name === SELF ? 'the slot before it' : `the slots of ${name} up to it`))
+  return slots.length === 0 ? null : `It starts only if these have completed (--after): ${slots.join(', ')}.`
 }
 
 /** Returns the caution if one of the attempts left a process that it could not end. Null: none did. */

@@ -23,6 +23,7 @@ import {
   isLost,
   leftCaution,
   lostCaution,
+  neededText,
   REPEATED_CAUTION,
   STALE_CAUTION,
 } from './cautions.ts'
@@ -453,8 +454,15 @@ function missedWords(what: string, found: SlotInTask, target: StepTarget): Words
       own === null || other === undefined
         ? [`${due}${what}`]
         : [`${due}, gave way to slot `, { at: other, task: own.task }, ', and no run has done it'],
-    steps: [...againSteps('run it now', target), skipStep('or skip it', target)],
+    steps: [...runNowSteps(found, target), skipStep('or skip it', target)],
   }
+}
+
+/** Nothing has started in the slot, so the run may be refused because of another one, which only the ledger knows. */
+function runNowSteps({ of: { record } }: SlotInTask, target: StepTarget): readonly Step[] {
+  const [run, complete] = againSteps('run it now', target)
+  const note = neededText(record)
+  return [note === null ? run : { ...run, note }, complete]
 }
 
 /** Returns whether an operator or a later run has run a slot that was missed. */

@@ -3,7 +3,7 @@ import { formatInstant } from '../../core/instant.ts'
 import { groupedBy } from '../../core/objects.ts'
 import type { Rerunnable, Selectable } from '../../core/row/policy.ts'
 import type { Instant, Key } from '../../core/types.ts'
-import { LEFT_OUT, type LeftOut, STALE_SLOTS_CAUTION } from '../../verdict/cautions.ts'
+import { LEFT_OUT, type LeftOut, neededText, STALE_SLOTS_CAUTION } from '../../verdict/cautions.ts'
 import { cronledger, type TextVariables } from '../../verdict/command.ts'
 import type { JudgedSlot } from '../../verdict/judge.ts'
 import { type CommandPlace, commandsOf } from '../../verdict/place/places.ts'
@@ -126,7 +126,13 @@ export function stepOfPlan(step: PlannedStep, { steps, store }: RepairPlan, isOn
   const upstream = step.after.flatMap((number) => steps[number] ?? []).filter(({ task }) => task !== step.task)
   const after = upstream.length === 0 ? '' : `, after ${listed(upstream.map(slotName), 'and')}`
   const where = isOne && step.place === null ? '' : `, on ${placeName(step)}`
-  return selectedLines(step, store, isOne ? '' : `${step.task}  `, `${where}${after}`)
+  // The other slots of its task come after this one.
+  const needs =
+    step.after.length === 0 && step.why !== 'running' && !('ignore-after' in step.options)
+      ? neededText(step.of.record)
+      : null
+  const lines = selectedLines(step, store, isOne ? '' : `${step.task}  `, `${where}${after}`)
+  return needs === null ? lines : `${lines}\n${printable(`  ${needs}`)}`
 }
 
 function wordOf({ why, range, status }: SelectedSlot): string {

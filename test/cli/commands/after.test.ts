@@ -75,6 +75,28 @@ test('a night of three tasks in a chain: the first one fails and is repaired in 
   expect(await call(...checked)).toMatchObject({ code: 0 })
 })
 
+// promise: after
+test('a missed slot says what it comes after, before it is run: in show, check and the plan of a repair', async () => {
+  const { call, rerun } = night('missed')
+  const declared = ['--schedule', '0 3 * * *', '--from', '2026-01-05']
+  await call('setup')
+  await call('declare', 'extract', ...declared)
+  await call('declare', 'load', ...declared, '--after', 'extract,self')
+  const needs = 'It starts only if these have completed (--after): the slots of extract up to it, the slot before it.'
+  for (const command of [
+    ['show', 'load', '--slot', SLOT],
+    ['check', 'load', '--since', '2026-01-06'],
+    ['rerun', 'load', '--from', '2026-01-06', '--dry-run'],
+  ]) {
+    const { stdout } = await call(...command)
+    expect(stdout.split(needs)).toHaveLength(2)
+  }
+  const plan = await call('rerun', '--all', '--from', '2026-01-06', '--dry-run', '--', 'true')
+  expect(plan.stdout).toMatch(/^load .*, after extract 2026-01-06 03:00 UTC$/m)
+  expect(plan.stdout).not.toContain(needs)
+  expect((await rerun('load')).code).toBe(65)
+})
+
 test('in a new ledger, a force with --ignore-after needs no record of the tasks that it comes after', async () => {
   const { call } = night('new')
   const force = ['--force-slot', SLOT, '--status', 'missed', '--reason', 'new file', '--ignore-after']
