@@ -77,12 +77,12 @@ function checkMissed(story: Story, { own, spanMs, graceMs, missed }: CatchUp, ob
     say('a retired slot is not caught up', `${runId} started slot ${day}`)
 }
 
-/** Returns whether only catch-ups that started nothing were in the slot before. */
+/** Returns whether only catch-ups that started nothing, and claims that gave way, were in the slot before. */
 function isLeftByCatchUp({ attempts, resolutions }: Row, { stories }: Observed): boolean {
   const catchUps = new Set(stories.flatMap(({ runId, caughtUpBy }) => (caughtUpBy === null ? [] : [runId])))
-  return (
-    resolutions.length === 0 && attempts.every(({ runId, outcome }) => outcome === 'notStarted' && catchUps.has(runId))
-  )
+  const isLeft = (one: Row['attempts'][number]) =>
+    one.outcome === 'notStarted' && (catchUps.has(one.runId) || one.gaveWayTo !== undefined)
+  return resolutions.length === 0 && attempts.every(isLeft)
 }
 
 /** Returns the read of the record that allowed the claim. */
