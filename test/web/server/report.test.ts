@@ -267,6 +267,8 @@ describe('a report', () => {
     )
     expect(total.duplicates).toBe(rejected.reduce((sum, one) => sum + one, 0))
     expect(html).toContain(`<h1>${shareCompleted(tasks)} of ${total.due} slots completed</h1>`)
+    expect(html).toContain(`${total.due} due · ${total.completed} completed · `)
+    expect(html).not.toContain('<tfoot')
     const lines = csv.stdout.trimEnd().split('\n')
     expect(lines).toHaveLength(1 + PLANS.length)
     for (const [index, { task, counts }] of tasks.entries()) {

@@ -10,7 +10,7 @@ import { FINDINGS, type JudgedSlot, type SlotMark } from '../../../src/verdict/j
 import { logAddress } from '../../../src/verdict/place/console.ts'
 import { againSteps, rangeSteps } from '../../../src/verdict/steps.ts'
 import { MARKS, MOST_URGENT_FIRST, rejectedText } from '../../../src/web/views/frame/marks.ts'
-import { addressOf } from '../../../src/web/views/frame/parts.tsx'
+import { Owner } from '../../../src/web/views/frame/parts.tsx'
 import { commandGroups, LogLink } from '../../../src/web/views/frame/steps.tsx'
 import { Time, wallClock, wordsIn } from '../../../src/web/views/frame/time.tsx'
 import { Changes, durationText, type TaskHead } from '../../../src/web/views/task/head.tsx'
@@ -253,14 +253,19 @@ test.each([
 })
 
 test.each([
-  ['https://wiki.example.com/a?b=c', true],
-  ['HTTP://wiki.example.com', true],
-  ['the data team', false],
-  ['javascript:alert(1)', false],
-  ['https://', false],
-  ['https://wiki.example.com see there', false],
-])('the owner %s is a link: %s', (owner, isLink) => {
-  expect(addressOf(owner)).toBe(isLink ? owner : null)
+  ['https://wiki.example.com/a?b=c', ['https://wiki.example.com/a?b=c']],
+  ['HTTP://wiki.example.com', ['HTTP://wiki.example.com']],
+  ['the data team', []],
+  ['javascript:alert(1)', []],
+  ['https://', []],
+  [
+    'Payments, #pay-oncall, https://wiki.example.com/pay (or https://b.example).',
+    ['https://wiki.example.com/pay', 'https://b.example'],
+  ],
+] as const)('each address in the owner %s is a link, and its text is whole', (owner, addresses) => {
+  const html = String(Owner({ owner }))
+  expect([...html.matchAll(/href="([^"]*)"/g)].map(([, address]) => address)).toEqual(addresses)
+  expect(html.replace(/<[^>]*>/g, '')).toBe(owner)
 })
 
 describe('the changes of a task', () => {

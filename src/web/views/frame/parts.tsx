@@ -32,24 +32,22 @@ export function Choice({ label, name, options, chosen }: ChoiceProps) {
   )
 }
 
-/** Returns the address of an owner on the web. Returns null if the owner is a name. */
-export function addressOf(owner: string): string | null {
-  return /^https?:\/\/\S+$/i.test(owner) && URL.canParse(owner) ? owner : null
-}
-
-/** An owner, which is cut where there is no room. A pointer on it shows all of it. */
+/** An owner. Each address of the web in it is a link. */
 export function Owner({ owner }: { readonly owner: string }) {
-  const [address, text] = [addressOf(owner), printable(owner)]
-  if (address === null)
-    return (
-      <span class="owner" title={text}>
-        {text}
-      </span>
-    )
+  // With a group, split returns the addresses between the other texts.
+  const parts = owner.split(/(https?:\/\/\S*[^\s,.;)])/i)
   return (
-    <a class="owner" title={text} href={address} rel="noreferrer noopener">
-      {text}
-    </a>
+    <span class="owner">
+      {parts.map((part, index) =>
+        index % 2 === 1 && URL.canParse(part) ? (
+          <a href={part} rel="noreferrer noopener">
+            {printable(part)}
+          </a>
+        ) : (
+          printable(part)
+        ),
+      )}
+    </span>
   )
 }
 

@@ -56,6 +56,7 @@ export function ReportSummary({ report }: { readonly report: Report }) {
     'longest duration',
     'decisions and changes',
   ]
+  const decisions = tasks.reduce((sum, one) => sum + one.decisions.length, 0)
   const worst = worstTasks(tasks)
   const others = tasks.filter((task) => !worst.includes(task))
   const isWhole = problems.length === 0 && tasks.every(({ problem }) => problem === null)
@@ -64,23 +65,26 @@ export function ReportSummary({ report }: { readonly report: Report }) {
       <h1>
         {completed === null
           ? 'No slot was due'
-          : share === null
-            ? `${completed} of ${number(total.due)} slots completed${isWhole ? '' : AS_FAR}`
-            : `${share} of ${number(totalCounts(timed).due)} slots completed in time${isWhole ? '' : AS_FAR}`}
+          : `${completed} of ${number(total.due)} slots completed${isWhole ? '' : AS_FAR}`}
       </h1>
       <p>
         {clock.time(since)} to {clock.time(until)} {clock.zone} · {counted(tasks.length, 'task')}
       </p>
+      {completed !== null && (
+        <p>
+          {columns.map(({ name, words }) => `${number(total[name])} ${words}`).join(' · ')} · runs and decisions of
+          operators: {number(decisions)}
+        </p>
+      )}
+      {share !== null && (
+        <p>
+          Of the tasks that state when a slot must start or complete ({timed.length}), {share} of{' '}
+          {number(totalCounts(timed).due)} slots were in time.
+        </p>
+      )}
       <p class="quiet">
         Made by {printable(report.by)} with cronledger {report.version}.
       </p>
-      {share !== null && timed.length < tasks.length && (
-        <p>
-          {counted(tasks.length - timed.length, 'task')} of them{' '}
-          {tasks.length - timed.length === 1 ? 'states' : 'state'} no time by which a slot must start or complete:{' '}
-          {shareCompleted(tasks.filter(({ isTimed }) => !isTimed)) ?? 'none'} of those slots completed.
-        </p>
-      )}
       {problems.map((problem) => (
         <p class="problem">{printable(problem)}</p>
       ))}
@@ -98,18 +102,6 @@ export function ReportSummary({ report }: { readonly report: Report }) {
               ))}
             </tbody>
           ))}
-          {tasks.length > 1 && (
-            <tfoot>
-              <tr>
-                <th scope="row">All tasks</th>
-                {share !== null && <td class="number">{share}</td>}
-                {columns.map(({ name }) => (
-                  <td class="number">{number(total[name])}</td>
-                ))}
-                <td colspan={5} />
-              </tr>
-            </tfoot>
-          )}
         </table>
       </section>
       <Meaning />
