@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import type { RunContext, RunEvent } from '../../../src/core/event.ts'
 import { logLine } from '../../../src/format/log/log.ts'
 import { FARGATE } from '../../support/aws/ecs.ts'
-import { CONTEXT, endedEvent, FAILED, NOT_STARTED, NOW, rowWith, SUCCEEDED } from '../../support/rows.ts'
+import { CONTEXT, endedEvent, FAILED, NOT_STARTED, NOW, PAUSE, rowWith, SUCCEEDED } from '../../support/rows.ts'
 
 // The catalogue in test/messages has the text of every line.
 
@@ -47,6 +47,16 @@ test('a duplicate without an event time may be of a person: its text names the c
   expect(text(DUPLICATE)).not.toContain('rerun')
   expect(text({ ...DUPLICATE, cause: 'skipped' }, { trigger })).not.toContain('rerun')
   expect(text(DUPLICATE, { trigger, place: FARGATE.place })).not.toContain('rerun')
+  // Another batch under this name would run in its place.
+  expect(text({ ...DUPLICATE, hasOtherCommand: true }, { trigger })).not.toContain('rerun')
+})
+
+test('a slot in a pause names the command that ends the pause, unless it is over', () => {
+  const skipped = { event: 'paused', isKept: false, finish: 'recorded', row: rowWith({}) } as const
+  const until = (end: number | null) => text({ ...skipped, pause: { ...PAUSE, until: end } })
+  expect(until(null)).toContain('cronledger resume')
+  expect(until(NOW + 60_000)).toContain('cronledger resume')
+  expect(until(NOW)).not.toContain('resume')
 })
 
 test('a line as JSON has the answers of the verdict', () => {
