@@ -5,6 +5,7 @@ import type { LedgerError } from './core/errors.ts'
 import type { RunContext, RunEvent } from './core/event.ts'
 import type { Selectable } from './core/row/policy.ts'
 import type { ScheduleOptions } from './core/schedule/schedule-options.ts'
+import type { Period } from './core/task/schedule-switch.ts'
 import type { Suspension, TaskRecord } from './core/task/task-record.ts'
 import type { ResolvedState, StoredRow } from './core/types.ts'
 import type { Attempt, WorkOutcome } from './function-work.ts'
@@ -199,6 +200,8 @@ export interface DeclareOptions extends OfOneTask, ScheduleOptions, Declarable {
   readonly by?: string | undefined
   /** From when on the schedule is in force: an instant, a local time or a date in its zone, or how long ago. Default: now. */
   readonly from?: string | Date | undefined
+  /** Record nothing, and say what the change would do. Default: false. */
+  readonly dryRun?: boolean | undefined
 }
 
 export interface ChangedTask {
@@ -211,6 +214,8 @@ export interface ChangedTask {
 export interface DeclaredTask extends ChangedTask {
   /** The tasks of `after` that are not recorded yet. A run is refused until they are. Left out: there are none. */
   readonly unknownAfter?: readonly string[]
+  /** Of a dry run: the days, weeks, months or years that would run more or less often than under each of the two schedules. */
+  readonly affected?: readonly Period[]
 }
 
 export interface TaskChange extends ChangedTask {

@@ -168,6 +168,7 @@ const CALLS: { readonly [Call in keyof Calls]: KindsOf<Calls[Call]> } = {
     ...OF_TASK,
     ...CHANGE,
     ...SCHEDULE_OPTIONS,
+    dryRun: SWITCH,
     ...kindsOf(SETTING_GROUPS.expectations, (spec) => nullable(kindOf(spec))),
   },
   pause: { ...OF_TASK, ...CHANGE, ...REASON, until: TIME },

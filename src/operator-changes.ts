@@ -16,9 +16,11 @@ import { LedgerError, option, quote, said, usageError } from './core/errors.ts'
 import { formatInstant } from './core/instant.ts'
 import { keysOf } from './core/objects.ts'
 import { readableRow } from './core/row/status.ts'
+import { parseSchedule } from './core/schedule/schedule.ts'
 import { readSchedule, timeText } from './core/schedule/schedule-options.ts'
 import { parseTimeRange } from './core/schedule/time-range.ts'
 import { withChange } from './core/task/record-changes.ts'
+import { affectedPeriods } from './core/task/schedule-switch.ts'
 import { withDeclaration, withPause, withResumption, withRetirement } from './core/task/task-changes.ts'
 import { type Decided, inForceAt, type Suspension, type TaskRecord } from './core/task/task-record.ts'
 import type { Instant } from './core/types.ts'
@@ -91,9 +93,17 @@ async function declareTask(options: DeclareOptions, decided: Decided, deps: Oper
     return declared && withChange(record, declared, from, decided)
   }
   const request = { task, what: 'the declaration', change, isIn: (record: TaskRecord) => change(record) === null }
-  const { changed, record } = await changeTask(request, await readChangeable(task, deps), deps)
+  const unknown = unknownAfter.length > 0 && { unknownAfter }
+  const found = await readChangeable(task, deps)
+  if (options.dryRun) {
+    const record = change(found.record)
+    const before = inForceAt(found.record.schedules, from - 1)?.spec
+    const affected = before === undefined ? [] : affectedPeriods(parseSchedule(before), parseSchedule(spec), from)
+    return { task, changed: record !== null, record: record ?? found.record, affected, ...unknown }
+  }
+  const { changed, record } = await changeTask(request, found, deps)
   deps.known.add(task, record)
-  return { task, changed, record, ...(unknownAfter.length > 0 && { unknownAfter }) }
+  return { task, changed, record, ...unknown }
 }
 
 /** The error of one task does not stop the others. Names are read again at the end: a first run may have added one. */

@@ -63,7 +63,17 @@ const OPTIONS = {
     ...{ ...READ, task: 'nightly', slot: SLOT, state: 'completed', reason: 'x', runId: 'r', by: 'mo' },
   } satisfies Members<library.ResolveOptions>,
   declare: {
-    ...{ ...READ, ...NIGHT, ...EXPECTATIONS, timezone: 'UTC', anchor: SLOT, reason: 'x', by: 'mo', from: '2026-11-20' },
+    ...{
+      ...READ,
+      ...NIGHT,
+      ...EXPECTATIONS,
+      timezone: 'UTC',
+      anchor: SLOT,
+      dryRun: true,
+      reason: 'x',
+      by: 'mo',
+      from: '2026-11-20',
+    },
   } satisfies Members<library.DeclareOptions>,
   pause: PAUSE satisfies Members<library.PauseOptions>,
   pauseAll: ALL satisfies Members<Omit<library.PauseOptions, 'task'>>,

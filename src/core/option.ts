@@ -6,7 +6,6 @@ export const OPTION_GROUPS = [
   'Required',
   'Options',
   'Event time',
-  'Changing a schedule',
   'Retries',
   'Overlap',
   'Limits',

@@ -2,13 +2,11 @@ import { formatDuration } from '../core/duration.ts'
 import { formatInstant, utcDate } from '../core/instant.ts'
 import type { ClockNote } from '../core/schedule/clock-changes.ts'
 import type { Schedule } from '../core/schedule/schedule.ts'
-import type { ExplainedSwitch, Period } from '../core/task/schedule-switch.ts'
 import type { Instant, ScheduleSpec, Window } from '../core/types.ts'
-import { scheduleText } from '../verdict/sentence.ts'
 import { inZone } from './local-time.ts'
 import { inWords } from './schedule-words.ts'
 import { brokenLines } from './table.ts'
-import { counted, type Labelled, labelled, listed, printable } from './text.ts'
+import { type Labelled, labelled, printable } from './text.ts'
 
 export interface Explanation {
   readonly schedule: Schedule
@@ -148,55 +146,4 @@ function noteText({ kind, times, last }: ClockNote, zone: string): string {
 /** Returns `2027-03-14T02:30:00` for the milliseconds since 1970 of a local time. */
 function localText(local: number): string {
   return new Date(local).toISOString().slice(0, 19)
-}
-
-/** Returns the comparison as text, with up to `count` slots on each side. Its lines are at most 80 columns wide. */
-export function explainSwitchText(explained: ExplainedSwitch, count: number, zoneData: string): string {
-  const { from, to, at, units, affected, safe, searchedUntil } = explained
-  const shown = (instant: Instant) => moment(instant, to.spec.zone)
-  const before = explained.before.slice(-count).map((slot) => moment(slot, from.spec.zone))
-  const after = explained.after.slice(0, count).map(shown)
-  const isSafe = `safe: no ${listed(units, 'or')} runs more often, or less often, than under one of the two schedules`
-  const spans = safe.flatMap(({ after, before }) => [
-    `${after === at ? 'from  ' : 'after '}  ${shown(after)}`,
-    before === null ? `no end was found until ${shown(searchedUntil)}` : `before  ${shown(before)}`,
-  ])
-  return labelledText([
-    ...labelled('from', [printable(scheduleText(from.spec)), inWords(from)]),
-    ...labelled('to', [printable(scheduleText(to.spec)), inWords(to)]),
-    ['zone data', zoneData],
-    ['', ''],
-    ['switch', shown(at)],
-    ...labelled('result', affected.map(periodText), isSafe),
-    ['', ''],
-    ...labelled('before', before, 'none'),
-    ...labelled('after', after, 'none'),
-    ['', ''],
-    ...labelled('safe', spans, `no span was found until ${shown(searchedUntil)}`),
-  ])
-}
-
-export function explainSwitchJson(explained: ExplainedSwitch, count: number, zoneData: string) {
-  const { from, to, at, units, affected, safe, searchedUntil } = explained
-  const withWords = (schedule: Schedule) => ({ ...specJson(schedule.spec), words: inWords(schedule) })
-  const shown = (instant: Instant | null) => (instant === null ? null : instantJson(instant, to.spec.zone))
-  return {
-    from: withWords(from),
-    to: withWords(to),
-    zoneData,
-    at: shown(at),
-    units,
-    affected,
-    before: explained.before.slice(-count).map((slot) => instantJson(slot, from.spec.zone)),
-    after: explained.after.slice(0, count).map(shown),
-    safe: safe.map((span) => ({ after: shown(span.after), before: shown(span.before) })),
-    searchedUntil: formatInstant(searchedUntil),
-  }
-}
-
-const runsText = ({ runs }: Period) => ['never runs', 'runs once', 'runs twice'][runs] ?? `runs ${runs} times`
-
-function periodText(period: Period): string {
-  const name = `${period.unit === 'week' ? 'the week of ' : ''}${period.name}`
-  return `${name} ${runsText(period)}: it has ${counted(period.withFrom, 'slot')} under the old schedule, and ${counted(period.withTo, 'slot')} under the new one`
 }

@@ -38,6 +38,10 @@ const help = {
     reason: { ...COMMON.reason, group: 'Options', help: 'Why; recorded with what changes' },
     by: TASK_CHANGE.by,
     ...clearable(SETTING_GROUPS.expectations),
+    dryRun: {
+      kind: 'switch',
+      help: 'Record nothing: print what would be recorded, and which days would run twice or never',
+    },
     json: TASK_CHANGE.json,
     ledgerTimeoutMs: COMMON.ledgerTimeoutMs,
   },
@@ -50,6 +54,10 @@ const help = {
     [
       "cronledger declare nightly … --schedule '0 5 * * *' --timezone Asia/Tokyo --from 2026-12-01",
       'a change, in the time zone of the new schedule',
+    ],
+    [
+      "cronledger declare nightly … --schedule '0 5 * * *' --from 2026-12-01 --dry-run",
+      'which days would run twice or never',
     ],
   ],
   notes: `An expectation that is left out stays as it is. An empty one, such as --after '' or an empty CRONLEDGER_AFTER, is removed from the record.\nIn the container of a batch, it reads the same variables as run. A run that has another schedule replaces the declared one from its slot on, or is refused (run --strict). To cancel a change, declare the present schedule from the same time on.\nExit codes: ${EXIT.ok}, also if nothing changes, otherwise as in run.`,

@@ -1,5 +1,5 @@
 import { DAY_MS } from '../../core/duration.ts'
-import { LedgerError, quote, usageError } from '../../core/errors.ts'
+import { quote, usageError } from '../../core/errors.ts'
 import { EXIT } from '../../core/exit.ts'
 import { type OptionTable, optionName } from '../../core/option.ts'
 import { readableRow } from '../../core/row/status.ts'
@@ -9,11 +9,10 @@ import { readSchedule } from '../../core/schedule/schedule-options.ts'
 import { earlyToleranceMs, slotAfter, slotBefore, windowOf } from '../../core/schedule/slot.ts'
 import { parseTime } from '../../core/schedule/time-range.ts'
 import { scheduleWarnings } from '../../core/schedule/warnings.ts'
-import { type ExplainedSwitch, explainSwitch } from '../../core/task/schedule-switch.ts'
 import { scheduleInForce } from '../../core/task/schedules-in-force.ts'
 import type { Instant } from '../../core/types.ts'
 import { checkTaskName, isTaskName } from '../../core/user-text.ts'
-import { explainJson, explainSwitchJson, explainSwitchText, explainText } from '../../format/explain.ts'
+import { explainJson, explainText } from '../../format/explain.ts'
 import { safeJson } from '../../format/text.ts'
 import { systemClock, ZONE_DATA } from '../../process/clock.ts'
 import { type CommandContext, defineCommand, isGiven, readOptions, type Values } from '../options/arguments.ts'
@@ -22,14 +21,6 @@ import { print } from '../output.ts'
 
 /** A year, also a leap year. The clocks of every zone make all their yearly changes in this time. */
 const CLOCKS_MS = 366 * DAY_MS
-
-const CHANGING = 'Changing a schedule'
-
-const OF_SWITCH = {
-  schedule: { kind: 'text', value: 'EXPR', group: CHANGING, spaces: true },
-  timezone: { kind: 'text', value: 'ZONE', group: CHANGING },
-  anchor: { kind: 'text', value: 'INSTANT', group: CHANGING },
-} as const
 
 const OPTIONS = {
   store: {
@@ -48,16 +39,6 @@ const OPTIONS = {
     otherwise: 'now',
     help: 'Event time to explain: an instant, local time, or a date',
   },
-  fromSchedule: { ...OF_SWITCH.schedule, otherwise: 'the recorded one of the task', help: 'Schedule before a change' },
-  fromTimezone: { ...OF_SWITCH.timezone, otherwise: '--timezone', help: 'IANA time zone of --from-schedule' },
-  fromAnchor: { ...OF_SWITCH.anchor, help: 'Start of the first window of --from-schedule rate(…)' },
-  toSchedule: {
-    ...OF_SWITCH.schedule,
-    help: 'Schedule after a change: show what would run twice or never',
-    details: 'The change takes effect at --at.',
-  },
-  toTimezone: { ...OF_SWITCH.timezone, otherwise: 'the old one', help: 'IANA time zone of --to-schedule' },
-  toAnchor: { ...OF_SWITCH.anchor, help: 'Start of the first window of --to-schedule rate(…)' },
   count: {
     kind: 'integer',
     default: 5,
@@ -88,20 +69,12 @@ const help = {
       'around a clock change',
     ],
     ['cronledger explain nightly --store dynamodb:cronledger', 'the recorded schedule of a task'],
-    [
-      "cronledger explain nightly --store dynamodb:cronledger --to-schedule '30 4 * * *'",
-      'which slots would run twice or never if the schedule changed now, and when a change is safe',
-    ],
   ],
   notes: `The ledger is read only if the task is on the command line. CRONLEDGER_TASK only sets the task in the key.\nExit codes: ${EXIT.ok}, otherwise as in run.`,
 } as const
 
 export const explain = defineCommand(help, async (values, context) => {
-  const { argv } = context
-  const now = systemClock.now()
-  const isOfSwitch = isSwitch(argv, values.toSchedule)
-  const named = readNamedTask(context, isOfSwitch)
-  await print(await (isOfSwitch ? switchText : slotsText)(values, named, argv, now))
+  await print(await slotsText(values, readNamedTask(context), context.argv, systemClock.now()))
 })
 
 type Given = Values<typeof OPTIONS>
@@ -138,19 +111,8 @@ async function slotsText(values: Given, named: NamedTask | null, argv: readonly 
   return values.json ? safeJson(explainJson(explanation), 2) : explainText(explanation)
 }
 
-async function switchText(values: Given, named: NamedTask | null, argv: readonly string[], now: Instant) {
-  if (values.fromSchedule === undefined && isGiven('timezone', argv)) {
-    throw usageError('--timezone requires --from-schedule. Use --to-timezone for the new schedule.')
-  }
-  const explained = await readSwitch(values, named, now)
-  const count = values.count ?? OPTIONS.count.default
-  return values.json
-    ? safeJson(explainSwitchJson(explained, count, ZONE_DATA), 2)
-    : explainSwitchText(explained, count, ZONE_DATA)
-}
-
 /** Reads the options again, with the ledger, if the command line names the task. One in the environment does not count. */
-function readNamedTask({ argv, env }: CommandContext, isOfSwitch: boolean): NamedTask | null {
+function readNamedTask({ argv, env }: CommandContext): NamedTask | null {
   const { task } = readOptions(help, argv, { ...env, [variableOf('task')]: undefined })
   if (task === undefined) return null
   // A user may forget --schedule.
@@ -161,7 +123,7 @@ function readNamedTask({ argv, env }: CommandContext, isOfSwitch: boolean): Name
   }
   checkTaskName(task)
   const given = ['schedule', 'timezone', 'anchor'].find((name) => isGiven(name, argv))
-  if (given !== undefined && !isOfSwitch) {
+  if (given !== undefined) {
     throw usageError(
       `--${given} and a task cannot be used together, because explain shows the recorded schedule of a task. Leave one of them out.`,
     )
@@ -215,45 +177,4 @@ function neighbours(
     slots.push(slot)
   }
   return slots
-}
-
-/** The options that need `--to-schedule`, and those that would be ignored together with it. */
-const ONLY_OF_SWITCH = ['fromSchedule', 'fromTimezone', 'fromAnchor', 'toTimezone', 'toAnchor'] as const
-const OTHERS = ['schedule', 'anchor'] as const
-
-/** Returns whether two schedules are to be compared. Throws a usage error for a flag that would have no effect. */
-function isSwitch(argv: readonly string[], toSchedule: string | undefined): boolean {
-  const wrong = (toSchedule === undefined ? ONLY_OF_SWITCH : OTHERS).find((name) => isGiven(name, argv))
-  if (wrong === undefined) return toSchedule !== undefined
-  if (toSchedule === undefined) throw usageError(`--${optionName(wrong)} requires --to-schedule.`)
-  throw usageError(
-    `--${optionName(wrong)} cannot be used together with --to-schedule. Use --from-schedule and --from-anchor for the old schedule.`,
-  )
-}
-
-/** The zone of the new schedule is that of the old one, unless it is given. */
-async function readSwitch(values: Given, named: NamedTask | null, now: Instant): Promise<ExplainedSwitch> {
-  const { at, fromSchedule, fromTimezone, fromAnchor, toTimezone } = values
-  const atIn = (zone: string) => (at === undefined ? now : parseTime(at, '--at', toTimezone ?? zone, now))
-  let from: Schedule
-  if (fromSchedule !== undefined) from = readOneOfTwo('from', values, fromTimezone ?? values.timezone)
-  else if (named === null) {
-    throw usageError(
-      '--from-schedule is missing. Give --from-schedule EXPR, or --task NAME with --store to compare with the recorded schedule.',
-    )
-  } else if (fromTimezone !== undefined || fromAnchor !== undefined) {
-    throw usageError(`--from-${fromTimezone === undefined ? 'anchor' : 'timezone'} requires --from-schedule.`)
-  } else from = await recordedSchedule(named, (one) => windowOf(one, atIn(one.spec.zone))?.slot ?? null)
-  const { zone } = from.spec
-  return explainSwitch(from, readOneOfTwo('to', values, toTimezone ?? zone), atIn(zone))
-}
-
-/** Reads one of the two schedules. An error says which one is wrong, and names its own options. */
-function readOneOfTwo(side: 'from' | 'to', values: Given, timezone: string | undefined): Schedule {
-  try {
-    return readSchedule({ schedule: values[`${side}Schedule`] ?? '', timezone, anchor: values[`${side}Anchor`] })
-  } catch (error) {
-    if (!(error instanceof LedgerError)) throw error
-    throw usageError(`--${side}-schedule: ${error.message.replaceAll('--anchor', `--${side}-anchor`)}`)
-  }
 }

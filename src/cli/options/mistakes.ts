@@ -183,8 +183,8 @@ const RUN_PREFIX = variableOf('run-')
 /** Options of other commands, which read the same environment, and variables that the stack gives to the container. */
 export const KNOWN_ELSEWHERE: ReadonlySet<string> = new Set(
   `all slot from to each dry-run json keep-going since until commands format limit fields port host out
-  state run check role parameters outputs computed at from-schedule from-timezone from-anchor to-schedule to-timezone
-  to-anchor count ecs-network pod password-command delivery-attempt secrets`.split(/\s+/),
+  state run check role parameters outputs computed at
+  count ecs-network pod password-command delivery-attempt secrets`.split(/\s+/),
 )
 
 const KNOWN_VARIABLES = new Set([...Object.keys(RUN_OPTIONS), ...KNOWN_ELSEWHERE].map(variableOf))

@@ -28,25 +28,8 @@ export interface Period {
   withTo: number
 }
 
-/** A switch at `at`. The oldest comes first in each list. */
-export interface ExplainedSwitch {
-  readonly from: Schedule
-  readonly to: Schedule
-  readonly at: Instant
-  /** The last slots of the old schedule and the first ones of the new one, which run. */
-  readonly before: readonly Instant[]
-  readonly after: readonly Instant[]
-  /** The units in which slots were counted, and the affected periods of the shortest one that has any. */
-  readonly units: readonly Unit[]
-  readonly affected: readonly Period[]
-  /** A switch after `after` and before `before` is safe. `before` is null if the span goes on beyond the search. */
-  readonly safe: readonly { readonly after: Instant; readonly before: Instant | null }[]
-  readonly searchedUntil: Instant
-}
-
 /** A command answers within a second. */
 const MAX_SLOTS = 100_000
-const MAX_SPANS = 3
 
 interface Listed {
   readonly slot: Instant
@@ -54,48 +37,19 @@ interface Listed {
   readonly periods: readonly Period[]
 }
 
-export function explainSwitch(from: Schedule, to: Schedule, at: Instant): ExplainedSwitch {
+/**
+ * Returns the affected periods of the shortest unit that has any, the oldest first, for a switch at `at`. Throws a usage error if the
+ * schedules have too many slots to count.
+ */
+export function affectedPeriods(from: Schedule, to: Schedule, at: Instant): readonly Period[] {
   const { units, days } = unitsOf(from, to, at)
-  const searchedUntil = at + (3 * days + 1) * DAY_MS
   // The list has whole periods, also where the dates of two zones differ by more than a day.
-  const listed = slotsAround({ from, to }, at, (4 * days + 3) * DAY_MS, units)
-  const wrong = new Set<Period>()
-  /** Moves the switch from before a slot to after it. Only that changes which slots run. */
-  const pass = ({ schedule, periods }: Listed) => {
-    for (const period of periods) {
-      period.runs += schedule === 'from' ? 1 : -1
-      if (isAffected(period)) wrong.add(period)
-      else wrong.delete(period)
-    }
-  }
-  const later = listed.filter(({ slot }) => slot >= at)
-  listed.slice(0, listed.length - later.length).forEach(pass)
-  const shortest = units.find((unit) => [...wrong].some((period) => period.unit === unit))
-  // The switch moves on, so the periods are copied.
-  const affected = [...wrong].filter(({ unit }) => unit === shortest).map((one) => ({ ...one }))
-  const safe: { after: Instant; before: Instant | null }[] = []
-  let begun = wrong.size === 0 ? at : null
-  for (const [index, one] of later.entries()) {
-    const { slot } = one
-    if (slot > searchedUntil || safe.length === MAX_SPANS) break
-    pass(one)
-    // Two slots at the same time are passed together.
-    if (later[index + 1]?.slot === slot) continue
-    if (wrong.size > 0 && begun !== null && begun < slot) safe.push({ after: begun, before: slot })
-    begun = wrong.size > 0 ? null : (begun ?? slot)
-  }
-  if (begun !== null) safe.push({ after: begun, before: null })
-  return {
-    from,
-    to,
-    at,
-    units,
-    safe,
-    searchedUntil,
-    before: listed.flatMap(({ schedule, slot }) => (schedule === 'from' && slot < at ? slot : [])),
-    after: listed.flatMap(({ schedule, slot }) => (schedule === 'to' && slot >= at ? slot : [])),
-    affected: affected.sort((one, other) => (one.name < other.name ? -1 : 1)),
-  }
+  const listed = slotsAround({ from, to }, at, (days + 2) * DAY_MS, units)
+  for (const { schedule, slot, periods } of listed)
+    if (slot < at) for (const period of periods) period.runs += schedule === 'from' ? 1 : -1
+  const affected = [...new Set(listed.flatMap(({ periods }) => periods))].filter(isAffected)
+  const shortest = units.find((unit) => affected.some((period) => period.unit === unit))
+  return affected.filter(({ unit }) => unit === shortest).sort((one, other) => (one.name < other.name ? -1 : 1))
 }
 
 /**

@@ -146,7 +146,7 @@ function ownEntry(event: OwnEvent, context: RunContext, now: Instant): LogEntry 
     }
     case 'schedule-changed': {
       const changed = changedFields(event.before, event.after)
-      const steps = [switchStep('see whether slots run twice or never', event.before, event.after, window.slot)]
+      const steps = [switchStep('see whether slots run twice or never', context)]
       const text = `the schedule of this task changed from ${changed.before} to ${changed.after}, starting with this slot`
       return { ...warning(text, changed), steps }
     }

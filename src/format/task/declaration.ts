@@ -2,6 +2,7 @@ import { EXIT } from '../../core/exit.ts'
 import { formatInstant } from '../../core/instant.ts'
 import { defined } from '../../core/objects.ts'
 import { signWarnings } from '../../core/schedule/warnings.ts'
+import type { Period } from '../../core/task/schedule-switch.ts'
 import { type FoundSuspension, isRetired, openSuspensions } from '../../core/task/suspensions.ts'
 import {
   type Decided,
@@ -14,23 +15,33 @@ import {
 import type { Instant } from '../../core/types.ts'
 import { scheduleText } from '../../verdict/sentence.ts'
 import { localTimeIn, zonedTime } from '../local-time.ts'
-import { type Labelled, labelled, printableLines, safeJson } from '../text.ts'
+import { counted, type Labelled, labelled, printableLines, safeJson } from '../text.ts'
 
 export interface DeclarationReport {
   readonly task: string
   readonly changed: boolean
   readonly record: TaskRecord
   readonly unknownAfter?: readonly string[]
+  readonly affected?: readonly Period[]
   readonly next: readonly Instant[]
   readonly now: Instant
 }
 
-export function declaredText({ task, changed, record, unknownAfter = [], next, now }: DeclarationReport): string {
+export function declaredText({
+  task,
+  changed,
+  record,
+  unknownAfter = [],
+  affected,
+  next,
+  now,
+}: DeclarationReport): string {
   const zoneAt = (at: Instant) => inForceAt(record.schedules, at)?.spec.zone ?? 'UTC'
   const slots = next.map((slot) => `${formatInstant(slot)}  ${localTimeIn(slot, zoneAt(slot))}`)
   const facts = [
     ...schedulesAhead(record, now),
     ...labelled('next slots', slots, 'none'),
+    ...labelled('effect', affected?.map(periodText) ?? [], affected && changed ? NOTHING_AFFECTED : undefined),
     ...openTexts(record, now, zoneAt(now)),
     ...labelled(
       'note',
@@ -43,10 +54,17 @@ export function declaredText({ task, changed, record, unknownAfter = [], next, n
   ]
   const end = '  No scheduled run of this task is recorded yet. A slot from then on without a run is missed.'
   return printableLines([
-    `${task}: ${changed ? 'declared' : 'not changed: it is recorded already'}`,
+    `${task}: ${changed ? (affected ? 'would be declared. This dry run recorded nothing' : 'declared') : 'not changed: it is recorded already'}`,
     ...facts.map(([label, text]) => `  ${label.padEnd(10)}  ${text}`),
     ...(isOnlyDeclared(record) ? [end] : []),
   ])
+}
+
+const NOTHING_AFFECTED = 'none: no day, week, month or year runs more or less often than under one of the two schedules'
+
+function periodText({ unit, name, runs, withFrom, withTo }: Period): string {
+  const often = ['never runs', 'runs once', 'runs twice'][runs] ?? `runs ${runs} times`
+  return `${unit === 'week' ? 'the week of ' : ''}${name} ${often}: it has ${counted(withFrom, 'slot')} under the old schedule, and ${counted(withTo, 'slot')} under the new one`
 }
 
 /** Returns the schedule that is in force, and those that are declared for later, as labelled texts. */
@@ -69,9 +87,9 @@ function currentAndLater(schedules: TaskRecord['schedules'], now: Instant): Task
   return schedules.filter((one) => one === current || one.since > now)
 }
 
-export function declaredJson({ task, changed, record, unknownAfter, next, now }: DeclarationReport): string {
+export function declaredJson({ task, changed, record, unknownAfter, affected, next, now }: DeclarationReport): string {
   const schedules = currentAndLater(record.schedules, now).map(storedScheduleJson)
-  const facts = { task, changed, ...defined({ unknownAfter }), schedules, next: next.map(formatInstant) }
+  const facts = { task, changed, ...defined({ unknownAfter, affected }), schedules, next: next.map(formatInstant) }
   return safeJson({ ...facts, ...openJson(record, now) }, 2)
 }
 

@@ -1,7 +1,7 @@
 import type { RunContext, RunEvent } from '../../core/event.ts'
 import { formatInstant } from '../../core/instant.ts'
 import type { ResolveObjection } from '../../core/row/decide.ts'
-import type { Instant, ScheduleSpec, Survivor } from '../../core/types.ts'
+import type { Survivor } from '../../core/types.ts'
 import {
   BATCH_WORD,
   type CommandFlags,
@@ -70,12 +70,10 @@ export function startedByHandSteps(event: RunEvent, context: RunContext): readon
   return [{ kind: 'run', what: 'to run it again', command: cronledger('rerun', flags, '--', BATCH_WORD) }]
 }
 
-/** Returns the step that compares the slots of two schedules around the slot at which they are switched. It needs no ledger. */
-export function switchStep(what: string, before: ScheduleSpec, after: ScheduleSpec, slot: Instant): Step {
-  const flags = (side: 'from' | 'to', spec: ScheduleSpec): CommandFlags =>
-    Object.fromEntries(Object.entries(scheduleFlags(spec)).map(([name, value]) => [`${side}-${name}`, value]))
-  const both = { ...flags('from', before), ...flags('to', after) }
-  return { kind: 'other', what, command: cronledger('explain', { ...both, at: formatInstant(slot) }) }
+/** Returns the step that says what the schedule of this run does if it is in force from the slot on. It records nothing. */
+export function switchStep(what: string, { store, task, schedule, window }: RunContext): Step {
+  const flags = { store, task, ...scheduleFlags(schedule), from: formatInstant(window.slot) }
+  return { kind: 'other', what, command: cronledger('declare', flags, '--dry-run') }
 }
 
 /** A forced run would start too, but it states nothing about the task, so the next run would be refused. */

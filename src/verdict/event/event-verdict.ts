@@ -195,7 +195,7 @@ function refusedFor(
           `the schedule of this task changed from ${scheduleText(before)} to ${scheduleText(schedule)}, and --strict is set. If the change is wanted, accept the new schedule. If not, set the old one again`,
         ],
         steps: [
-          switchStep('see whether slots would run twice or never', before, schedule, window.slot),
+          switchStep('see whether slots would run twice or never', context),
           acceptStep('accept the new schedule', context),
           resolveStep('or mark this slot as skipped', target, 'skipped'),
         ],

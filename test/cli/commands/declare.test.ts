@@ -61,6 +61,23 @@ test('a change that is declared ahead: the runs before it go on, and its first r
   )
 })
 
+test('a dry run says what would be recorded and which days run twice or never, and records nothing', async () => {
+  const call = await container()
+  expect((await call('run', '--event-time', '2026-11-24T18:00:00Z', '--', 'true')).code).toBe(0)
+  const change = ['declare', '--schedule', '30 4 * * *', '--dry-run', '--from']
+  const { code, stdout } = await call(...change, '2026-12-01T04:00')
+  expect(code).toBe(0)
+  expect(stdout).toMatch(/^nightly: would be declared. This dry run recorded nothing\n {2}schedule {4}0 3 /)
+  expect(stdout).toMatch(/^ {2}then {8}30 4 \* \* \* \(Asia\/Tokyo\), from 2026-11-30T19:00:00Z on/m)
+  expect(stdout).toMatch(
+    /^ {2}effect {6}2026-12-01 runs twice: it has 1 slot under the old schedule, and 1 slot under/m,
+  )
+  expect((await call(...change, '2026-12-01')).stdout).toMatch(/^ {2}effect {6}none: no day, week, month or year runs/m)
+  const affected = [{ unit: 'day', name: '2026-12-01', runs: 2, withFrom: 1, withTo: 1 }]
+  expect(JSON.parse((await call(...change, '2026-12-01T04:00', '--json')).stdout)).toMatchObject({ affected })
+  expect((await call('tasks', 'nightly')).stdout).not.toContain('30 4')
+})
+
 test('an expectation that is empty is removed from the record, and one that is left out stays', async () => {
   const call = await container({ CRONLEDGER_EXPECT: '' })
   const expectations = async (...args: string[]) => {
