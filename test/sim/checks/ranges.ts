@@ -111,9 +111,21 @@ function checkOnce(one: Work, dones: readonly Done[], observed: Observed, say: S
     const order = known?.order ?? (word !== undefined && word.order < read.sent ? word.order : undefined)
     const isOpen = (of: number) => order !== undefined && isReopened(of, order, observed, story.runId)
     if (order === undefined || isOpen(day) || isOpen(story.day)) continue
+    if (known !== undefined && looksForcedAfter(story, known, observed)) continue
     const by = known?.story.runId ?? word?.row.ownerRunId
     say('known work is done once', `${story.runId} does slot ${day} again, which ${by} has done`)
   }
+}
+
+/**
+ * Returns whether the last start in the slot of `story` before it seems to be later than that of the success. The clocks of two hosts
+ * differ, so it may have been earlier. The operator is told that its work was done once.
+ */
+function looksForcedAfter({ day, runId }: Story, { story, work }: Done, { writes }: Observed): boolean {
+  const attemptsOf = (of: number) => writes.get(of)?.at(-1)?.row.attempts ?? []
+  const last = attemptsOf(day).findLast((one) => hasStarted(one) && one.runId !== runId)
+  const success = attemptsOf(story.day).find((one) => one.runId === story.runId && one.number === work.attempt)
+  return last !== undefined && success !== undefined && last.startedAt > success.startedAt
 }
 
 /** A run that found no success says how far back it has read. The days are shorter than that. */
