@@ -256,6 +256,7 @@ function openWorld(seed: number, tasks: readonly string[]) {
     repair(task: string) {
       for (const slot of slots.get(task)?.keys() ?? []) slots.get(task)?.set(slot, 'done')
     },
+    lose: (task: string) => unreadable.add(task),
     bytes: () => JSON.stringify(raw).length,
     /** Two checkers, whose steps come in any order. */
     async pair(share: number) {
@@ -356,6 +357,19 @@ test('what has no room in the entry is kept as its first and last slot: what beg
     { event: 'repaired', groups: [{ id: group?.id, state: 'over' }] },
   ])
   expect(world.entry()?.groups).toEqual([])
+})
+
+test('3,000 tasks that cannot be read are told together, and are over together', async () => {
+  const names = Array.from({ length: 3_000 }, (_, index) => `etl/${index}`)
+  const world = openWorld(1, names)
+  await world.check()
+  world.pass(60 * MINUTE_MS)
+  for (const name of names) world.lose(name)
+  const [message] = (await world.check())?.messages ?? []
+  expect(message).toMatchObject({ event: 'digest', groups: [{ state: 'new', count: 3_000 }] })
+  world.heal(true)
+  world.pass(MINUTE_MS)
+  expect((await world.check())?.messages).toMatchObject([{ event: 'repaired', groups: [{ state: 'over' }] }])
 })
 
 test('a checker that was away for longer than it reads back says from when to when nobody has looked', async () => {
