@@ -42,7 +42,7 @@ export interface Problem {
   readonly from: Instant
   readonly to: Instant
   readonly slots: number
-  /** How many of its tasks, also of those that wait, still have it. */
+  /** Of how many of its tasks, also of those that wait, nothing was done since. */
   readonly still: number
   /** The zone of more than half of the tasks, or else UTC. */
   readonly zone: string
@@ -153,14 +153,19 @@ export function collectProblems() {
     },
     /** Returns the problems so far. Those that most tasks still have come first. `isWanted`: as if there were no others. */
     problems(isWanted: (streak: Streak) => boolean = () => true): readonly Problem[] {
-      const streaks = [...byTask.values()]
-        .flatMap(({ bouts }) => bouts.flatMap((bout) => [...bout.streaks.values()]))
-        .filter(isWanted)
+      const bouts = [...byTask.values()].flatMap((own) => own.bouts)
+      const streaks = bouts.flatMap((bout) => [...bout.streaks.values()]).filter(isWanted)
       const [begun, waits] = [true, false].map((is) => streaks.filter(({ waitsFor }) => (waitsFor === null) === is))
       const waiting = groupedBy(waits ?? [], rootsIn(streaks))
       const isDone = ({ task, slot }: Key) =>
         byTask.get(task)?.done.some(({ from, to }) => from <= slot && slot <= to) === true
-      const stillOf = ({ task, slots: [newest = 0] }: Streak) => newest >= (byTask.get(task)?.newestOver ?? newest)
+      // A task that failed and is missed now has done nothing since.
+      const isStill = ({ task, streaks: own }: Bout) => {
+        const newest = Math.max(...[...own.values()].map(({ slots: [last = 0] }) => last))
+        return newest >= (byTask.get(task)?.newestOver ?? newest)
+      }
+      const still = new Set(bouts.filter(isStill).flatMap((bout) => [...bout.streaks.values()]))
+      const stillOf = (streak: Streak) => still.has(streak)
       const waited = groupedBy(
         waiting.get(null) ?? [],
         ({ waitsFor }) => waitsFor && `waited for ${waitsFor.task}${isDone(waitsFor) ? ', which is done' : ''}`,

@@ -118,7 +118,7 @@ test('an ending is compared as it is, and a reported line without the pieces tha
   expect(problemsOf({ a: [[0, { says: '{"rows":1}' }]], b: [[0, { says: 'exit code 3' }]] })).toHaveLength(2)
 })
 
-test('a problem is still there for the tasks whose newest slot that is over is in it, and these problems come first', () => {
+test('a problem is still there for the tasks of which nothing was done since, and these problems come first', () => {
   const problems = problemsOf({
     a: [
       [0, 'missed'],
@@ -132,11 +132,16 @@ test('a problem is still there for the tasks whose newest slot that is over is i
       [0, 'stale'],
       [60, { exit: 1 }],
     ],
+    d: [
+      [0, { exit: 2 }],
+      [60, 'done'],
+    ],
   })
   expect(problems.map(({ kind, still }) => [kind, still])).toEqual([
     ['missed', 1],
     ['failed', 1],
-    ['stale', 0],
+    ['stale', 1],
+    ['failed', 0],
   ])
 })
 
