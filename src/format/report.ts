@@ -234,6 +234,8 @@ export interface Report {
   /** The version of cronledger, and who made the report. */
   readonly version: string
   readonly by: string
+  /** The only task that was asked for. Left out: all tasks. */
+  readonly task?: string | undefined
   readonly tasks: readonly TaskReport[]
   /** The tasks that were retired before the period. */
   readonly leftOut: readonly string[]

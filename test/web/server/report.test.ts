@@ -268,6 +268,7 @@ describe('a report', () => {
     expect(total.duplicates).toBe(rejected.reduce((sum, one) => sum + one, 0))
     expect(html).toContain(`<h1>${shareCompleted(tasks)} of ${total.due} slots completed</h1>`)
     expect(html).toContain(`${total.due} due · ${total.completed} completed · `)
+    expect(html).toMatch(/ · all tasks: \d+/)
     expect(html).not.toContain('<tfoot')
     const lines = csv.stdout.trimEnd().split('\n')
     expect(lines).toHaveLength(1 + PLANS.length)
@@ -317,7 +318,7 @@ describe('the file', () => {
   test('a report goes to standard output', async () => {
     const { code, stdout } = await cronledger([...args, '--out', '-', '--task', 'nightly'])
     expect(code).toBe(0)
-    expect(stdout).toMatch(/^<!doctype html>\n<html lang="en">.*<th scope="row">nightly<.*<\/html>$/s)
+    expect(stdout).toMatch(/^<!doctype html>\n<html lang="en">.* · only nightly<.*<th scope="row">nightly<.*<\/html>$/s)
   })
 
   // promise: report-interrupted

@@ -63,7 +63,7 @@ export async function readReport({ range, task, ...made }: ReportQuery, reading:
     if (isToBeFiled(one)) tasks.push(one)
     else leftOut.push(one.task)
   }
-  return { ...period, zone, madeAt: now, ...made, tasks, leftOut, problems } satisfies Report
+  return { ...period, zone, madeAt: now, ...made, task, tasks, leftOut, problems } satisfies Report
 }
 
 /** Reads the period. It ends with the last calendar month, and begins with the month in which it ends, if nothing else is said. */

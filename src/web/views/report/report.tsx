@@ -68,7 +68,8 @@ export function ReportSummary({ report }: { readonly report: Report }) {
           : `${completed} of ${number(total.due)} slots completed${isWhole ? '' : AS_FAR}`}
       </h1>
       <p>
-        {clock.time(since)} to {clock.time(until)} {clock.zone} · {counted(tasks.length, 'task')}
+        {clock.time(since)} to {clock.time(until)} {clock.zone} ·{' '}
+        {report.task === undefined ? `all tasks: ${number(tasks.length)}` : `only ${report.task}`}
       </p>
       {completed !== null && (
         <p>
