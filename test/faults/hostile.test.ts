@@ -102,7 +102,7 @@ describe('text from the ledger never reaches a terminal with its escape sequence
 
   test('a task record whose schedule is not valid is an error of one line', async () => {
     const path = join(folder, 'task-record.db')
-    seedLedger(path, [evilRow('nightly', () => ({}))])
+    seedLedger(path, [])
     const ledger = openFileStore(path)
     const schedules = [{ since: new Date(yesterday).toISOString(), schedule: EVIL, zone: EVIL }]
     const document = { ...encodeTaskRecord(recordWith([])), schedules }
