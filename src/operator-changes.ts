@@ -89,7 +89,8 @@ async function declareTask(options: DeclareOptions, decided: Decided, deps: Oper
     { ...deps, stop: AbortSignal.any([...deps.signals]) },
   )
   const change = (record: TaskRecord) => {
-    const declared = withDeclaration(record, { spec, from, now, expectations })
+    // A run that is refused asks for its own slot, which is over.
+    const declared = withDeclaration(record, { spec, from, now: options.dryRun ? from : now, expectations })
     return declared && withChange(record, declared, from, decided)
   }
   const request = { task, what: 'the declaration', change, isIn: (record: TaskRecord) => change(record) === null }

@@ -32,6 +32,7 @@ test('loads nothing before the signal handlers are installed', () => {
 test('the command line loads nothing else before they stand, but what Node itself has loaded by then', () => {
   const source = readFileSync(new URL('../../src/cli/main.ts', import.meta.url), 'utf8')
   const imports = [...source.matchAll(/^import (?!type ).* from '(.*)'$/gm)].map(([, from]) => from)
-  expect(imports).toEqual(['node:fs', '../process/signals.ts'])
+  // The exit codes are names and numbers.
+  expect(imports).toEqual(['node:fs', '../core/exit.ts', '../process/signals.ts'])
   expect(source.indexOf('await import(')).toBeGreaterThan(source.indexOf('installStops()'))
 })

@@ -54,7 +54,7 @@ export function declaredText({
   ]
   const end = '  No scheduled run of this task is recorded yet. A slot from then on without a run is missed.'
   return printableLines([
-    `${task}: ${changed ? (affected ? 'would be declared. This dry run recorded nothing' : 'declared') : 'not changed: it is recorded already'}`,
+    `${task}: ${changed ? (affected ? 'would change. This dry run recorded nothing' : 'declared') : 'not changed: it is recorded already'}`,
     ...facts.map(([label, text]) => `  ${label.padEnd(10)}  ${text}`),
     ...(isOnlyDeclared(record) ? [end] : []),
   ])

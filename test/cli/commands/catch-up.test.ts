@@ -66,7 +66,7 @@ test('each missed slot runs before the slot of the trigger, with its own environ
     ...slots.map((slot) => ({ slot, state: 'COMPLETED', rejections: { count: 0 } })),
   ])
   const { stdout } = await cronledger(['show', '--store', store, '--task', 'nightly', '--slot', slotBefore(1)])
-  expect(stdout).toMatch(/attempt 1 started .* caught up by a run of a later slot, because the slot was missed\)/)
+  expect(stdout).toMatch(/attempt 1 started .*caught up by a run of a later slot, because the slot was missed\)/)
 })
 
 test('the event time in the environment is for the own slot only, so a batch of a missed slot does not get it', async () => {

@@ -67,7 +67,7 @@ test('a dry run says what would be recorded and which days run twice or never, a
   const change = ['declare', '--schedule', '30 4 * * *', '--dry-run', '--from']
   const { code, stdout } = await call(...change, '2026-12-01T04:00')
   expect(code).toBe(0)
-  expect(stdout).toMatch(/^nightly: would be declared. This dry run recorded nothing\n {2}schedule {4}0 3 /)
+  expect(stdout).toMatch(/^nightly: would change. This dry run recorded nothing\n {2}schedule {4}0 3 /)
   expect(stdout).toMatch(/^ {2}then {8}30 4 \* \* \* \(Asia\/Tokyo\), from 2026-11-30T19:00:00Z on/m)
   expect(stdout).toMatch(
     /^ {2}effect {6}2026-12-01 runs twice: it has 1 slot under the old schedule, and 1 slot under/m,

@@ -61,7 +61,7 @@ test('the commands below a refused change of the schedule work when they are pas
       env: { PATH: process.env['PATH'], NODE: process.execPath, MAIN },
     })
   const compared = paste(compare)
-  expect(compared.stdout).toMatch(/^result {5}2026-01-06 runs twice/m)
+  expect(compared.stdout).toMatch(/^ {2}effect +2026-01-06 runs twice/m)
   expect(paste(accept)).toMatchObject({ status: 0, stderr: expect.stringContaining('schedule-changed') })
   // The new schedule is the recorded one now.
   expect((await run(NEW, '2026-01-07T04:30:00Z', REFUSE)).code).toBe(0)

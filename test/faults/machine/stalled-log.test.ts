@@ -174,7 +174,7 @@ describe.each(KINDS)('stderr that is full and not read: $name', (kind) => {
     expect(code).toBe(5)
     const lines = log.trimEnd().split('\n')
     const events = lines.map((line) => JSON.parse(line) as Loose).map(({ event, slot }) => [event, slot?.slice(0, 10)])
-    expect(events).toEqual(['claimed', 'failed'].map((event) => [event, '2026-11-23']))
+    expect(events).toEqual(['warning', 'claimed', 'failed'].map((event) => [event, '2026-11-23']))
   })
 })
 

@@ -145,7 +145,7 @@ describe.skipIf(!hasPostgres)('a ledger in PostgreSQL', () => {
     expect(await asked('nightly', waiting)).toBe(0)
     const pause = await cronledger(['pause', '--all', '--store', address('nightly'), '--reason', 'by hand'])
     expect(pause.stdout).toContain('1 task paused.')
-    expect(pause.stdout).toContain('only the tasks that this user may see')
+    expect(pause.stdout).toContain('Only the tasks that this user of the ledger may see')
   })
 
   test('a ledger in PostgreSQL that loses claims in a crash, or has no index or another form, is found by setup --check', async () => {
