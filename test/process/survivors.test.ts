@@ -52,7 +52,7 @@ test('a process of the last attempt is found by its mark, until it has ended', a
 
 test('a process that an attempt left behind is found by the run id in its environment', async () => {
   const runId = randomUUID()
-  const child = await start({ CRONLEDGER_RUN_ID: runId, ZZZ: 'last' })
+  const child = await start({ LARGE: 'x'.repeat(100_000), CRONLEDGER_RUN_ID: runId, ZZZ: 'last' })
   expect(find([{ runId }])).toMatchObject({ pid: child.pid })
   expect(find([{ runId: randomUUID() }, { runId }])).toMatchObject({ pid: child.pid })
   expect(find([{ runId: runId.slice(0, -1) }])).toBe(null)
