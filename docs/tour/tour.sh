@@ -14,7 +14,7 @@ await() {
   exit 1
 }
 are_set_up() { desk setup >/dev/null 2>&1; }
-have_run() { [ "$(desk history invoices | grep -c 'completed .* 1$')" -ge 2 ]; }
+have_run() { [ "$(desk history invoices 2>/dev/null | grep -c 'completed .* 1$')" -ge 2 ]; }
 trap 'compose down >/dev/null 2>&1' EXIT
 
 say 'Start PostgreSQL, two hosts that fire the same batch each minute, and the pages: http://127.0.0.1:8276/'

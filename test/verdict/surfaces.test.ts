@@ -356,9 +356,14 @@ test('every surface has the same status, the same answer about the work, and the
           const depends = maxAttempts === 1 ? 'refused' : undefined
           const { nextTrigger } = verdict
           expect(line?.event, name).toBe(
-            { starts: undefined, depends, duplicate: nextTrigger, refused: nextTrigger, paused: undefined }[
-              nextTrigger
-            ],
+            // In a pause nothing starts, also where the attempts are used up.
+            {
+              starts: undefined,
+              depends,
+              duplicate: nextTrigger,
+              refused: nextTrigger,
+              paused: line === null ? undefined : depends,
+            }[nextTrigger],
           )
           if (line === null) continue
           expect([line['work'], line['caution'] ?? null], name).toEqual([work, verdict.caution])
