@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpSync, readdirSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -9,7 +9,6 @@ import { commandsAt, commandsFrom, type Ended, type Loose, NIGHTLY, scratch } fr
 import { eventsOf } from '../../support/processes/crowd.ts'
 import { isInstalled } from '../../support/processes/programs.ts'
 import { listen, startMoto } from '../../support/servers.ts'
-import { blocksIn } from '../markdown.ts'
 import {
   type Service,
   startHealthchecks,
@@ -21,10 +20,10 @@ import {
 } from './services.ts'
 
 /*
- * The scripts of docs/guides/notifications.md, each against a server that answers as the service does.
+ * The scripts that docs/guides/notifications.md lists, each against a server that answers as the service does.
  */
-const PAGE = new URL('../../../docs/guides/notifications.md', import.meta.url)
-const GUIDE = readFileSync(PAGE, 'utf8')
+const SCRIPTS = new URL('../../../docs/examples/notify/', import.meta.url)
+const GUIDE = readFileSync(new URL('../../../docs/guides/notifications.md', import.meta.url), 'utf8')
 const hasPrograms = ['jq', 'curl'].every(isInstalled)
 const SLOT = '2026-11-23T03:00:00Z'
 const TODAY = Date.parse('2026-11-24T00:00:00Z')
@@ -40,15 +39,12 @@ let tests = 0
 let work: string
 beforeEach(() => {
   work = join(folder, `test-${++tests}`)
-  mkdirSync(work)
-  for (const { attributes, text } of blocksIn(PAGE)) {
-    if (attributes['file'] !== undefined) writeFileSync(join(work, attributes['file']), text)
-  }
+  cpSync(SCRIPTS, work, { recursive: true })
 })
 
 type Env = Readonly<Record<string, string>>
 
-/** Returns functions that run commands of cronledger with the script of the guide as the notification. */
+/** Returns functions that run commands of cronledger with the script as the notification. */
 function withScript(script: string, more: Env) {
   const env = {
     CRONLEDGER_STORE: `file:${join(work, 'ledger.db')}`,
@@ -121,7 +117,7 @@ const shown = (text: string) => text.replaceAll('&lt;', '<').replaceAll('&gt;', 
 
 test
   .skipIf(!hasPrograms)
-  .each(['slack', 'healthchecks', 'sentry', 'pagerduty', 'opsgenie', 'teams'].map((name) => [`notify-${name}.sh`]))(
+  .each(['slack', 'healthchecks', 'sentry', 'pagerduty', 'opsgenie', 'teams'].map((name) => [`${name}.sh`]))(
   '%s sends its message again if the service is out of order for a moment',
   async (script) => {
     const got: (readonly [string | undefined, string])[] = []
@@ -143,7 +139,7 @@ test
 describe.skipIf(!hasPrograms)('Slack', () => {
   test('the message has the title, what happened and the next step', async () => {
     const { url, accepted } = await opened(startSlack())
-    const { run } = withScript('notify-slack.sh', { WEBHOOK_URL: url })
+    const { run } = withScript('slack.sh', { WEBHOOK_URL: url })
     const ended = await run(['sh', '-c', 'exit 2'])
     expect(ended.code).toBe(2)
     expectHarmless(ended)
@@ -155,7 +151,7 @@ describe.skipIf(!hasPrograms)('Slack', () => {
 
   test('a failure and a problem of check are followed by a message that each is over', async () => {
     const { url, accepted } = await opened(startSlack())
-    await openedAndClosed('notify-slack.sh', { WEBHOOK_URL: url })
+    await openedAndClosed('slack.sh', { WEBHOOK_URL: url })
     expect(accepted.map(({ text }) => shown(text))).toEqual([
       expect.stringMatching(/^\*FAILED nightly 11-23 03:00 UTC: failed \(exit code 1\)\*\n/),
       expect.stringMatching(/^\*RECOVERED nightly 11-23 03:00 UTC: attempt 2 .* succeeded/),
@@ -169,7 +165,7 @@ describe.skipIf(!hasPrograms)('Slack', () => {
   // promise: notification-hostile
   test('a hostile text is shown as it is, and notifies nobody', async () => {
     const { url, accepted } = await opened(startSlack())
-    const { run, runHostile, resolveHostile } = withScript('notify-slack.sh', { WEBHOOK_URL: url })
+    const { run, runHostile, resolveHostile } = withScript('slack.sh', { WEBHOOK_URL: url })
     const failed = await runHostile()
     const resolved = await resolveHostile()
     const duplicate = await run(['true'], '--notify-on', 'duplicate')
@@ -187,14 +183,8 @@ describe.skipIf(!hasPrograms)('Slack', () => {
 
 describe.skipIf(!hasPrograms)('a pager', () => {
   test.each([
-    [
-      'PagerDuty',
-      startPagerDuty,
-      'notify-pagerduty.sh',
-      'PAGERDUTY_URL',
-      { ROUTING_KEY: 'R0123456789abcdef0123456789abcde' },
-    ],
-    ['Opsgenie', startOpsgenie, 'notify-opsgenie.sh', 'OPSGENIE_URL', { OPSGENIE_KEY: '0123' }],
+    ['PagerDuty', startPagerDuty, 'pagerduty.sh', 'PAGERDUTY_URL', { ROUTING_KEY: 'R0123456789abcdef0123456789abcde' }],
+    ['Opsgenie', startOpsgenie, 'opsgenie.sh', 'OPSGENIE_URL', { OPSGENIE_KEY: '0123' }],
   ] as const)(
     '%s opens one alert for a slot of a run, or for a problem of a check, and closes it when that is over',
     async (_, starting, script, name, env) => {
@@ -220,8 +210,7 @@ describe.skipIf(!hasPrograms)('a pager', () => {
   test('a night of two operators and two checkers leaves no alert open, and each had the id of its group', async () => {
     const [pagerDuty, opsgenie] = [await opened(startPagerDuty()), await opened(startOpsgenie())]
     // Both get each message.
-    const both =
-      'event=$(cat); for pager in pagerduty opsgenie; do printf %s "$event" | sh notify-$pager.sh || exit; done'
+    const both = 'event=$(cat); for pager in pagerduty opsgenie; do printf %s "$event" | sh $pager.sh || exit; done'
     const keys = { ROUTING_KEY: 'R0123456789abcdef0123456789abcde', OPSGENIE_KEY: '0123' }
     const urls = { PAGERDUTY_URL: pagerDuty.url, OPSGENIE_URL: opsgenie.url }
     const env = { ...keys, ...urls, CRONLEDGER_STORE: `file:${join(work, 'ledger.db')}` }
@@ -313,7 +302,7 @@ describe.skipIf(!hasPrograms)('a pager', () => {
 
   test('Teams shows a failure and its repair as cards, and a hostile text as it is', async () => {
     const { url, accepted } = await opened(startTeams())
-    const { run, runHostile, cli } = withScript('notify-teams.sh', { WEBHOOK_URL: url })
+    const { run, runHostile, cli } = withScript('teams.sh', { WEBHOOK_URL: url })
     const ends = [await run(['false']), await runHostile()]
     ends.push(await cli('run', ...NIGHTLY, '--force-slot', SLOT, '--reason', 'x', '--log', 'json', '--', 'true'))
     expectHarmless(...ends)
@@ -325,7 +314,7 @@ describe.skipIf(!hasPrograms)('a pager', () => {
 
   test('Teams shows what a check tells, and that it is over, with the state of each group', async () => {
     const { url, accepted } = await opened(startTeams())
-    await openedAndClosed('notify-teams.sh', { WEBHOOK_URL: url })
+    await openedAndClosed('teams.sh', { WEBHOOK_URL: url })
     const missed = expect.stringMatching(/^missed · web · 2 slots · .* \(the Web team\)$/)
     const lines = [
       expect.stringMatching(/^new: missed · web · 2 slots · /),
@@ -364,7 +353,7 @@ describe.skipIf(!hasAws)('SNS', () => {
 
   test('the subject is the title, and the message is the event, with a hostile text too', async () => {
     const { env, received } = await startTopic()
-    const { runHostile } = withScript('notify-sns.sh', env)
+    const { runHostile } = withScript('sns.sh', env)
     const ended = await runHostile()
     expect(ended.code).toBe(127)
     expectHarmless(ended)
@@ -378,7 +367,7 @@ describe.skipIf(!hasAws)('SNS', () => {
 
   test('a subscription may take what a check finds, and leave out that it is over', async () => {
     const { env, received } = await startTopic('{"kind":["digest"]}')
-    await openedAndClosed('notify-sns.sh', env)
+    await openedAndClosed('sns.sh', env)
     const [message, ...others] = await received()
     expect([message, others]).toMatchObject([{ Subject: expect.stringMatching(/^missed - web - 2 slots - /) }, []])
     expect(JSON.parse(message.Message)).toMatchObject({ event: 'digest', groups: [{ state: 'new', tasks: ['web'] }] })
@@ -386,7 +375,7 @@ describe.skipIf(!hasAws)('SNS', () => {
 
   test('the subject of the longest task name is not too long', async () => {
     const { env, received } = await startTopic()
-    const { cli } = withScript('notify-sns.sh', env)
+    const { cli } = withScript('sns.sh', env)
     const task = `a${'-/._Z'.repeat(25)}`
     const ended = await cli(
       ...['run', '--task', task, '--schedule', '0 3 * * *', '--event-time', SLOT, '--log', 'json', '--', 'false'],
@@ -408,7 +397,7 @@ describe.skipIf(!hasAws || !hasPrograms)('EventBridge', () => {
     const targets = JSON.stringify([{ Id: 'inbox', Arn: 'arn:aws:sqs:eu-west-1:123456789012:inbox' }])
     await call('events', 'put-targets', '--rule', 'failed', '--event-bus-name', 'batches', '--targets', targets)
 
-    const { runHostile } = withScript('notify-eventbridge.sh', {
+    const { runHostile } = withScript('eventbridge.sh', {
       ...awsEnv(server.endpoint),
       EVENT_BUS: 'batches',
       CRONLEDGER_NOTIFY_FORMAT: 'cloudevents',
@@ -429,7 +418,7 @@ describe.skipIf(!hasPrograms)('healthchecks.io', () => {
 
   test('a start and its success, under the key of the slot', async () => {
     const { url, accepted } = await opened(startHealthchecks())
-    const { run } = withScript('notify-healthchecks.sh', { HEALTHCHECK_URL: url, ...on })
+    const { run } = withScript('healthchecks.sh', { HEALTHCHECK_URL: url, ...on })
     const ended = await run(['true'])
     expect(ended.code).toBe(0)
     expectHarmless(ended)
@@ -441,7 +430,7 @@ describe.skipIf(!hasPrograms)('healthchecks.io', () => {
 
   test('neither a duplicate nor a slot that check finds is reported as a success', async () => {
     const { url, accepted } = await opened(startHealthchecks())
-    const { run, cli } = withScript('notify-healthchecks.sh', { HEALTHCHECK_URL: url })
+    const { run, cli } = withScript('healthchecks.sh', { HEALTHCHECK_URL: url })
     const runs = [await run(['false']), await run(['false'])]
     const since = ['--since', SLOT, '--until', '2026-11-24T03:00:01Z']
     const checked = await cli('check', 'nightly', ...since, '--notify-on', 'missed,failed')
@@ -463,7 +452,7 @@ describe.skipIf(!hasPrograms)('healthchecks.io', () => {
   // promise: notification-hostile
   test('a hostile text is the body, as it is', async () => {
     const { url, accepted } = await opened(startHealthchecks())
-    const { run, runHostile, resolveHostile } = withScript('notify-healthchecks.sh', { HEALTHCHECK_URL: url })
+    const { run, runHostile, resolveHostile } = withScript('healthchecks.sh', { HEALTHCHECK_URL: url })
     const failed = await runHostile()
     await resolveHostile()
     const duplicate = await run(['true'], '--notify-on', 'duplicate')
@@ -480,7 +469,7 @@ describe.skipIf(!hasPrograms)('Sentry', () => {
 
   test('two check-ins with one id for an attempt that succeeds', async () => {
     const { url, accepted } = await opened(startSentry())
-    const { run } = withScript('notify-sentry.sh', { SENTRY_CRONS: url, ...on })
+    const { run } = withScript('sentry.sh', { SENTRY_CRONS: url, ...on })
     const ended = await run(['true'])
     expectHarmless(ended)
     expect(accepted.map(({ status }) => status)).toEqual(['in_progress', 'ok'])
@@ -490,7 +479,7 @@ describe.skipIf(!hasPrograms)('Sentry', () => {
 
   test('each attempt has its own id, since Sentry does not change a check-in that has ended', async () => {
     const { url, accepted } = await opened(startSentry())
-    const { run, runHostile } = withScript('notify-sentry.sh', { SENTRY_CRONS: url, ...on })
+    const { run, runHostile } = withScript('sentry.sh', { SENTRY_CRONS: url, ...on })
     const retries = ['--max-attempts', '2', '--retry-delay', '0ms']
     const failed = await run(['sh', '-c', 'exit 3'], ...retries)
     const refused = await run(['true'])
@@ -506,7 +495,7 @@ describe.skipIf(!hasPrograms)('Sentry', () => {
 
   test('a finding of check is not sent to Sentry', async () => {
     const { url, accepted } = await opened(startSentry())
-    const { run, cli } = withScript('notify-sentry.sh', { SENTRY_CRONS: url })
+    const { run, cli } = withScript('sentry.sh', { SENTRY_CRONS: url })
     await run(['false'], '--notify-on', 'refused')
     const checked = await cli('check', 'nightly', '--since', SLOT, '--until', '2026-11-24T03:00:01Z')
     expect(checked).toMatchObject({ code: 1, stderr: '' })
@@ -520,12 +509,10 @@ describe.skipIf(!hasPrograms)(
   () => {
     const NOBODY = 'http://127.0.0.1:1'
     const scripts: readonly [script: string, env: Env][] = [
-      ['notify-slack.sh', { WEBHOOK_URL: NOBODY }],
-      ['notify-healthchecks.sh', { HEALTHCHECK_URL: NOBODY }],
-      ['notify-sentry.sh', { SENTRY_CRONS: NOBODY }],
-      ...(hasAws
-        ? [['notify-sns.sh', { ...awsEnv(NOBODY), TOPIC_ARN: 'arn:aws:sns:eu-west-1:1:x' }] as [string, Env]]
-        : []),
+      ['slack.sh', { WEBHOOK_URL: NOBODY }],
+      ['healthchecks.sh', { HEALTHCHECK_URL: NOBODY }],
+      ['sentry.sh', { SENTRY_CRONS: NOBODY }],
+      ...(hasAws ? [['sns.sh', { ...awsEnv(NOBODY), TOPIC_ARN: 'arn:aws:sns:eu-west-1:1:x' }] as [string, Env]] : []),
     ]
 
     test.each(scripts)(
