@@ -28,7 +28,7 @@ interface Described {
   /** One line for the help: an imperative, or a noun phrase. */
   readonly help: string
   /** Whole sentences that docs/reference/options.md and commands.md add to the help. */
-  readonly details?: string
+  readonly details?: string | undefined
   /** The group in the help. A required option is in the group of those. */
   readonly group?: OptionGroup
   /** The placeholder for the value in the help, if it does not follow from the kind. */

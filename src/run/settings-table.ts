@@ -19,7 +19,7 @@ export const SETTING_GROUPS = {
       isUsual: true,
       group: 'Event time',
       help: 'Refuse a missing or wrong event time, and a changed schedule',
-      details: `Without an event time, the run exits with ${EXIT.usage}. An event time more than 60 s from every time of the schedule, a schedule that is not the recorded one, and a duplicate of a batch in another AWS account are refused (${EXIT.refused}); on the command line, also a batch command with a word that only a shell reads, such as && (${EXIT.usage}). A new schedule is recorded with cronledger declare, or by one run with --strict=false.`,
+      details: `An error (${EXIT.usage}): no event time, or a batch command with a word that only a shell reads, such as &&. Refused (${EXIT.refused}): an event time more than 60 s from every time of the schedule, another schedule than the recorded one, and a duplicate of a batch in another AWS account. To record a new schedule, use cronledger declare, or one run with --strict=false.`,
     },
     maxLatenessMs: {
       kind: 'duration',
@@ -40,7 +40,7 @@ export const SETTING_GROUPS = {
       otherwise: 'off',
       help: 'First run the slots of this span that were missed',
       details:
-        'Oldest first, one after the other, at most 100 in one run. 3d at 03:00:10 does not include 03:00 of three days ago. A failed slot stays for an operator. A forced run does not catch up.',
+        'Oldest first, at most 100 in one run. 3d at 03:00:10 does not include 03:00 of three days ago. A failed slot stays for an operator. A forced run does not catch up.',
     },
   },
   starts: {
@@ -62,8 +62,7 @@ export const SETTING_GROUPS = {
       bounds: [0, LONGEST_RETRY_DELAY_MS],
       otherwise: 'no retry',
       help: 'Retry in the same run this long after a failure',
-      details:
-        'The run makes up to --max-attempts attempts. Without this option, only later triggers make further attempts.',
+      details: 'Up to --max-attempts. Without this option, only later triggers retry.',
     },
     retryBackoff: {
       kind: 'integer',
@@ -78,7 +77,7 @@ export const SETTING_GROUPS = {
       group: 'Retries',
       help: 'Do all work since the last success: CRONLEDGER_RUN_SINCE',
       details:
-        'The command gets the newest slot before this one that is done, and the slots between the two are done with this one. What a run did before it failed or died is done again by the next one, so the command must allow that. Such runs do not overlap. With --retention, records must live longer than the longest time without a success.',
+        'The command gets the newest earlier slot that is done, and does the work of the slots between the two. After a run that failed or died, the next one does its work again, so the command must allow that. Such runs do not overlap. --retention must be longer than the longest time without a success.',
     },
     /** The answer to a scheduled trigger while another slot runs. A forced trigger is refused then, unless this is `allow`. */
     overlap: {
@@ -91,7 +90,7 @@ export const SETTING_GROUPS = {
       help: 'Start, skip or wait while another slot is running',
       otherwise: 'allow; with --since-last-success, wait',
       details:
-        'With skip, a slot that gave way never runs; it is refused if an attempt has already started in it. With wait, the oldest slot that waits goes first. With both, a forced trigger is refused while another slot of the task is running. Without this option, it does what the runs of the task do. All triggers of a task must have the same value.',
+        'With skip, this slot never runs then; it is refused if an attempt has already started in it. With wait, the oldest slot goes first. With both, a forced run is refused while another slot is running; without this option, it does what the runs of the task do. All triggers of a task must have the same value.',
     },
     /** The default covers a batch that is due hourly. A longer wait keeps a container running, which costs money. */
     overlapTimeoutMs: {
@@ -109,7 +108,7 @@ export const SETTING_GROUPS = {
       bounds: [0, 31 * DAY_MS],
       help: 'Refuse the run if it has waited this long for --after',
       details:
-        'With 0s, it does not wait. The slot stays open for a later trigger, a catch-up or a forced run. A forced run without this option waits as long as the latest run of the task.',
+        'The slot stays open for a later trigger, a catch-up or a forced run. A forced run waits by default as long as the latest run of the task.',
     },
     /** The minimum is a month plus the time in which a late duplicate of its last day may arrive. */
     retentionMs: {
@@ -120,7 +119,7 @@ export const SETTING_GROUPS = {
       why: 'a slot whose record was deleted could run again',
       otherwise: 'forever',
       help: 'Keep the record of a slot this long',
-      details: 'At least two windows of the schedule. The time counts from the later of the run and the slot.',
+      details: 'At least two windows of the schedule. Counts from the later of the run and the slot.',
     },
   },
   batch: {
@@ -139,8 +138,7 @@ export const SETTING_GROUPS = {
       default: 30 * SECOND_MS,
       bounds: [SECOND_MS, HOUR_MS],
       help: 'Time that the orchestrator allows after its SIGTERM',
-      details:
-        'On ECS, the stopTimeout of the container. 5 s of it, or a third if it is under 15 s, are kept to record the end.',
+      details: 'On ECS, the stopTimeout of the container. Of it, 5 s (at most a third) are kept to record the end.',
     },
   },
   lease: {
@@ -185,8 +183,7 @@ export const SETTING_GROUPS = {
       default: null,
       otherwise: 'continue, or stop if another run may start then',
       help: 'Action if the lease cannot be renewed',
-      details:
-        'With --max-attempts above 1, and with --overlap skip or wait, another run may start then: the default is stop, and continue is refused.',
+      details: 'It may with --max-attempts above 1 and with --overlap skip or wait. Then continue is refused.',
     },
   },
   /** The statements of the run about its task. `check`, the reports and the pages use it. */
@@ -226,7 +223,7 @@ export const SETTING_GROUPS = {
       otherwise: 'none',
       help: "Wait for the slots of these tasks ('imp/*': all with this prefix; self: the previous slot)",
       details:
-        'It waits for the slots of each task that were due after the previous slot of this task (with --since-last-success: after the last one that is done) and not after this one, or, if there are none, for the latest slot before. It starts none of them.',
+        'For each task, it waits for the slots after the previous slot of this task (with --since-last-success: after the last one that is done) up to this one. If there are none, it waits for the latest one before. It starts none of them.',
     },
     /** Only `check` and the readers compare it. No rule changes how a run ends. */
     expect: {
@@ -238,7 +235,7 @@ export const SETTING_GROUPS = {
       otherwise: 'none',
       help: 'Report a slot as unusual unless it meets these rules',
       details:
-        'A rule is the name of a fact that the batch reports, or duration, one of >= <= > < =, and a value: rows>=1, duration>=5m. 3x is three times the usual value: the median of the last 20 completed slots, if at least 5 have one. An upper bound of the duration also counts while the batch runs. At most 10 rules.',
+        'At most 10 rules: a fact that the batch reports, or duration; one of >= <= > < =; and a value: rows>=1, duration<=3x. 3x is three times the usual value: the median of the last 20 completed slots, if at least 5 have one. An upper bound of the duration also counts while the batch runs.',
     },
     owner: {
       kind: 'text',

@@ -7,10 +7,12 @@ import { BOUNDS } from '../sim/planted/bounds.ts'
 const root = new URL('../../', import.meta.url)
 const read = (path: string) => readFileSync(new URL(path, root), 'utf8')
 
-/** The ids in the first column of the tables of the page. A line may have several. */
+/** The ids at the beginning of the items of the page. An item may have several. */
 function promised(): string[] {
-  const cells = [...read('docs/explanation/promises.md').matchAll(/^\| (`[^|]*`) \|/gm)].map(([, cell = '']) => cell)
-  return cells.flatMap((cell) => [...cell.matchAll(/`([a-z0-9-]+)`/g)].map(([, id = '']) => id))
+  const items = [...read('docs/explanation/promises.md').matchAll(/^- ((?:`[a-z0-9-]+`(?:, )?)+): /gm)].map(
+    ([, ids = '']) => ids,
+  )
+  return items.flatMap((ids) => [...ids.matchAll(/`([a-z0-9-]+)`/g)].map(([, id = '']) => id))
 }
 
 /** The ids that the tests carry: `// promise: id, id` in the line above a test, or `# promise: id` in a text. */

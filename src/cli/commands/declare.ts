@@ -32,8 +32,7 @@ const help = {
     from: {
       ...TASK_CHANGE.from,
       help: 'In force from this time on: an instant, local time, or a date',
-      details:
-        'Local time and dates are in the zone of the schedule. The runs of earlier slots keep the schedule that they have.',
+      details: 'Local time is in the zone of the schedule. Runs of earlier slots keep their schedule.',
     },
     reason: { ...COMMON.reason, group: 'Options', help: 'Why; recorded with what changes' },
     by: TASK_CHANGE.by,

@@ -46,7 +46,7 @@ const OPTIONS = {
     bounds: [1, 100],
     help: 'Show this many slots before and after',
   },
-  json: { ...COMMON.json, help: 'Print a JSON object' },
+  json: COMMON.json,
   ledgerTimeoutMs: COMMON.ledgerTimeoutMs,
 } as const satisfies OptionTable
 

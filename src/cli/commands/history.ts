@@ -38,7 +38,7 @@ const help = {
       ...COMMON.status,
       choices: [...HISTORY_STATUSES, ...keysOf(REMARKS), 'recorded', 'rejected'],
       details:
-        'late and unusual: what check reports, and slots that a person has settled. recorded: the slots that have a record, so without the missed ones. rejected: the slots in which a trigger was rejected, as a duplicate or refused.',
+        'late, unusual: also slots that a person has settled. recorded: not the missed ones. rejected: a trigger was a duplicate or refused.',
     },
     forced: {
       kind: 'switch',
@@ -57,7 +57,7 @@ const help = {
       value: 'NAME[,…]',
       group: 'Notifications and output',
       help: 'Add a column for each of these facts that the batch reports',
-      details: 'In a table and in CSV. JSON has all facts.',
+      details: 'JSON has all facts.',
     },
     format: {
       kind: 'choice',

@@ -40,7 +40,7 @@ const help = {
   options: {
     store: COMMON.store,
     task: COMMON.onlyTask,
-    since: { ...COMMON.since, otherwise: 'last month', details: 'In the time zone of the task, or of most tasks.' },
+    since: { ...COMMON.since, otherwise: 'last month', details: 'In the zone of the task, or of most tasks.' },
     until: COMMON.until,
     format: {
       kind: 'choice',

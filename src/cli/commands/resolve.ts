@@ -58,11 +58,11 @@ const help = {
       value: 'ID',
       help: 'Run id of the latest attempt, if you know that this run has ended',
       details:
-        'Then the slot is resolved even if the lease of that run still holds, and in a range, the slots whose work it does, too. If the run is still alive, it stops at its next heartbeat and cannot record its result. Until it stops, another run may start at the same time.',
+        'Resolves the slot although the lease of that run still holds; in a range, also the slots whose work it does. If the run is alive, it stops at its next heartbeat and cannot record its result. Until then, another run may start.',
     },
     reason: { ...COMMON.reason, required: true },
     by: { ...COMMON.by, group: 'Options' },
-    json: { ...COMMON.json, help: 'Print the record as JSON (schema/row.schema.json); in a range, an array' },
+    json: COMMON.json,
     ledgerTimeoutMs: COMMON.ledgerTimeoutMs,
   },
   takesTask: true,

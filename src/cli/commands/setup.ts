@@ -26,7 +26,7 @@ const help = {
         'A runner uses run. An auditor uses history, show, check, tasks, serve and report. A checker also uses check --once. An operator uses all commands.',
     },
     task: { ...COMMON.task, required: undefined, help: 'Name of the batch to check' },
-    json: { ...COMMON.json, help: 'Print JSON' },
+    json: COMMON.json,
     ledgerTimeoutMs: { ...COMMON.ledgerTimeoutMs, default: 120_000, otherwise: '2m; 30s with --check' },
   },
   examples: [

@@ -29,7 +29,7 @@ const help = {
     task: COMMON.task,
     slot: { ...COMMON.slot, required: undefined, default: 'latest' },
     ids: { kind: 'switch', isFlagOnly: true, help: 'Add the runs, ECS tasks, Pods, logs and traces to the timeline' },
-    format: { ...COMMON.format, details: 'json is the record (schema/row.schema.json).' },
+    format: { ...COMMON.format, help: 'Output format' },
     json: COMMON.json,
     ledgerTimeoutMs: COMMON.ledgerTimeoutMs,
   },

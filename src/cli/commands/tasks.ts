@@ -48,8 +48,7 @@ const help = {
       otherwise: 'need on a terminal, name elsewhere',
       isFlagOnly: true,
       help: 'What comes first',
-      details:
-        'need: the most open slots. slower: what took the most, compared with what is usual. next: what runs next.',
+      details: 'need: the most open slots. slower: what took longer than usual. next: what runs next.',
     },
     nextMs: {
       kind: 'duration',

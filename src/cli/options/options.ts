@@ -89,7 +89,6 @@ export const COMMON = {
     kind: 'switch',
     group: 'Running a slot again',
     help: 'Start without the checkpoint of the attempt before',
-    details: 'The checkpoint is removed. See docs/guides/checkpoints.md.',
   },
   by: {
     kind: 'text',
@@ -102,7 +101,7 @@ export const COMMON = {
     kind: 'text',
     value: 'TIME',
     help: 'Slots since an instant, local time, a date, or 7d ago',
-    details: 'Also yesterday, today, or a time of day (02:00), which is the latest one.',
+    details: 'Also yesterday, today, or the latest time of day (02:00).',
   },
   until: {
     kind: 'text',
@@ -135,7 +134,7 @@ export const COMMON = {
     group: 'Notifications and output',
     help: 'Output format; json is one array',
   },
-  json: { kind: 'switch', group: 'Notifications and output', help: 'Print JSON (short for --format json)' },
+  json: { kind: 'switch', group: 'Notifications and output', help: 'Print JSON' },
   notify: {
     kind: 'text',
     isUsual: true,
@@ -163,7 +162,7 @@ export const COMMON = {
     choices: [...RUN_KINDS, ...FINDING_KINDS.filter((kind) => kind !== 'failed')],
     otherwise: 'all but started, succeeded, and the duplicate of a slot that is done in the same place',
     help: `Notify only about ${RUN_KINDS.join(', ')}`,
-    details: `check notifies about ${FINDING_KINDS.join(', ')}, and with --once about recovered. A rerun of several slots sends no recovered for each, if the kinds are not given.`,
+    details: `check notifies about ${FINDING_KINDS.join(', ')}, and with --once about recovered.`,
   },
 } as const satisfies OptionTable
 
@@ -204,8 +203,7 @@ export const TASK_OR_ALL = {
   all: {
     kind: 'switch',
     help: 'All tasks that the ledger knows',
-    details:
-      'The record of each task is changed by itself. An error of one does not stop the others, and is the exit code.',
+    details: 'An error of one does not stop the others, and is the exit code.',
   },
 } as const satisfies OptionTable
 
@@ -219,8 +217,7 @@ export const TASK_CHANGE = {
     value: 'TIME',
     otherwise: 'now',
     help: 'From this time on: an instant, local time, or a date',
-    details: 'Local time and dates are in the time zone of the task.',
   },
-  json: { ...COMMON.json, help: 'Print a JSON object' },
+  json: COMMON.json,
   ledgerTimeoutMs: COMMON.ledgerTimeoutMs,
 } as const satisfies OptionTable

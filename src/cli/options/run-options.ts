@@ -22,7 +22,7 @@ export const RUN_GROUPS = {
       otherwise: 'now',
       help: 'Scheduled time of the trigger, or k8s-job:NAME',
       details:
-        'On EventBridge, $.time of a rule\'s event, or <aws.scheduler.scheduled-time> of EventBridge Scheduler. It must have an offset or Z. With k8s-job:NAME, the scheduled minute at the end of the name of a Kubernetes job is used. A value that begins with { is the JSON of an EventBridge event, whose "time" is used. @FILE reads the value from a file, and - from standard input.',
+        'With an offset or Z. Also the JSON of an EventBridge event, @FILE, or - for standard input: see schedules.md.',
     },
     ...slot,
   },
@@ -42,8 +42,7 @@ export const RUN_GROUPS = {
       otherwise: DEFAULT_FORCED.join(','),
       group: 'Running a slot again',
       help: 'Run the slot only if it has one of these statuses',
-      details:
-        'A slot that completed once counts as completed, also if a later forced run failed. Such a slot runs again only with completed.',
+      details: 'A slot that completed once counts as completed, also if a later forced run failed.',
     },
     ignoreAfter: {
       kind: 'switch',
@@ -88,8 +87,7 @@ export const RUN_GROUPS = {
       requires: { option: 'forceSlot' },
       group: 'Running a slot again',
       help: 'Do not notify about a slot that is recovered or runs; rerun of several slots sets it',
-      details:
-        'A slot that is done by then is a duplicate, and is not refused. Notifications are sent as always if --notify-on is given.',
+      details: 'A slot that is done by then is a duplicate. Notifications are sent as always if --notify-on is given.',
     },
   },
   log: {
@@ -107,7 +105,7 @@ export const RUN_GROUPS = {
       group: 'Notifications and output',
       otherwise: 'none',
       help: 'Write metrics for this CloudWatch namespace to stderr',
-      details: "They have CloudWatch's embedded metric format (EMF): a line for each attempt and each rejection.",
+      details: 'In the embedded metric format (EMF): a line for each attempt and each rejection.',
     },
     notify: COMMON.notify,
     notifyFormat: COMMON.notifyFormat,

@@ -31,13 +31,18 @@ const MARKS = /(?<=<!-- options: made by `npm run options` -->\n).*(?=<!-- \/opt
 
 function rowOf([name, spec]: [string, OptionSpec]): string {
   const cell = (text: string) => text.replaceAll('|', '\\|').replaceAll('<', '&lt;')
-  const flag = cell(`--${optionName(name)} ${valueName(spec)}`.trimEnd())
+  const value = valueName(spec)
   const meaning = [`${spec.help}.`, spec.details ?? ''].join(' ').trimEnd()
-  return `| \`${flag}\` | ${cell(meaning)} | ${cell(defaultText(spec))} | ${cell(allowedText(spec))} |\n`
+  const isSaid = 'choices' in spec && spec.choices.every((choice) => `${value} ${meaning}`.includes(choice))
+  const allowed = isSaid ? '' : allowedText(spec)
+  const values = [defaultText(spec), allowed && `(${allowed})`].filter(Boolean).join(' ')
+  return `| \`${cell(`--${optionName(name)} ${value}`.trimEnd())}\` | ${cell(meaning)} | ${cell(values)} |\n`
 }
 
+const flagOf = (row: string) => row.match(/`--[a-z-]+/)?.[0]
+
 const tableOfRows = (heading: string, rows: readonly string[]) =>
-  `\n## ${heading}\n\n| option | meaning | default | allowed |\n| --- | --- | --- | --- |\n${rows.join('')}`
+  `\n## ${heading}\n${rows.length === 0 ? '' : `\n| option | meaning | default (allowed) |\n| --- | --- | --- |\n${rows.join('')}`}`
 
 function tableOf(heading: string, options: readonly [string, OptionSpec][]): string {
   return options.length === 0 ? '' : tableOfRows(heading, options.map(rowOf))
@@ -54,8 +59,8 @@ function tablesOfRun(): string {
 }
 
 /**
- * The options of the other commands, in the order of their help. A row that most commands have comes once. Rows that are those of `run`
- * are only named, if there are at least three of them.
+ * The options of the other commands, in the order of their help. A row that is one of `run`, or that several commands have, stands
+ * once, and the commands name it.
  */
 async function tablesOfOthers(): Promise<string> {
   const others = Object.entries(COMMANDS).filter(([name]) => name !== 'run')
@@ -69,19 +74,28 @@ async function tablesOfOthers(): Promise<string> {
     }),
   )
   const all = commands.flatMap(({ rows }) => rows)
-  const common = [...new Set(all)].filter((row) => all.filter((other) => other === row).length > others.length / 2)
   const ofRun = new Set(Object.entries<OptionSpec>(RUN_OPTIONS).map(rowOf))
+  const count = (row: string) => all.filter((other) => other === row).length
+  const ofMost = [...new Set(all)].filter((row) => count(row) > others.length / 2)
+  const several = [...new Set(all)].filter((row) => !(ofMost.includes(row) || ofRun.has(row)) && count(row) > 1)
+  // A flag that has two meanings stands with its command.
+  const common = several.filter((row) => several.filter((other) => flagOf(other) === flagOf(row)).length === 1)
+  const named = (rows: readonly string[]) => rows.map(flagOf).join('`, ')
   const tables = commands.map(({ name, rows }) => {
-    const own = rows.filter((row) => !common.includes(row))
-    const shared = own.filter((row) => ofRun.has(row))
-    if (shared.length < 3) return own.length === 0 ? '' : tableOfRows(`\`${name}\``, own)
-    const named = shared.map((row) => row.match(/`--[a-z-]+/)?.[0]).join('`, ')
-    return `${tableOfRows(
+    const own = rows.filter((row) => !ofMost.includes(row))
+    const [asRun, shared] = [own.filter((row) => ofRun.has(row)), own.filter((row) => common.includes(row))]
+    if (own.length === 0) return ''
+    const table = tableOfRows(
       `\`${name}\``,
-      own.filter((row) => !ofRun.has(row)),
-    )}\nAs for [\`run\`](options.md): ${named}\`.\n`
+      own.filter((row) => !(asRun.includes(row) || shared.includes(row))),
+    )
+    const links = [
+      ...(asRun.length === 0 ? [] : [`As for [\`run\`](options.md): ${named(asRun)}\`.`]),
+      ...(shared.length === 0 ? [] : [`As for [several commands](#several-commands): ${named(shared)}\`.`]),
+    ]
+    return `${table}${links.length === 0 ? '' : `\n${links.join(' ')}\n`}`
   })
-  return [tableOfRows('All commands that open a ledger', common), ...tables].join('')
+  return [tableOfRows('Most commands', ofMost), tableOfRows('Several commands', common), ...tables].join('')
 }
 
 test.each([

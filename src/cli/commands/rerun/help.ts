@@ -29,8 +29,7 @@ export const help = {
       bounds: [1, 1_000],
       isFlagOnly: true,
       help: 'Run this many tasks side by side',
-      details:
-        'The slots of one task never run side by side. A task comes after those that it waits for (--after). Without this option, one slot runs after the other.',
+      details: 'The slots of one task never run side by side. A task comes after those of its --after.',
     },
     ...SLOT_OR_RANGE,
     status: {
@@ -44,7 +43,7 @@ export const help = {
       kind: 'switch',
       help: 'Run each slot, also if the run of a later one does its work',
       details:
-        'If the runs of the task have --since-last-success, a range runs only the newest of the slots between two that are done. Its run does the work of the others, too.',
+        'Without it, a range of a task with --since-last-success runs only the newest slot between two that are done, which does the work of the others.',
     },
     yes: {
       kind: 'switch',
@@ -60,7 +59,7 @@ export const help = {
       isFlagOnly: true,
       help: 'With --dry-run: text, JSON, or one command for each slot',
     },
-    json: { ...COMMON.json, group: 'Options', help: 'With --dry-run, print JSON (short for --format json)' },
+    json: { ...COMMON.json, group: 'Options', help: 'With --dry-run, print JSON' },
     keepGoing: { kind: 'switch', isUsual: true, help: 'Continue with the next slot of a task after one that failed' },
     ignoreAfter: { ...RUN_GROUPS.force.ignoreAfter, group: 'Options' },
     reason: {
@@ -83,6 +82,7 @@ export const help = {
       isUsual: undefined,
       otherwise: 'as in run',
       help: 'Run beside another slot (allow) or be refused',
+      details: undefined,
     },
   },
   takesTask: true,
