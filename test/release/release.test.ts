@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
+import { isReleased } from '../../src/cli/command-table.ts'
 import { scratch } from '../support/cli.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
@@ -88,8 +89,9 @@ test('a release begins if tag, package and changelog agree', async () => {
   expect(await release(WHOLE)('check', 'v1.2.0')).toBe('')
 })
 
-test('the changelog of this checkout has a section for the version of the package', async () => {
+test('the changelog of this checkout has a section for the version of the package, once there is a release', () => {
   const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
   const headings = readFileSync(join(ROOT, 'CHANGELOG.md'), 'utf8').match(/^## .*/gm)
-  expect(headings).toContainEqual(expect.stringMatching(new RegExp(`^## ${version} - \\d{4}-\\d\\d-\\d\\d$`)))
+  if (!isReleased) expect(headings).toEqual(['## Unreleased'])
+  else expect(headings).toContainEqual(expect.stringMatching(new RegExp(`^## ${version} - \\d{4}-\\d\\d-\\d\\d$`)))
 })
