@@ -21,7 +21,7 @@ import type {
 import { hyphened, LedgerError, quote, usageError } from './core/errors.ts'
 import { EXIT } from './core/exit.ts'
 import { didYouMean, nearest } from './core/near.ts'
-import { isRecord, type OrUndefined } from './core/objects.ts'
+import { isRecord, keysOf, objectOf } from './core/objects.ts'
 import { isAllowed, type OptionSpec } from './core/option.ts'
 import { otherName } from './core/other-names.ts'
 import { readInstant, type ScheduleOptions, slotOf, timeText } from './core/schedule/schedule-options.ts'
@@ -85,9 +85,8 @@ type KindsOf<Options> = {
 const required = (kind: Kind) => ({ ...kind, isRequired: true }) as const
 const nullable = ({ is, use }: Kind): Kind => ({ is: (value) => value === null || is(value), use: `${use}, or null` })
 
-type Named<Table> = { readonly [Name in keyof Table]: Kind }
-const kindsOf = <Table extends Readonly<Record<string, OptionSpec>>>(table: Table, of = kindOf) =>
-  Object.fromEntries(Object.entries(table).map(([name, spec]) => [name, of(spec)])) as Named<Table>
+const kindsOf = <Name extends string>(table: Readonly<Record<Name, OptionSpec>>, of = kindOf) =>
+  objectOf(keysOf(table), (name) => of(table[name]))
 
 const READ = { ledgerTimeoutMs: COUNT, signal: SIGNAL }
 const RANGE = { ...READ, since: TIME, until: TIME, limit: MAX_ROWS }
@@ -248,18 +247,18 @@ function withCheckedCalls(task: LedgerTask): LedgerTask {
   }
 }
 
-function checkRun<T>(options: T): T {
-  const given = checkCall('run', options) as Readonly<Record<string, unknown>>
-  if (given['force'] !== undefined) checkCall('force', given['force'])
+function checkRun<T extends Pick<RunOptions, 'force' | 'eventTime'>>(options: T): T {
+  const given = checkCall('run', options)
+  if (given.force !== undefined) checkCall('force', given.force)
   // An event without a time would run in the slot of now, and leave its own one without a row.
-  else if ('eventTime' in given && given['eventTime'] === undefined)
+  else if ('eventTime' in given && given.eventTime === undefined)
     throw usageError('eventTime is undefined. Give the time of the event, or leave eventTime out to use the clock.')
   return options
 }
 
 /** An empty range has no findings, which a caller would take for a healthy task. */
-function checkRange<T>(call: 'history' | 'slots' | 'check' | 'health', options: T): T {
-  const { since, until } = checkCall(call, options) as OrUndefined<Record<'since' | 'until', string | Date>>
+function checkRange<T extends Partial<Pick<HistoryOptions, 'since' | 'until'>>>(call: keyof Calls, options: T): T {
+  const { since, until } = checkCall(call, options)
   if (since === undefined || until === undefined || readInstant(since, 'since') <= readInstant(until, 'until'))
     return options
   const [start, end] = [since, until].map((time) => quote(timeText(time, 'since')))

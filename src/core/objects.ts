@@ -7,6 +7,11 @@ export function keysOf<T extends object>(object: T): Extract<keyof T, string>[] 
   return Object.keys(object) as Extract<keyof T, string>[]
 }
 
+/** Returns an object with a member for each name. */
+export function objectOf<Name extends string, Value>(names: readonly Name[], of: (name: Name) => Value) {
+  return Object.fromEntries(names.map((name) => [name, of(name)])) as Record<Name, Value>
+}
+
 export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

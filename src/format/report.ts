@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { formatInstant } from '../core/instant.ts'
-import { keysOf } from '../core/objects.ts'
+import { keysOf, objectOf } from '../core/objects.ts'
 import { hasStarted, isRepaired, latenessMsOf } from '../core/row/attempts.ts'
 import { medianOf, PACE_ROWS } from '../core/task/rules.ts'
 import { RECORD_CHANGE, type RecordChange, type ScheduleSince, type Suspension } from '../core/task/task-record.ts'
@@ -96,7 +96,7 @@ const MAX_LISTED = 10_000
 
 /** The slots must come newest first. `happenedOf` describes an exceptional one. */
 export function openTaskTally(happenedOf: (slot: JudgedSlot) => string) {
-  const counts = Object.fromEntries(REPORT_COUNTS.map((name) => [name, 0])) as ReportCounts
+  const counts: ReportCounts = objectOf(REPORT_COUNTS, () => 0)
   const exceptions: ExceptionalSlot[] = []
   const decisions: SlotDecision[] = []
   const rows: Row[] = []
@@ -201,8 +201,7 @@ export function worstTasks(tasks: readonly TaskReport[]): readonly TaskReport[] 
 }
 
 export function totalCounts(tasks: readonly Pick<TaskReport, 'counts'>[]): ReportCounts {
-  const sumOf = (name: keyof ReportCounts) => tasks.reduce((sum, { counts }) => sum + counts[name], 0)
-  return Object.fromEntries(REPORT_COUNTS.map((name) => [name, sumOf(name)])) as ReportCounts
+  return objectOf(REPORT_COUNTS, (name) => tasks.reduce((sum, { counts }) => sum + counts[name], 0))
 }
 
 type Counted = Pick<TaskReport, 'counts' | 'isTimed'>

@@ -127,10 +127,9 @@ export async function execute<T>(
 
 /** What is said of an attempt has one duration, that of the row. */
 function asRecorded(event: RunEvent): RunEvent {
-  const attempt =
-    event.event === 'ended' ? event.row?.attempts.find(({ number }) => number === event.attempt.number) : undefined
-  const durationMs = attempt?.phase === 'ended' ? ranMsOf(attempt) : undefined
-  return durationMs === undefined ? event : ({ ...event, durationMs } as RunEvent)
+  if (event.event !== 'ended') return event
+  const attempt = event.row?.attempts.find(({ number }) => number === event.attempt.number)
+  return attempt?.phase === 'ended' ? { ...event, durationMs: ranMsOf(attempt) ?? event.durationMs } : event
 }
 
 function placeOf(row: Row, { host, place }: ClaimRequest) {

@@ -119,7 +119,7 @@ function withDefaults(settings: RunSettings): TableSettings {
 function readSetting(name: string, spec: OptionSpec, value: unknown): unknown {
   if (value === undefined) return spec.kind === 'switch' ? false : (spec.default ?? null)
   // The order says nothing, so that the record does not change with it.
-  if (isAllowed(value, spec)) return spec.kind === 'names' ? [...new Set(value as string[])].sort() : value
+  if (isAllowed(value, spec)) return Array.isArray(value) ? [...new Set(value)].sort() : value
   if (spec.kind === 'text') throw usageError(said`${option(name)} is not a text. Use a text.`)
   const text = typeof value === 'number' ? numberText(spec.kind, value) : quote(String(value))
   throw usageError(said`${option(name)} ${text} is not allowed. Use ${allowedWithReason(spec)}.`)

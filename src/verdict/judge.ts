@@ -1,4 +1,4 @@
-import { keysOf } from '../core/objects.ts'
+import { keysOf, objectOf } from '../core/objects.ts'
 import { blockedBy, hasCompleted, hasStarted } from '../core/row/attempts.ts'
 import type { Rerunnable } from '../core/row/policy.ts'
 import type { ReportedFacts } from '../core/row/report.ts'
@@ -27,9 +27,7 @@ export const FINDINGS: Readonly<Record<GivenKind, string>> = {
 }
 export type FindingKind = keyof typeof FINDINGS
 export const FINDING_KINDS: readonly FindingKind[] = keysOf(FINDINGS)
-export const NO_FINDINGS = Object.fromEntries(FINDING_KINDS.map((kind) => [kind, 0])) as Readonly<
-  Record<FindingKind, number>
->
+export const NO_FINDINGS: Readonly<Record<FindingKind, number>> = objectOf(FINDING_KINDS, () => 0)
 
 /** The meaning of the sign of a slot: its status, or what is said of it besides. */
 export type SlotMark = NonNullable<Rows['status']> | RemarkName | Extract<Rows, { readonly mark: string }>['mark']

@@ -96,7 +96,7 @@ export function collectProblems() {
   let streaksSoFar = 0
   const byTask = new Map<string, TaskSlots>()
   return {
-    byTask: byTask as ReadonlyMap<string, TaskSlots>,
+    byTask,
     /** `isWanted`: whether a finding is asked for. One that is not still says which slot of its task is the newest. */
     add(one: JudgedSlot, isWanted = true): void {
       const { task, slot, status, schedule } = one

@@ -95,7 +95,8 @@ function latenessOf(own: Row, { lateAfterMs, doneByMs }: TaskFacts['times']) {
   const endedAt = success?.phase === 'ended' ? success.endedAt : undefined
   const doneAt = endedAt ?? resolutions.find(({ state }) => state === 'COMPLETED')?.at
   if (doneByMs === null || doneAt === undefined || doneAt <= slot + doneByMs) return null
-  return { isFinding: false, said: ['. It should have completed by ', { at: slot + doneByMs }] as Sentence }
+  const overdue: Sentence = ['. It should have completed by ', { at: slot + doneByMs }]
+  return { isFinding: false, said: overdue }
 }
 
 /** Returns whether an operator has decided about the slot since its last attempt started, so that no remark needs attention. */

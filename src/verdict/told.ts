@@ -173,8 +173,9 @@ export function decideTold(before: Told | null, filter: string, seen: Seen, newI
     group.likes = [...new Set([...group.likes, ...bout.likes])].slice(0, MAX_LIKES)
     // A group has one span for each task and sort.
     const span = own.find(({ sort, of }) => sort === bout.sort && of === group.id)
+    const added: OpenSpan = { ...spanOf(bout), of: group.id, has: 'new' }
     if (span !== undefined) Object.assign(grow(span, bout), { has: 'new' })
-    else own.push(group.spans[group.spans.push({ ...spanOf(bout), of: group.id, has: 'new' }) - 1] as OpenSpan)
+    else for (const spans of [group.spans, own]) spans.push(added)
   }
 
   const isOver = (span: OpenSpan): boolean => {

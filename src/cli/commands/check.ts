@@ -208,7 +208,7 @@ async function printFindings(
     add(one, isWanted(one))
     teller?.add(one)
   }
-  let fault = null as LedgerError | null
+  let fault: LedgerError | null = null
   /** An error of a task is thrown after the findings and their summary. Without findings, a summary would say "no problems". */
   async function* found() {
     try {

@@ -94,7 +94,7 @@ export const tasks = defineCommand(help, async (values, { argv, env }) => {
       faults.keep(known.task, error)
     }
   }
-  let fault = null as LedgerError | null
+  let fault: LedgerError | null = null
   /** A task that cannot be read hides no other: its error is thrown after them. */
   async function* readable() {
     let hasAny = false

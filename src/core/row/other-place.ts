@@ -1,3 +1,4 @@
+import { valueAt } from '../objects.ts'
 import { type PlaceParts, parseTaskArn, placeParts } from '../place.ts'
 import type { Host, Place, Rejection, Row } from '../types.ts'
 import { decidingAttempt } from './decide.ts'
@@ -46,9 +47,7 @@ export function otherCommand(row: Row, commandHash: string | undefined): string 
 /** Returns the members of a rejection: a row must stay small, so what is that of the attempt is left out. */
 export function otherParts(row: Row, place: Place | undefined): PlaceParts {
   const own: Parts = placeParts(decidingAttempt(row)?.place)
-  return Object.fromEntries(
-    Object.entries(placeParts(place)).filter(([part, value]) => own[part as keyof PlaceParts] !== value),
-  )
+  return Object.fromEntries(Object.entries(placeParts(place)).filter(([part, value]) => valueAt(own, part) !== value))
 }
 
 function allParts({ ecsTask = '', ...parts }: Origin): Parts {

@@ -1,5 +1,5 @@
 import { MAX_EARLY_TOLERANCE_MS } from '../schedule/slot.ts'
-import type { AttemptRecord, EndedAttempt, Instant, PendingRow, Row, StoredRow } from '../types.ts'
+import type { AttemptRecord, EndedAttempt, Instant, Row, StoredRow } from '../types.ts'
 import {
   hasCompleted,
   hasStarted,
@@ -70,8 +70,8 @@ function hasInRange(attempt: AttemptRecord, slot: Instant): boolean {
 
 /** Returns the attempt that goes on, the delay before its own retry included. A claim that waits has no range yet. */
 function attemptGoingOn(row: Row, { now, skewMs }: RangeSettings): AttemptRecord | undefined {
-  if (!isRunning(row, now, skewMs)) return undefined
-  const open = openAttempt(row as PendingRow)
+  if (row.state !== 'PENDING' || !isRunning(row, now, skewMs)) return undefined
+  const open = openAttempt(row)
   if (open.phase === 'running') return open
   const before = row.attempts.at(-2)
   return waitReasonOf(row) === 'retry' && before?.runId === open.runId ? before : undefined
@@ -136,8 +136,8 @@ export function collectRanges(settings: RangeSettings): Ranges {
     let isPassed = false
     let last = Number.POSITIVE_INFINITY
     for (let at = rows.length - 1; at >= 0; at--) {
-      const by = rows[at] as StoredRow
-      if (by.slot > last) break
+      const by = rows[at]
+      if (by === undefined || by.slot > last) break
       if (rows.length - at > MOST_ROWS) break
       last = Math.min(last, lastCoveringSlot(by, skewMs))
       if (isUnreadable(by)) {

@@ -1,4 +1,5 @@
 import {
+  type AttributeValue,
   BatchGetItemCommand,
   ConditionalCheckFailedException,
   GetItemCommand,
@@ -13,7 +14,7 @@ import type { CallOptions } from '../store.ts'
 import type { Dynamo } from './client.ts'
 import { isByPolicy } from './errors.ts'
 import { DAY_INDEX, TASKS_QUERY } from './expressions.ts'
-import { type Item, toItem } from './item.ts'
+import { toItem } from './item.ts'
 
 /** Cannot be the name of a task, a slot or a day. Nothing is ever stored under it. */
 const NOTHING = '#check'
@@ -24,14 +25,17 @@ const NEVER = {
   ExpressionAttributeNames: { '#task': 'task' },
 } as const
 
+type ProbeKey = Readonly<Record<'task' | 'slot', AttributeValue>>
+
 /** Harmless calls. Each needs the permission after which it is named. */
 const PROBES = {
-  'dynamodb:GetItem': (TableName: string, Key: Item) => new GetItemCommand({ TableName, Key, ConsistentRead: true }),
-  'dynamodb:PutItem': (TableName: string, Item: Item) => new PutItemCommand({ TableName, Item, ...NEVER }),
+  'dynamodb:GetItem': (TableName: string, Key: ProbeKey) =>
+    new GetItemCommand({ TableName, Key, ConsistentRead: true }),
+  'dynamodb:PutItem': (TableName: string, Item: ProbeKey) => new PutItemCommand({ TableName, Item, ...NEVER }),
   /** What `check --once` has told. */
-  'dynamodb:PutItem of #told/*': (TableName: string, { slot }: Item) =>
-    new PutItemCommand({ TableName, Item: { task: { S: '#told/#check' }, slot } as Item, ...NEVER }),
-  'dynamodb:UpdateItem': (TableName: string, Key: Item) =>
+  'dynamodb:PutItem of #told/*': (TableName: string, { slot }: ProbeKey) =>
+    new PutItemCommand({ TableName, Item: { task: { S: '#told/#check' }, slot }, ...NEVER }),
+  'dynamodb:UpdateItem': (TableName: string, Key: ProbeKey) =>
     new UpdateItemCommand({
       ...NEVER,
       TableName,
@@ -39,13 +43,13 @@ const PROBES = {
       UpdateExpression: 'REMOVE #version',
       ExpressionAttributeNames: { ...NEVER.ExpressionAttributeNames, '#version': 'version' },
     }),
-  'dynamodb:Query': (TableName: string, { task, slot }: Item) =>
+  'dynamodb:Query': (TableName: string, { task, slot }: ProbeKey) =>
     new QueryCommand({
       TableName,
       Limit: 1,
       KeyConditionExpression: '#task = :task AND #slot = :slot',
       ExpressionAttributeNames: { '#task': 'task', '#slot': 'slot' },
-      ExpressionAttributeValues: { ':task': task, ':slot': slot } as Item,
+      ExpressionAttributeValues: { ':task': task, ':slot': slot },
     }),
   'dynamodb:Query on index by-day': (TableName: string) =>
     new QueryCommand({
@@ -59,7 +63,7 @@ const PROBES = {
   /** The list of the tasks. */
   'dynamodb:Query on index by-day for #task': (TableName: string) =>
     new QueryCommand({ TableName, ...TASKS_QUERY, Limit: 1 }),
-  'dynamodb:BatchGetItem': (table: string, Key: Item) =>
+  'dynamodb:BatchGetItem': (table: string, Key: ProbeKey) =>
     new BatchGetItemCommand({ RequestItems: { [table]: { Keys: [Key] } } }),
 } as const
 
@@ -80,7 +84,7 @@ const NEEDED_ACTIONS: Readonly<Record<Role, readonly Action[]>> = {
 /** A role may be limited to one task, so the key is in its partition, if there is one. Null: the call is allowed. */
 export async function tryAction(action: Action, { ask, table }: Dynamo, { task }: InspectSettings, call: CallOptions) {
   // The overloads of `send` take one kind of command each.
-  const command = PROBES[action](table, toItem({ task: task ?? NOTHING, slot: NOTHING })) as GetItemCommand
+  const command = PROBES[action](table, { task: { S: task ?? NOTHING }, slot: { S: NOTHING } }) as GetItemCommand
   const [name = ''] = action.replace('dynamodb:', '').split(' ')
   try {
     await ask(name, (client, how) => client.send(command, how), call)

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { ConnectionOptions } from 'node:tls'
 import type { ClientConfig } from 'pg'
 import { firstLine, LedgerError, quote, usageError } from '../../core/errors.ts'
+import { keysOf } from '../../core/objects.ts'
 import type { Environment } from '../../core/types.ts'
 import {
   CONNECTION_VARIABLES,
@@ -73,9 +74,8 @@ export function readAddress(given: string, env: Environment): PostgresAddress {
   if (env['PGSERVICE'] && !(inAddress.host && inAddress.user && inAddress.dbname))
     throw invalid('PGSERVICE is not supported. Name the host, the user and the database in the address.')
   const settings: ConnectionSettings = {}
-  for (const [key, variable] of Object.entries(CONNECTION_VARIABLES) as [keyof ConnectionSettings, string][]) {
-    settings[key] = inAddress[key] ?? (env[variable] || undefined)
-  }
+  for (const key of keysOf(CONNECTION_VARIABLES))
+    settings[key] = inAddress[key] ?? (env[CONNECTION_VARIABLES[key]] || undefined)
   const { host = DEFAULT_SOCKET, port = '5432', user = ownName(invalid), dbname = user } = settings
   const wrongSetting = (key: keyof ConnectionSettings, why: string) => {
     const text = `${quote(settings[key] ?? '')} ${why}`

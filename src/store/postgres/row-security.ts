@@ -1,4 +1,4 @@
-import type { LedgerError } from '../../core/errors.ts'
+import { textAt } from '../../core/objects.ts'
 import { isTaskPattern } from '../../core/user-text.ts'
 import type { CallOptions } from '../store.ts'
 import type { Postgres } from './connection.ts'
@@ -30,8 +30,7 @@ export async function denialOfClaim({ address, ask }: Postgres, task: string, ca
     await ask('a trial claim', probe, [task], call)
     return null
   } catch (error) {
-    const { cause } = error as LedgerError
-    return cause instanceof Error && 'code' in cause && cause.code === DIVISION_BY_ZERO ? null : error
+    return textAt(error, 'cause', 'code') === DIVISION_BY_ZERO ? null : error
   }
 }
 

@@ -1,5 +1,5 @@
-import pg from 'pg'
 import { LedgerError } from '../../core/errors.ts'
+import { textAt } from '../../core/objects.ts'
 import type { Environment } from '../../core/types.ts'
 import type { CallOptions } from '../store.ts'
 import type { PostgresAddress } from './address.ts'
@@ -65,8 +65,7 @@ async function make({ ask }: Postgres, statement: string, call: CallOptions): Pr
     await ask('setup', statement, [], call)
     return true
   } catch (error) {
-    const { cause } = error as Error
-    if (cause instanceof pg.DatabaseError && MADE_BY_ANOTHER.has(cause.code ?? '')) return false
+    if (MADE_BY_ANOTHER.has(textAt(error, 'cause', 'code') ?? '')) return false
     throw error
   }
 }

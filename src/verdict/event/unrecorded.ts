@@ -2,7 +2,7 @@ import type { EventOf, FinishResult, RunContext } from '../../core/event.ts'
 import { rangeStartOf } from '../../core/row/range.ts'
 import { parseSchedule } from '../../core/schedule/schedule.ts'
 import { slotsBetween } from '../../core/schedule/slot.ts'
-import type { AttemptRecord, EndedAttempt, Instant } from '../../core/types.ts'
+import type { AttemptRecord, Instant } from '../../core/types.ts'
 import { leftCaution } from '../cautions.ts'
 import { endedText, type Sentence } from '../sentence.ts'
 import { decisionSteps } from '../situations.ts'
@@ -12,7 +12,7 @@ import { type EventVerdict, namedSlots } from '../verdict.ts'
 
 /** Returns the attempt as it ended, as the run knows it. */
 export function endedAttempt({ attempt, ending, durationMs }: EventOf<'ended'>): AttemptRecord {
-  return { ...attempt, phase: 'ended', ...ending, endedAt: attempt.startedAt + Math.round(durationMs) } as EndedAttempt
+  return { ...attempt, phase: 'ended', ...ending, endedAt: attempt.startedAt + Math.round(durationMs) }
 }
 
 /** The end of an attempt that may not be recorded. The verdict follows what the run knows, because the row may not say it. */

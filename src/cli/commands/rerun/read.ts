@@ -76,10 +76,11 @@ export async function readRepair(
     slot === undefined ? slotsOfRange(values, ledger, { left, fault }, stop) : readNamed(values, slot, ledger)
   for await (const [one, record] of read) {
     const { why, task, zone } = one
-    if (LOOKED_AT_FIRST.some((word) => word === why) && !only.some((word) => word === why)) {
+    const unread = LOOKED_AT_FIRST.find((word) => word === why)
+    if (unread !== undefined && !only.some((word) => word === why)) {
       const steps = neededSteps(verdictOf(one, store).steps).filter(({ kind }) => kind !== 'log')
       const text = why === 'stale' ? STALE_SLOTS_CAUTION : LOOK_FIRST
-      left({ task, slot: one.slot, zone, why: why as Selectable, text, steps })
+      left({ task, slot: one.slot, zone, why: unread, text, steps })
       continue
     }
     known.set(task, record)

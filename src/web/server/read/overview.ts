@@ -14,7 +14,7 @@ import { type Axis, axisUntil, DEFAULT_SPAN, SPANS } from '../../views/overview/
 import { cellsAhead, fillCells } from '../../views/overview/cells.ts'
 import { slownessOf, type TaskLine } from '../../views/overview/grid.tsx'
 import type { Needs } from '../../views/overview/needs.tsx'
-import { countStates, groupTasks, statesOf, TASK_STATES, type TaskState } from '../../views/overview/order.ts'
+import { countStates, groupTasks, statesOf, TASK_STATES } from '../../views/overview/order.ts'
 import { type OverviewModel, SORTS, type Sort } from '../../views/overview/overview.tsx'
 import {
   choiceOf,
@@ -72,8 +72,8 @@ export async function readOverview(
   }
   const stateOf = (task: KnownTask, { byTask }: Needs) =>
     statesOf(byTask.get(task.task), suspensionAt(task, reading.now))
-  const found = state === null ? null : await needs
-  const matching = found === null ? all : all.filter((task) => stateOf(task, found).has(state as TaskState))
+  const found = state === null ? null : { state, needs: await needs }
+  const matching = found === null ? all : all.filter((task) => stateOf(task, found.needs).has(found.state))
   const ordered = matching.length <= TASKS_SHOWN ? matching : await inOrder(matching, sort, needs, reading)
   const before = (page - 1) * TASKS_SHOWN
   const shown = ordered.slice(before, before + TASKS_SHOWN)

@@ -51,7 +51,7 @@ export function wordsOf(spec: ScheduleSpec): string | null {
 export function readKnown(known: KnownTask, reading: Pick<Reading, 'now' | 'zone'>): ReadTask {
   const { now } = reading
   const { task, schedules } = known
-  let problem = null as string | null
+  let problem: string | null = null
   const inForce = readableSchedules(schedules, (text) => {
     problem ??= text
   })

@@ -1,4 +1,5 @@
 // biome-ignore-all lint/a11y/useAnchorContent: the title is the name of the link. A label, too, would double the page.
+import { keysOf } from '../../../core/objects.ts'
 import type { SlotMark } from '../../../verdict/judge.ts'
 import { cellSign, MARKS, MOST_URGENT_FIRST } from './marks.ts'
 
@@ -25,7 +26,7 @@ export type Look = SlotMark | keyof typeof OTHER_LOOKS
 
 /** What the looks of the cells of a page mean, as they are in cells. */
 export function Legend({ looks }: { readonly looks: ReadonlySet<Look> }) {
-  const words = Object.entries(OTHER_LOOKS).filter(([look]) => looks.has(look as Look))
+  const others = keysOf(OTHER_LOOKS).filter((look) => looks.has(look))
   return (
     <ul class="legend" aria-label="Signs of the cells">
       {MOST_URGENT_FIRST.filter((mark) => looks.has(mark)).map((mark) => (
@@ -36,10 +37,10 @@ export function Legend({ looks }: { readonly looks: ReadonlySet<Look> }) {
           {MARKS[mark].word}
         </li>
       ))}
-      {words.map(([look, word]) => (
+      {others.map((look) => (
         <li class="badge">
           <span class={`c ${look}`} aria-hidden="true" />
-          {word}
+          {OTHER_LOOKS[look]}
         </li>
       ))}
     </ul>
