@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { SCENARIOS } from '../explore/scenarios.ts'
+import { BOUNDS } from '../sim/bounds.ts'
 import { MUTATIONS } from '../sim/mutations.ts'
-import { BOUNDS } from '../sim/planted/bounds.ts'
 
 const root = new URL('../../', import.meta.url)
 const read = (path: string) => readFileSync(new URL(path, root), 'utf8')

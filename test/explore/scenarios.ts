@@ -31,6 +31,7 @@ const FIRST: HostPlan = { name: 'A', does: 'run', day: -2 }
 const SECOND: HostPlan = { name: 'B', does: 'run', day: -1 }
 /** The third slot failed, and the two before it are a part of its work. */
 const OPEN: Past = { day: 0, outcome: 'failed', since: -3 }
+const FAILED_RANGE = { past: [DONE, OPEN], settings: SINCE }
 /** The retention of the ledger, or an operator, removes a row. */
 const GONE: HostPlan = { name: 'E', does: 'remove' }
 const IN_RANGE: HostPlan = { name: 'G', does: 'force', day: -2 }
@@ -46,313 +47,151 @@ const CLAIM_MS = 22_000
 /** The lease, the skew and one second. This is long enough for a takeover of a claim that was made at the start. */
 const TAKEOVER_MS = 46_000
 
+/** A scenario without a disturbance, if `more` does not say otherwise. */
+const scenario = (
+  name: string,
+  hosts: readonly HostPlan[],
+  horizonMs: number,
+  more: Partial<Scenario> = {},
+): Scenario => ({
+  name,
+  hosts,
+  horizonMs,
+  budget: { all: 0 },
+  ...more,
+})
+
 /** The scenarios that `npm run test:explore` explores. It plays every schedule of each. */
 export const SCENARIOS: readonly Scenario[] = [
-  { name: 'two triggers, two faults', hosts: [A, B], budget: { all: 2, network: 2 }, horizonMs: CLAIM_MS },
-  { name: 'two triggers', hosts: [A, B], budget: ONE_OF_ANY, horizonMs: TAKEOVER_MS },
-  {
-    name: 'two triggers, two attempts',
-    hosts: [A, B],
+  scenario('two triggers, two faults', [A, B], CLAIM_MS, { budget: { all: 2, network: 2 } }),
+  scenario('two triggers', [A, B], TAKEOVER_MS, { budget: ONE_OF_ANY }),
+  scenario('two triggers, two attempts', [A, B], TAKEOVER_MS, {
     settings: { maxAttempts: 2 },
     failures: 1,
     budget: { all: 1, network: 1, pause: 1, outage: 1 },
-    horizonMs: TAKEOVER_MS,
-  },
-  { name: 'trigger and force', hosts: [A, F], failures: 1, budget: ONE_OF_ANY, horizonMs: TAKEOVER_MS },
-  {
-    name: 'trigger, force, trigger',
-    hosts: [A, ANY, B],
-    settings: { maxAttempts: 2 },
-    failures: 1,
-    budget: { all: 0 },
-    horizonMs: 5_000,
-  },
-  {
-    name: 'force in an outage',
-    hosts: [A, F],
-    budget: { all: 2, network: 1, outage: 1 },
-    endless: true,
-    horizonMs: TAKEOVER_MS,
-  },
-  {
-    name: 'forces on a completed slot',
-    hosts: [A, AGAIN, G],
-    failures: 1,
-    budget: { all: 0 },
-    horizonMs: 5_000,
-  },
-  { name: 'two forces', hosts: [F, G], budget: ONE_OF_ANY, horizonMs: TAKEOVER_MS },
-  { name: 'trigger and resolution', hosts: [A, R], failures: 1, budget: ONE_OF_ANY, horizonMs: TAKEOVER_MS },
-  {
-    name: 'a run that is called ended',
-    hosts: [A, ENDED],
+  }),
+  scenario('trigger and force', [A, F], TAKEOVER_MS, { failures: 1, budget: ONE_OF_ANY }),
+  scenario('trigger, force, trigger', [A, ANY, B], 5_000, { settings: { maxAttempts: 2 }, failures: 1 }),
+  scenario('force in an outage', [A, F], TAKEOVER_MS, { budget: { all: 2, network: 1, outage: 1 }, endless: true }),
+  scenario('forces on a completed slot', [A, AGAIN, G], 5_000, { failures: 1 }),
+  scenario('two forces', [F, G], TAKEOVER_MS, { budget: ONE_OF_ANY }),
+  scenario('trigger and resolution', [A, R], TAKEOVER_MS, { failures: 1, budget: ONE_OF_ANY }),
+  scenario('a run that is called ended', [A, ENDED], TAKEOVER_MS, {
     failures: 1,
     budget: { all: 1, network: 1, crash: 1, pause: 1, stop: 1 },
-    horizonMs: TAKEOVER_MS,
-  },
-  {
-    name: 'a run that is called ended, and a trigger',
-    hosts: [A, { ...ENDED, says: 'FAILED' }, B],
+  }),
+  scenario('a run that is called ended, and a trigger', [A, { ...ENDED, says: 'FAILED' }, B], 25_000, {
     settings: { maxAttempts: 2 },
     failures: 1,
-    budget: { all: 0 },
-    horizonMs: 25_000,
-  },
-  { name: 'trigger and pause', hosts: [ASKING, P], budget: { all: 2, network: 2 }, horizonMs: CLAIM_MS },
-  {
-    name: 'two slots, skip',
-    hosts: [A, NEXT],
-    settings: { overlap: 'skip' },
-    budget: ONE_FAULT,
-    horizonMs: CLAIM_MS,
-  },
-  {
-    name: 'two slots, wait',
-    hosts: [A, NEXT],
+  }),
+  scenario('trigger and pause', [ASKING, P], CLAIM_MS, { budget: { all: 2, network: 2 } }),
+  scenario('two slots, skip', [A, NEXT], CLAIM_MS, { settings: { overlap: 'skip' }, budget: ONE_FAULT }),
+  scenario('two slots, wait', [A, NEXT], 11_000, {
     settings: { overlap: 'wait', overlapTimeoutMs: 8_000 },
     budget: ONE_FAULT,
-    horizonMs: 11_000,
-  },
-  {
-    name: 'a slot after another',
-    hosts: [A, NEXT],
-    settings: AFTER,
-    failures: 1,
-    budget: ONE_FAULT,
-    horizonMs: 11_000,
-  },
-  {
-    name: 'a slot after another, a force',
-    hosts: [A, AGAIN, NEXT],
-    settings: AFTER,
-    failures: 1,
-    budget: { all: 0 },
-    horizonMs: 11_000,
-  },
-  {
-    name: 'a slot after another, skewed clocks',
-    hosts: [SLOW, { ...FAST, day: 1 }],
+  }),
+  scenario('a slot after another', [A, NEXT], 11_000, { settings: AFTER, failures: 1, budget: ONE_FAULT }),
+  scenario('a slot after another, a force', [A, AGAIN, NEXT], 11_000, { settings: AFTER, failures: 1 }),
+  scenario('a slot after another, skewed clocks', [SLOW, { ...FAST, day: 1 }], TAKEOVER_MS, {
     settings: AFTER,
     budget: { all: 1, crash: 1, stop: 1 },
-    horizonMs: TAKEOVER_MS,
-  },
-  {
-    name: 'two ranges',
-    hosts: [FIRST, SECOND],
-    ...RANGES,
-    failures: 1,
-    budget: { all: 1, stop: 1 },
-    horizonMs: 11_000,
-  },
-  {
-    // The first one waits while the second one is paused, and while it wakes.
-    name: 'two ranges, a pause',
-    hosts: [SECOND, { ...FIRST, afterMs: 40_000 }],
+  }),
+  scenario('two ranges', [FIRST, SECOND], 11_000, { ...RANGES, failures: 1, budget: { all: 1, stop: 1 } }),
+  // The first one waits while the second one is paused, and while it wakes.
+  scenario('two ranges, a pause', [SECOND, { ...FIRST, afterMs: 40_000 }], 50_000, {
     ...RANGES,
     budget: { all: 1, pause: 1 },
-    horizonMs: 50_000,
-  },
-  {
-    name: 'two ranges, an outage',
-    hosts: [FIRST, { ...SECOND, afterMs: 40_000 }],
+  }),
+  scenario('two ranges, an outage', [FIRST, { ...SECOND, afterMs: 40_000 }], TAKEOVER_MS, {
     ...RANGES,
     budget: { all: 1, outage: 1 },
     endless: true,
-    horizonMs: TAKEOVER_MS,
-  },
-  {
-    name: 'two ranges, a slot in them is skipped',
-    hosts: [FIRST, SECOND, { ...R, says: 'SKIPPED', day: -2 }],
-    ...RANGES,
-    budget: { all: 0 },
-    horizonMs: 5_000,
-  },
-  {
-    name: 'two ranges, after a host whose clock was days ahead',
-    hosts: [FIRST, SECOND],
+  }),
+  scenario('two ranges, a slot in them is skipped', [FIRST, SECOND, { ...R, says: 'SKIPPED', day: -2 }], 5_000, RANGES),
+  scenario('two ranges, after a host whose clock was days ahead', [FIRST, SECOND], 5_000, {
     past: [DONE, { day: 2, outcome: 'succeeded', since: -3 }],
     settings: SINCE,
-    budget: { all: 0 },
-    horizonMs: 5_000,
-  },
-  {
-    name: 'a range that is lost, a late trigger and a takeover',
-    hosts: [SECOND, { ...FIRST, afterMs: 40_000 }, { ...SECOND, name: 'C', afterMs: 40_000 }],
-    past: [DONE],
-    settings: { ...SINCE, maxAttempts: 2 },
-    budget: { all: 1, crash: 1 },
-    endless: true,
-    horizonMs: TAKEOVER_MS,
-  },
-  {
-    name: 'no success yet',
-    hosts: [FIRST, SECOND],
-    settings: SINCE,
-    failures: 2,
-    budget: { all: 0 },
-    horizonMs: 11_000,
-  },
-  {
-    name: 'a failed range: its rerun and a force in it',
-    hosts: [F, { ...IN_RANGE, day: -1 }],
-    past: [DONE, OPEN],
-    settings: SINCE,
+  }),
+  scenario(
+    'a range that is lost, a late trigger and a takeover',
+    [SECOND, { ...FIRST, afterMs: 40_000 }, { ...SECOND, name: 'C', afterMs: 40_000 }],
+    TAKEOVER_MS,
+    { past: [DONE], settings: { ...SINCE, maxAttempts: 2 }, budget: { all: 1, crash: 1 }, endless: true },
+  ),
+  scenario('no success yet', [FIRST, SECOND], 11_000, { settings: SINCE, failures: 2 }),
+  scenario('a failed range: its rerun and a force in it', [F, { ...IN_RANGE, day: -1 }], 1_000, {
+    ...FAILED_RANGE,
     failures: 1,
-    budget: { all: 0 },
-    horizonMs: 1_000,
-  },
-  {
-    name: 'a failed range: a resolution in it',
-    hosts: [F, { ...R, day: -1 }, FIRST],
-    past: [DONE, OPEN],
-    settings: SINCE,
-    budget: { all: 0 },
-    horizonMs: 5_000,
-  },
-  {
-    name: 'a failed range: a late trigger in it',
-    hosts: [FIRST],
-    past: [DONE, OPEN],
-    settings: SINCE,
-    budget: { all: 0 },
-    horizonMs: 5_000,
-  },
-  {
-    // The slots in its range are missed, and stay so.
-    name: 'a failed range that is called completed, and a late trigger in it',
-    hosts: [R, FIRST],
-    past: [DONE, OPEN],
-    settings: SINCE,
-    budget: { all: 0 },
-    horizonMs: 5_000,
-  },
-  {
-    // The later run takes the slot of the frozen one along, and may end before that one wakes.
-    name: 'a frozen run that wakes after a later success',
-    hosts: [FIRST, { ...SECOND, afterMs: 46_000 }],
+  }),
+  scenario('a failed range: a resolution in it', [F, { ...R, day: -1 }, FIRST], 5_000, FAILED_RANGE),
+  scenario('a failed range: a late trigger in it', [FIRST], 5_000, FAILED_RANGE),
+  // The slots in its range are missed, and stay so.
+  scenario('a failed range that is called completed, and a late trigger in it', [R, FIRST], 5_000, FAILED_RANGE),
+  // The later run takes the slot of the frozen one along, and may end before that one wakes.
+  scenario('a frozen run that wakes after a later success', [FIRST, { ...SECOND, afterMs: 46_000 }], 60_000, {
     ...RANGES,
     budget: { all: 1, pause: 1 },
-    horizonMs: 60_000,
-  },
-  {
-    name: 'a completed range: forced again, and a late trigger',
-    hosts: [AGAIN, FIRST],
+  }),
+  scenario('a completed range: forced again, and a late trigger', [AGAIN, FIRST], 5_000, {
     past: [DONE, { ...OPEN, outcome: 'succeeded' }],
     settings: SINCE,
     failures: 1,
     budget: ONE_FAULT,
-    horizonMs: 5_000,
-  },
-  {
-    name: 'a range and a force in it',
-    hosts: [SECOND, IN_RANGE],
+  }),
+  scenario('a range and a force in it', [SECOND, IN_RANGE], 11_000, { ...RANGES, failures: 1 }),
+  scenario('a range and an earlier run without one', [{ ...FIRST, isPlain: true }, SECOND], 11_000, {
     ...RANGES,
     failures: 1,
-    budget: { all: 0 },
-    horizonMs: 11_000,
-  },
-  {
-    name: 'a range and an earlier run without one',
-    hosts: [{ ...FIRST, isPlain: true }, SECOND],
-    ...RANGES,
-    failures: 1,
-    budget: { all: 0 },
-    horizonMs: 11_000,
-  },
-  {
-    name: 'two ranges, the record of the later one is deleted',
-    hosts: [FIRST, SECOND, { ...GONE, day: -1 }],
-    ...RANGES,
-    budget: { all: 0 },
-    horizonMs: 11_000,
-  },
-  {
-    name: 'a completed range whose record is deleted, and late triggers',
-    hosts: [FIRST, { ...FIRST, name: 'B' }, GONE],
-    past: [DONE, { ...OPEN, outcome: 'succeeded' }],
-    settings: SINCE,
-    budget: { all: 0 },
-    horizonMs: 5_000,
-  },
-  {
-    name: 'a range and an earlier run without the lock',
-    hosts: [SECOND],
+  }),
+  scenario('two ranges, the record of the later one is deleted', [FIRST, SECOND, { ...GONE, day: -1 }], 11_000, RANGES),
+  scenario(
+    'a completed range whose record is deleted, and late triggers',
+    [FIRST, { ...FIRST, name: 'B' }, GONE],
+    5_000,
+    { past: [DONE, { ...OPEN, outcome: 'succeeded' }], settings: SINCE },
+  ),
+  scenario('a range and an earlier run without the lock', [SECOND], 11_000, {
     past: [DONE, { day: -2, outcome: 'runs' }],
     settings: SINCE,
     budget: ONE_OF_ANY,
-    horizonMs: 11_000,
-  },
-  {
-    name: 'three ranges',
-    hosts: [FIRST, SECOND, { name: 'C', does: 'run' }],
+  }),
+  // They wait until the work of the others ends, which is past the horizon.
+  scenario('three ranges', [FIRST, SECOND, { name: 'C', does: 'run' }], 1_000, {
     past: [DONE],
-    // They wait until the work of the others ends, which is past the horizon.
     settings: { ...SINCE, overlapTimeoutMs: 60_000 },
-    budget: { all: 0 },
     endless: true,
-    horizonMs: 1_000,
-  },
-  {
-    name: 'a retry of a range, and a resolution in it',
-    hosts: [SECOND, { ...R, day: -2 }],
+  }),
+  scenario('a retry of a range, and a resolution in it', [SECOND, { ...R, day: -2 }], 11_000, {
     past: [DONE],
     settings: { ...SINCE, maxAttempts: 2, retryDelayMs: 3_000 },
     failures: 1,
-    budget: { all: 0 },
-    horizonMs: 11_000,
-  },
-  {
-    name: 'two ranges, and the task is paused',
-    hosts: [FIRST, { ...SECOND, asks: true }, P],
-    ...RANGES,
-    budget: { all: 0 },
-    horizonMs: 5_000,
-  },
-  {
-    name: 'a range and a later run without one',
-    hosts: [FIRST, { ...SECOND, isPlain: true }],
+  }),
+  scenario('two ranges, and the task is paused', [FIRST, { ...SECOND, asks: true }, P], 5_000, RANGES),
+  scenario('a range and a later run without one', [FIRST, { ...SECOND, isPlain: true }], 11_000, {
     ...RANGES,
     failures: 1,
-    budget: { all: 0 },
-    horizonMs: 11_000,
-  },
-  {
-    name: 'a range and more later slots than a run reads',
-    hosts: [FIRST],
+  }),
+  scenario('a range and more later slots than a run reads', [FIRST], 5_000, {
     past: [DONE, ...MANY, { day: -0.1, outcome: 'succeeded', since: -3 }],
     settings: SINCE,
-    budget: { all: 0 },
-    horizonMs: 5_000,
-  },
-  {
-    name: 'two slots, a pause',
-    hosts: [A, NEXT],
+  }),
+  scenario('two slots, a pause', [A, NEXT], TAKEOVER_MS, {
     settings: { overlap: 'skip' },
     budget: { all: 1, pause: 1 },
     endless: true,
-    horizonMs: TAKEOVER_MS,
-  },
-  {
-    name: 'retries',
-    hosts: [A, B],
+  }),
+  scenario('retries', [A, B], CLAIM_MS, {
     settings: { maxAttempts: 2, retryDelayMs: 3_000 },
     failures: 2,
     budget: { all: 1, network: 1, stop: 1 },
-    horizonMs: CLAIM_MS,
-  },
-  {
-    name: 'skewed clocks',
-    hosts: [SLOW, FAST],
+  }),
+  scenario('skewed clocks', [SLOW, FAST], TAKEOVER_MS, {
     settings: { maxAttempts: 2 },
     budget: { all: 1, crash: 1, pause: 1, outage: 1 },
-    horizonMs: TAKEOVER_MS,
-  },
-  {
-    name: 'skewed clocks, a slow answer',
-    hosts: [SLOW, FAST],
+  }),
+  scenario('skewed clocks, a slow answer', [SLOW, FAST], TAKEOVER_MS, {
     settings: { maxAttempts: 2 },
     budget: { all: 2, network: 1, outage: 1 },
     endless: true,
-    horizonMs: TAKEOVER_MS,
-  },
+  }),
 ]

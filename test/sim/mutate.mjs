@@ -1,4 +1,4 @@
-// Plants each bug of `mutations.ts` in a bundle of the simulation, and plays days until one breaks a promise; and in a bundle
+// Plants each bug of `planted-bugs.txt` in a bundle of the simulation, and plays days until one breaks a promise; and in a bundle
 // of the explorer, and plays schedules of one scenario until one does. A bug that goes unseen means that they prove nothing
 // about it. With a smaller bound, the explorer must not find the bug that proves that bound. Prints on which
 // day, and after how many schedules, each bug was found.
@@ -19,7 +19,7 @@ const STATES_OF_BOUNDS = 6_000
 
 const folder = await mkdtemp(join(tmpdir(), 'cronledger-mutations-'))
 try {
-  await bundle(folder, { mutations: 'test/sim/mutations.ts', bounds: 'test/sim/planted/bounds.ts' })
+  await bundle(folder, { mutations: 'test/sim/mutations.ts', bounds: 'test/sim/bounds.ts' })
   const { MUTATIONS } = await import(pathToFileURL(join(folder, 'mutations.mjs')).href)
   const { BOUNDS } = await import(pathToFileURL(join(folder, 'bounds.mjs')).href)
   // `npm run test:mutations -- overlap` plays those whose name has this word.
@@ -29,10 +29,10 @@ try {
   const bounds = []
   let failures = 0
   await onEachCore([...chosen], async ([index, mutation]) => {
-    const { name, simulation, scenario } = mutation
+    const { name, isExplored, scenario } = mutation
     const own = join(folder, String(index))
     await bundle(own, { simulation: 'test/sim/play.ts', explorer: 'test/explore/main.ts' }, mutation)
-    const simulated = simulation === false ? null : await simulate(mutation, own)
+    const simulated = isExplored ? null : await simulate(mutation, own)
     const explored = scenario === undefined ? null : found(await explore(own, mutation, STATES))
     const isUnseen = simulated === undefined || explored === undefined
     if (isUnseen) failures += 1

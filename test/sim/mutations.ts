@@ -1,239 +1,37 @@
-import { AFTER_MUTATIONS } from './planted/after-mutations.ts'
-import { FORCE_MUTATIONS } from './planted/force-mutations.ts'
-import type { Mutation } from './planted/mutation.ts'
-import { RANGE_MUTATIONS } from './planted/range-mutations.ts'
-import { SAID_MUTATIONS } from './planted/said-mutations.ts'
-import { TASK_MUTATIONS } from './planted/task-mutations.ts'
+import { readFileSync } from 'node:fs'
+import type { Subject } from './day.ts'
 
-/** Bugs of the kind that this field has had. The simulation, the explorer or both must find each: `npm run test:mutations`. */
-export const MUTATIONS: readonly Mutation[] = [
-  {
-    name: 'an unfenced finish: a conflict with another owner is written over',
-    scenario: 'trigger and force',
-    file: 'src/run/write.ts',
-    from: "if (found.ownerRunId !== (runId ?? row.ownerRunId)) return { kind: 'lost', found }",
-    to: '',
-  },
-  {
-    name: 'a read instead of the condition: the claim expects whatever a read has just found',
-    scenario: 'two triggers, two faults',
-    file: 'src/run/write.ts',
-    from: "const expected: Expected = baseRow ?? 'absent'",
-    to: "const seen = (await ask((call) => io.store.get(change(baseRow, { writeId, now: io.clock.now() }), call)).catch(() => null)) as Row | null; const expected: Expected = seen ?? 'absent'",
-  },
-  {
-    name: 'a contender compares the lease without the skew',
-    scenario: 'force in an outage',
-    file: 'src/core/row/status.ts',
-    from: 'now <= row.leaseUntil + skewMs',
-    to: 'now <= row.leaseUntil',
-  },
-  {
-    name: 'the owner trusts its lease to the end, without the skew',
-    file: 'src/run/lease.ts',
-    from: 'return leaseMs - skewMs - killAfterMs',
-    to: 'return leaseMs - killAfterMs',
-  },
-  {
-    name: 'the owner kills its work too late, by the skew',
-    simulation: false,
-    scenario: 'skewed clocks',
-    file: 'src/run/lease.ts',
-    from: 'this.#settings.leaseMs - this.#settings.skewMs - this.ageMs()',
-    to: 'this.#settings.leaseMs - this.ageMs()',
-  },
-  {
-    name: 'an ambiguous write taken for a duplicate: the conflict with its own write is lost',
-    scenario: 'two triggers, two faults',
-    file: 'src/run/write.ts',
-    from: "if (found.writeId === writeId) return { kind: 'ok', row, preparedAtMs }",
-    to: "if (found.writeId === writeId) return { kind: 'lost', found }",
-  },
-  {
-    name: 'a finish that mistakes its own late renewal for success',
-    scenario: 'two triggers, two faults',
-    file: 'src/run/write.ts',
-    from: 'if (found.writeId === writeId) return',
-    to: 'if (found.ownerRunId === row.ownerRunId) return',
-  },
-  {
-    name: 'a put that wipes the notes',
-    scenario: 'two triggers, two faults',
-    file: 'test/support/simulated/memory-store.ts',
-    from: 'notes: entry?.notes ?? encodeNotes(NO_NOTES)',
-    to: 'notes: encodeNotes(NO_NOTES)',
-  },
-  {
-    name: 'a note that counts a client’s retry again',
-    scenario: 'two triggers, two faults',
-    file: 'src/core/row/rejections.ts',
-    from: 'return notes.rejectedBy.includes(runId) || notes.latest?.runId === runId',
-    to: 'return false',
-  },
-  {
-    name: 'giving up by a read: no row found counts as withdrawn',
-    scenario: 'two triggers',
-    file: 'src/run/claim.ts',
-    from: 'writeAsOwner<Row | null, Row>(sent.base, withdraw, io, ask, request.runId)',
-    to: "ask((call) => io.store.get({ task: request.task, slot: request.window.slot }, call)).then(() => ({ kind: 'ok' }))",
-  },
-  {
-    name: 'a claim that is given up is not withdrawn where it landed',
-    scenario: 'two triggers, two faults',
-    file: 'src/core/row/transition.ts',
-    from: 'return found.ownerRunId === claim.runId ? finishRow(found, notStarted, stamp) : nextVersion(found, stamp)',
-    to: 'return nextVersion(found, stamp)',
-  },
-  {
-    name: 'a withdrawal takes a running row over',
-    scenario: 'force in an outage',
-    file: 'src/core/row/transition.ts',
-    from: 'return found.ownerRunId === claim.runId ? finishRow(found, notStarted, stamp) : nextVersion(found, stamp)',
-    to: 'if (found.ownerRunId === claim.runId) return finishRow(found, notStarted, stamp)\n  return { ...finishRow(claimRow(found, claim, stamp, 0), notStarted, stamp), version: found.version + 1 }',
-  },
-  {
-    name: 'the work starts before the claim is confirmed',
-    scenario: 'two triggers, two faults',
-    file: 'src/run/claim.ts',
-    from: 'await claim.write(decision.base, ask, signal)',
-    to: "await claim.write(decision.base, ask, signal).catch((error) => { const sent = claim.sent(); if (!(error instanceof Unanswered) || error.changedNothing || sent === null) throw error; return { kind: 'ok', row: sent.row, preparedAtMs: io.clock.monotonicMs() } })",
-  },
-  {
-    name: 'a lease that another run took over does not stop the work',
-    scenario: 'two triggers, two attempts',
-    file: 'src/run/lease.ts',
-    from: "this.#lose(loss === 'lost' ? 'taken' : loss, killAfterMs)",
-    to: 'this.#held = { ...this.#held, preparedAtMs: this.#io.clock.monotonicMs() }',
-  },
-  {
-    name: 'a lease that could not be renewed does not stop the work',
-    scenario: 'two triggers, two attempts',
-    file: 'src/run/lease.ts',
-    from: "this.#settings.onLeaseLost === 'continue'",
-    to: 'true',
-  },
-  {
-    name: 'the lease is counted from the answer, not from before it was asked for',
-    scenario: 'skewed clocks, a slow answer',
-    file: 'src/run/lease.ts',
-    from: 'this.#held = written',
-    to: 'this.#held = { ...written, preparedAtMs: this.#io.clock.monotonicMs() + 5_000 }',
-  },
-  {
-    name: 'a machine that was suspended trusts its monotonic clock',
-    file: 'src/run/lease.ts',
-    from: 'byWallMs - byMonotonicMs > skewMs ? byWallMs : byMonotonicMs',
-    to: 'byMonotonicMs',
-  },
-  {
-    name: 'a claim that is refused after a lost answer is not withdrawn',
-    scenario: 'two triggers, two faults',
-    file: 'src/run/ask.ts',
-    from: 'if (!again && tries === 1) throw error',
-    to: 'if (!again) throw error',
-  },
-  {
-    name: 'a claim without an answer counts as not sent',
-    scenario: 'two triggers, two faults',
-    file: 'src/run/claim.ts',
-    from: 'const sent = error.changedNothing ? null : claim.sent()',
-    to: 'const sent = null',
-  },
-  {
-    name: 'a failed force opens a completed slot again',
-    scenario: 'trigger, force, trigger',
-    file: 'src/core/row/decide.ts',
-    from: "if (hasCompleted(row)) return 'completed'",
-    to: "if (row.state === 'COMPLETED') return 'completed'",
-  },
-  {
-    name: 'a forced trigger starts beside a running attempt',
-    scenario: 'two forces',
-    file: 'src/core/row/decide.ts',
-    from: 'for (const rule of RULES[kind]) {',
-    to: "for (const rule of kind === 'forced' && situation.isRunning ? [] : RULES[kind]) {",
-  },
-  {
-    name: 'attempts are not counted',
-    scenario: 'retries',
-    file: 'src/core/row/decide.ts',
-    from: 'row !== null && countedAttempts(row) >= policy.maxAttempts',
-    to: 'row !== null && row.attempts.length > 50',
-  },
-  {
-    name: 'a takeover forgets the attempt before it',
-    scenario: 'two triggers, two attempts',
-    file: 'src/core/row/transition.ts',
-    from: 'listedAttempts(base, (base?.attempts ?? []).map(abandonAttempt))',
-    to: 'listedAttempts(base, endedAttempts(base))',
-  },
-  {
-    name: 'an operator resolves a running slot',
-    scenario: 'trigger and resolution',
-    file: 'src/core/row/decide.ts',
-    from: "if (endedRun === null && isRunning(found, now, skewMs)) return refuse('running')",
-    to: '',
-  },
-  {
-    name: 'a retry begins without an answer of the ledger',
-    scenario: 'retries',
-    file: 'src/run/next-attempt.ts',
-    from: 'return beginWaiting(claimedSlot, settings.finishTimeoutMs)',
-    to: 'return beginWaiting(claimedSlot, settings.finishTimeoutMs).catch((error) => { if (error instanceof Halted) throw error; return claimedSlot.lease.release() })',
-  },
-  {
-    name: 'a stop after the claim is not heard',
-    simulation: false,
-    scenario: 'retries',
-    file: 'src/run/execute.ts',
-    from: 'link([io.stop, lease.lost], halt)',
-    to: 'link([lease.lost], halt)',
-  },
-  {
-    name: 'the overlap lock is free as soon as its holder is not the newest run of the slot',
-    scenario: 'two slots, wait',
-    file: 'src/core/row/overlap-lock.ts',
-    from: 'return isUnreadable(found) || (found.ownerRunId === runId && isRunning(found, now, skewMs))',
-    to: "return isUnreadable(found) || (found.ownerRunId === runId && found.attempts.at(-1)?.phase === 'waiting')",
-  },
-  {
-    name: 'the overlap lock is taken without its condition',
-    scenario: 'two slots, skip',
-    file: 'src/run/overlap.ts',
-    from: 'io.store.writeEntry(key, next, expected, call)',
-    to: "io.store.readEntry(key, call).then((e) => io.store.writeEntry(key, { ...next, version: (e?.version ?? 0) + 1 }, e?.version ?? 'absent', call))",
-  },
-  {
-    name: 'the holder of the overlap lock does not ask for it again after a pause',
-    scenario: 'two slots, a pause',
-    file: 'src/run/execute.ts',
-    from: 'if (!holdsLock) return false',
-    to: 'if (!holdsLock || row.attempts.length < 100) return false',
-  },
-  {
-    name: 'an older write of the same run is not fenced: a late renewal opens a finished row again',
-    scenario: 'two triggers, two faults',
-    file: 'test/support/simulated/memory-store.ts',
-    from: "owned['version'] === expected.version && owned['ownerRunId'] === expected.ownerRunId",
-    to: "owned['ownerRunId'] === expected.ownerRunId",
-  },
-  {
-    name: 'a late claim is not fenced: the store accepts it although the slot has a row',
-    scenario: 'two triggers, two faults',
-    file: 'test/support/simulated/memory-store.ts',
-    from: ': known && isSame(entry.owned, expected)',
-    to: ": expected === 'absent' || (known && isSame(entry.owned, expected))",
-  },
-  {
-    name: 'a finish without an answer counts as recorded',
-    scenario: 'two triggers, two faults',
-    file: 'src/run/write.ts',
-    from: 'return unansweredFinish(error)',
-    to: "return { finish: 'recorded' }",
-  },
-  ...AFTER_MUTATIONS,
-  ...RANGE_MUTATIONS,
-  ...FORCE_MUTATIONS,
-  ...SAID_MUTATIONS,
-  ...TASK_MUTATIONS,
-]
+/** A planted bug: in `file`, the text `from` becomes `to`. The first lines of planted-bugs.txt say what the rest means. */
+interface Mutation {
+  readonly name: string
+  readonly file: string
+  readonly from: string
+  readonly to: string
+  readonly scenario: string | undefined
+  /** Whether the simulation need not find it. */
+  readonly isExplored: boolean
+  readonly subject: Subject | undefined
+}
+
+const [, ...sections] = readFileSync(new URL('planted-bugs.txt', import.meta.url), 'utf8').split('\n== ')
+
+export const MUTATIONS: readonly Mutation[] = sections.flatMap((section) => {
+  const [file = '', ...bugs] = section.trim().split('\n\n')
+  return bugs.map((bug) => bugOf(file, bug))
+})
+
+function bugOf(file: string, text: string): Mutation {
+  const [title = '', ...lines] = text.split('\n')
+  const [name = '', ...tags] = title.split(' | ')
+  const tagged = (tag: string) => tags.find((one) => one.startsWith(tag))?.slice(tag.length)
+  const marked = (mark: string) => lines.filter((line) => line.startsWith(mark)).map((line) => line.slice(2))
+  return {
+    name,
+    file,
+    from: marked('-').join('\n'),
+    to: marked('+').join('\n'),
+    scenario: tagged('scenario: '),
+    isExplored: tags.includes('only the explorer'),
+    subject: tagged('days: ') as Subject | undefined,
+  }
+}

@@ -1,4 +1,4 @@
-import type { Scenario } from '../../explore/scenario.ts'
+import type { Scenario } from '../explore/scenario.ts'
 
 /**
  * A bound of the explorer, and a planted bug that proves it large enough: the explorer finds the bug within the bound, and
