@@ -112,7 +112,6 @@ const REQUIRED: Readonly<Record<Call, readonly string[]>> = {
   slotOf: ['schedule'],
 }
 
-/** What else an option needs. */
 const TOGETHER: Readonly<Record<string, Loose>> = {
   retryDelayMs: { maxAttempts: 2 },
   retryBackoff: { maxAttempts: 2, retryDelayMs: 1 },

@@ -31,7 +31,6 @@ async function check(ledger: Ledger): Promise<readonly number[]> {
   return found
 }
 
-/** A ledger with a task that ran three days ago, and has missed its slots since. */
 async function ledgerWithMissed() {
   const ledger = newLedger()
   await run(ledger, day(-3))

@@ -12,7 +12,6 @@ const at = (day: number, time = '06:00:00') => `2026-11-${day}T${time}.000Z`
 
 interface World {
   task(more?: Partial<TaskOptions>): LedgerTask
-  /** The slots whose work was done, in order. */
   readonly done: string[]
   tick(task: LedgerTask, instant: string): Promise<string>
 }

@@ -1,9 +1,6 @@
 import type { Reporter, TestModule } from 'vitest/node'
 
-/**
- * Ends the output of the tests with one line that a CI reads: `N passed, N failed`. The line also counts skipped tests,
- * if there are any.
- */
+/** Ends the output of the tests with one line that a CI reads: `N passed, N failed`. */
 export default class Summary implements Reporter {
   onTestRunEnd(modules: ReadonlyArray<TestModule>, unhandled: ReadonlyArray<unknown>): void {
     const count = { passed: 0, failed: unhandled.length, skipped: 0 }

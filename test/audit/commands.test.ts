@@ -17,7 +17,6 @@ const STATES = { completed: 'COMPLETED', skipped: 'SKIPPED', failed: 'FAILED' } 
 
 type Opened = Awaited<ReturnType<typeof ledgerOf>>
 
-/** Returns a function that does what the operator does who pastes a command. Its batches report what is expected of them. */
 function openOperator({ store, ledger }: Opened) {
   // Some attempts of a random ledger have begun a few minutes after its present.
   const clock = { ...CLOCK, now: () => NOW + 1_800_000 }

@@ -11,12 +11,10 @@ async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
   return all
 }
 
-/** Runs all that can go on without the promises that a test holds back. */
 async function settle(): Promise<void> {
   for (let count = 0; count < 200; count += 1) await nextTurn()
 }
 
-/** A gate for each item: the item is read when its gate is open. */
 function gates() {
   const all = Array.from({ length: 1_000 }, gate)
   return { open: (item: number) => all[item]?.open(), passed: (item: number) => all[item]?.opened }

@@ -47,7 +47,6 @@ interface Known {
 export class TaskModel {
   readonly slots = new Map<Instant, Known>()
 
-  /** Returns whether a row was written that can be read. */
   hasRow(slot: Instant): boolean {
     return ['done', 'notDone'].includes(this.slots.get(slot)?.row ?? 'none')
   }
@@ -65,7 +64,6 @@ const UNUSUAL: Ending = { ...SUCCEEDED, report: '{"rows":0}' }
 const LEFT: Ending = { ...FAILED, process: { pid: 4711, boot: 'b' } }
 
 let writes = 0
-/** Returns a row of any fate, and whether its work was done. */
 function rowOf(task: string, spec: ScheduleSpec, slot: Instant, chance: Chance): { row: Row; isDone: boolean } {
   const window = { slot, end: slotAfter(parseSchedule(spec), slot) }
   const stamp = (now: Instant) => ({ writeId: `w${++writes}`, now })
@@ -94,7 +92,6 @@ function rowOf(task: string, spec: ScheduleSpec, slot: Instant, chance: Chance):
   return { row: row as Row, isDone }
 }
 
-/** Returns a row whose attempts had the slots after `since` to do, too. */
 function withRange(row: Row, since: Instant): Row {
   const attempts = row.attempts.map((one) => (one.phase === 'waiting' ? one : { ...one, since }))
   return { ...row, attempts } as Row

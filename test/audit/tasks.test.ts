@@ -10,9 +10,6 @@ import { memoryStore } from '../support/simulated/memory-store.ts'
 const document = encodeTaskRecord(recordWith([{ since: 0, spec: { expression: '0 3 * * *', zone: 'UTC' } }]))
 const NAMES = Array.from({ length: 250 }, (_, index) => `task-${String(index).padStart(3, '0')}`)
 
-/**
- * Reads the records of `NAMES` from a store that calls `read` before each batch.
- */
 async function storeOf(read: (batch: number, call: CallOptions) => Promise<void> = async () => undefined) {
   const inner = memoryStore()
   const call = { signal: new AbortController().signal }

@@ -91,7 +91,6 @@ test('a run that did the work of several slots may take as long as they do, and 
   expect((await found([...usual, ranged(29, 1_081, 49, 20)], rules))[0]).toContain(
     '29 unusual duration is 18m 1s (expected <= 2m for each of 9 slots, usually 1m 0s), rows is 49 (expected >= 0.5x, usually 100)',
   )
-  // Most runs did four slots.
   const several = [8, 12, 16, 20, 24, 28].map((day) => ranged(day, 240, 400))
   const rows = [...usual.slice(0, 5), ...several, slotOf(29, 60, 100)]
   expect(await found(rows, rules)).toEqual([])

@@ -1,7 +1,5 @@
-/** The table that `main.mjs` was told to use. */
 export const TABLE = required('CRONLEDGER_TEST_TABLE')
 
-/** The part of the names of all tasks of this run, by which `main.mjs` removes them. */
 export const RUN = required('CRONLEDGER_TEST_RUN')
 
 /** How long a read that is eventually consistent may lag. It is mostly below a second. */

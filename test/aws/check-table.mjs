@@ -1,9 +1,6 @@
 import { DescribeTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb'
 
-/**
- * Throws if the table cannot be used. We must not start the tests then: one of them runs `cronledger setup`, which would
- * create a table with a misspelt name, under deletion protection.
- */
+/** Throws if the table cannot be used: a test runs `cronledger setup`, which would create one with a misspelt name. */
 export async function checkTable(table) {
   const client = new DynamoDBClient({})
   try {

@@ -1,10 +1,4 @@
-/**
- * Tries cronledger in an account of AWS, from the first stack to the removal of everything, and writes a report.
- *
- *     npm run test:account -- --image IMAGE
- *
- * If it is broken off, the same command goes on with the step that was not done. `-- --remove` only removes.
- */
+/** Tries cronledger in an account of AWS and writes a report: `npm run test:account -- --image IMAGE`, again after a break, or `-- --remove`. */
 import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -133,7 +127,6 @@ async function aws(...args) {
   return stdout.trim().startsWith('{') ? JSON.parse(stdout) : null
 }
 
-/** Runs cronledger on this machine, on the table. */
 function cronledger(...args) {
   const options = { env: { ...process.env, CRONLEDGER_STORE: `dynamodb:${name}`, NODE_NO_WARNINGS: '1' } }
   return promisify(execFile)(process.execPath, [MAIN, ...args], options).then(
@@ -146,9 +139,7 @@ function expectThat(isTrue, what, saw) {
   if (!isTrue) throw new Error(`not as expected: ${what}\n${saw}`)
 }
 
-/**
- * Deploys a stack. If the first deployment fails because a new role is not visible everywhere yet, it is done once more, after a minute.
- */
+/** A new role may not be visible everywhere yet: a first deployment that fails is done once more, after a minute. */
 async function deployWithRetry(stack, template, parameters) {
   await deploy(stack, template, parameters).catch(async (error) => {
     const { StackEvents } = await aws('cloudformation', 'describe-stack-events', '--stack-name', stack)
@@ -176,7 +167,6 @@ async function deploy(stack, template, parameters) {
   await aws('cloudformation', 'deploy', '--stack-name', stack, ...how, '--parameter-overrides', ...parameters)
 }
 
-/** Returns the subnets of the tasks, and the default security group of their VPC. */
 async function network() {
   const which = state.subnets
     ? ['--subnet-ids', ...state.subnets.split(',')]
@@ -232,7 +222,6 @@ async function listen({ AlarmTopic }) {
   await aws('sns', 'subscribe', ...subscription, '--attributes', 'RawMessageDelivery=true')
 }
 
-/** Waits for a message with these words. Others are left where they are. */
 async function messageWith(queue, words, what) {
   for (const began = Date.now(); ; await delay(POLL_MS)) {
     const answer = await aws('sqs', 'receive-message', '--queue-url', queue, '--max-number-of-messages', '10')
@@ -301,7 +290,6 @@ async function deployBatches() {
   return `stacks ${STACKS.first} and ${STACKS.second}`
 }
 
-/** Starts a task of a batch with other variables, or with another command. Returns its exit code when it has stopped. */
 async function runTask(batch, variables, command) {
   const environment = Object.entries(variables).map(([key, value]) => ({ name: key, value }))
   const override = { name: 'batch', environment, ...(command && { command }) }
@@ -429,7 +417,6 @@ async function loseStart() {
   return messageWith(DeadLetterQueue, run, 'a start that fails comes into the queue of dead letters')
 }
 
-/** Runs what `check` prints, as an operator pastes it. */
 async function repair() {
   const printed = /run them, the oldest first: +cronledger (rerun .*)$/m
   const checked = state.repair ?? (await checkSecond(printed, 'check prints the command that repairs'))
@@ -464,7 +451,6 @@ async function restore() {
   return `the copy has ${rows.length} completed slots of ${TASKS.first}`
 }
 
-/** Writes what was seen, without the number of the account. */
 function report() {
   const head = `# cronledger in an account of AWS\n\n${new Date().toISOString().slice(0, 10)}, ${region}, image ${state.image}, Node ${process.version}\n`
   const steps = state.done.map(

@@ -1,11 +1,4 @@
-/**
- * Runs the contract of the stores and some promises against the table that CRONLEDGER_TEST_TABLE names. Region,
- * credentials and endpoint come from the chain of the AWS SDK, as for cronledger itself.
- *
- *     CRONLEDGER_TEST_TABLE=cronledger-test npm run test:aws -- --yes
- *
- * `-- promises` or `-- contract` runs a part.
- */
+/** Runs the contract of the stores and some promises against a table: `CRONLEDGER_TEST_TABLE=cronledger-test npm run test:aws -- --yes`. */
 import { spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { createRequire } from 'node:module'

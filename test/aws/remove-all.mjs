@@ -19,10 +19,7 @@ export async function untilActive(aws, table, pollMs) {
   }
 }
 
-/**
- * Removes the stacks, what they keep, and what the command made itself. Each part may be gone already. Returns the names of what
- * is still there.
- */
+/** Removes the stacks, what they keep, and what the command made itself. Returns the names of what is still there. */
 export async function removeAll({ aws, name, prefix, state, save, stacks, roles, pollMs }) {
   const unlessGone = (call) =>
     call.catch((error) => {

@@ -45,7 +45,6 @@ export async function run({ rounds, rows }) {
   }
 }
 
-/** Every row by the library's own listing: what a check cannot go below. */
 async function listing(store) {
   const ledger = createLedger({ store })
   let count = 0

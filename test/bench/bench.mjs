@@ -55,7 +55,6 @@ mkdirSync(dirname(values.json), { recursive: true })
 writeFileSync(values.json, `${JSON.stringify(results, null, 2)}\n`)
 screen.log(`written to ${relative(process.cwd(), values.json)}`)
 
-/** Returns a line for each target, with a cell for each of its columns that says whether it holds. */
 function linesOf(targets) {
   const lines = {}
   for (const { what, column, value, limit, met } of targets) {
@@ -70,7 +69,6 @@ function rounded(part) {
   return Object.fromEntries(Object.entries(part).map(([name, figures]) => [name, figuresOf(figures)]))
 }
 
-/** Three digits, or all digits before the point. */
 function short(value) {
   return Number(value < 100 ? value.toPrecision(3) : value.toFixed(0))
 }

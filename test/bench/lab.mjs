@@ -1,14 +1,10 @@
-// The parts of the benchmark share these servers, rounds and medians.
 import { fork, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 
-/**
- * What this project, AWS or Node would read of the machine's environment, and no process that is measured gets. A file of
- * `NODE_EXTRA_CA_CERTS` alone costs each process of Node 20 more than its own start.
- */
+/** No process that is measured gets these: `NODE_EXTRA_CA_CERTS` alone costs more than the start of Node 20. */
 export const TAKEN = Object.keys(process.env).filter((name) => /^(CRONLEDGER|AWS|ECS|NODE_|SSL_|LD_)/.test(name))
 export const ENV = {
   ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !TAKEN.includes(name))),
@@ -22,19 +18,16 @@ export function here(path) {
   return fileURLToPath(new URL(path, import.meta.url))
 }
 
-/** The command line, as package.json has it. */
 export function ours() {
   const { bin } = JSON.parse(readFileSync(here('../../package.json'), 'utf8'))
   return [process.execPath, here(`../../${bin.cronledger}`)]
 }
 
-/** Starts a server in a process of its own, which says where it listens and counts requests. */
 export async function startServer(file, ...args) {
   const child = fork(here(file), args.map(String), { env: ENV })
   const [doors] = await once(child, 'message')
   return {
     ...doors,
-    /** Returns what was counted since the last call. */
     async counts() {
       child.send('counts')
       const [counts] = await once(child, 'message')
@@ -44,10 +37,7 @@ export async function startServer(file, ...args) {
   }
 }
 
-/**
- * Runs a command under `usage.py`: CPU and peak memory of its tree of processes, wall time, and the time until its batch
- * made the file `BENCH_STARTED`. Throws an error if the command fails.
- */
+/** Runs a command under `usage.py`, which reports the CPU and the peak memory of its tree of processes. */
 export async function measure(argv, env = {}) {
   const child = spawn('python3', [here('usage.py'), ...argv], {
     env: { ...ENV, ...env },
@@ -81,7 +71,6 @@ export async function serve(env, ...options) {
   }
 }
 
-/** Returns the text of a page. Throws an error if it is not answered with 200. */
 export async function load(url) {
   const page = await fetch(url, { headers: { prefer: 'wait' } })
   const body = await page.text()
@@ -89,10 +78,7 @@ export async function load(url) {
   return body
 }
 
-/**
- * Loads the overview, and then what needs attention until all tasks are read. `wallMs` is the time of both, `firstPageMs` that
- * of the overview alone, and `cpuMs` that of the server.
- */
+/** `wallMs`: until all tasks are read; `firstPageMs`: until the overview is there; `cpuMs`: of the server. */
 export async function loadOverview(env) {
   const server = await serve(env, '--ledger-timeout', '30m')
   const started = performance.now()
@@ -105,7 +91,6 @@ export async function loadOverview(env) {
   return figures
 }
 
-/** Returns the wall time and the CPU time of this process that `work` takes. */
 export async function timed(work) {
   const before = process.cpuUsage()
   const started = performance.now()
@@ -114,10 +99,7 @@ export async function timed(work) {
   return { cpuMs: (user + system) / 1000, wallMs: performance.now() - started }
 }
 
-/**
- * Does each job once a round, in turn, so that other work on the machine meets all of them. A job returns figures by name.
- * Returns the median of each figure. The first round warms up and is not counted.
- */
+/** Does each job once a round, in turn, so that other work on the machine meets all. The first round is not counted. */
 export async function interleave(rounds, jobs) {
   const samples = jobs.map(() => [])
   for (let round = 0; round <= rounds; round += 1) {
@@ -136,7 +118,6 @@ function mediansOf(samples) {
   return Object.fromEntries(names.map((name) => [name, median(samples.map((sample) => sample[name]))]))
 }
 
-/** One cell of the table of targets, in the line `what`: `value` must not exceed `limit`. */
 export function atMost(what, value, limit, column = 'measured') {
   return { what, column, value, limit: `<= ${limit}`, met: value <= limit }
 }

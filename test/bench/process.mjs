@@ -24,10 +24,7 @@ const LEDGERS = ['https', 'http', 'postgres', 'file']
 const TO_FLOOR = { https: 2, http: 2.5 }
 /** The server waits 5 ms in each direction. */
 const REQUEST_MS = 10
-/**
- * What is measured with which ledgers: by each Node if `by` is 'each', by the first one, or without one (null). `needs` is a file
- * without which it is left out.
- */
+/** By each Node if `by` is 'each', by the first one, or without one (null). `needs`: a file without which it is left out. */
 const CONTESTANTS = [
   { name: 'node -e 0', by: 'each', ledgers: ['none'], argv: () => ['node', '-e', '0'] },
   { name: 'cronledger --help', by: 'first', ledgers: ['none'], argv: ({ npm }) => [npm, '--help'] },
@@ -101,7 +98,6 @@ export async function run({ rounds, nodes, ledgers: wanted = LEDGERS }) {
   }
 }
 
-/** Installs each Node, the package as a user does, and the peers, and makes the executable of the last Node. */
 async function install(folder, versions) {
   const silent = { cwd: ROOT, stdio: ['ignore', 'pipe', 'ignore'], encoding: 'utf8' }
   if (!existsSync(peer('pg-boss'))) {
@@ -165,10 +161,7 @@ async function makeLocks(endpoint) {
   client.destroy()
 }
 
-/**
- * Returns the processes to measure, those that are compared beside each other. Each has a task of its own, and each start a key,
- * or a minute, that was not used before.
- */
+/** Each process has a task of its own, and each start a key, or a minute, that was not used before. */
 function jobsOf(folder, server, places, programs, ledgers) {
   const { versions, nodes } = programs
   const missing = CONTESTANTS.filter(({ needs }) => needs !== undefined && !existsSync(needs))

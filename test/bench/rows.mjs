@@ -1,4 +1,3 @@
-// Rows of slots that ran, and ledgers full of them.
 import { NO_NOTES } from '../../dist/core/row/rejections.js'
 import { encodeNotes, encodeRow, formatSlot } from '../../dist/core/row/stored-row.js'
 import { claimRow, finishRow } from '../../dist/core/row/transition.js'
@@ -20,15 +19,11 @@ export function rowOf(task, slot, stepMs, schedule, outcome = 'succeeded') {
   return finishRow(begun, { outcome, exitCode }, { writeId: 'b', now: slot + 5_000 })
 }
 
-/** The stored form of a task record with this schedule from `since` on. */
 export function recordOf(schedule, since) {
   return encodeTaskRecord({ ...EMPTY_TASK_RECORD, schedules: [{ since, spec: schedule }] })
 }
 
-/**
- * Makes a ledger file with a row for each of the newest `count` slots of each task, in one transaction: through the store,
- * each row would wait for the disk.
- */
+/** In one transaction: through the store, each row would wait for the disk. */
 export function seedFile(path, tasks, { count, newest, stepMs, expression, zone = 'UTC' }) {
   const schedule = { expression, zone }
   const first = newest - (count - 1) * stepMs

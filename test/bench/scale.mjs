@@ -8,7 +8,6 @@ import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { atMost, interleave, loadOverview, measure, ours, startServer } from './lab.mjs'
 
-/** The slots of each task: a month of a nightly batch. */
 const SLOTS = 30
 const FLOOR_REQUESTS = 50
 /** A sample takes seconds. */

@@ -59,7 +59,6 @@ export async function run({ rounds, rows }) {
   }
 }
 
-/** The registry, the newest 60 rows of each task, and what `check` reads of the last seven days. */
 async function rawReads(ledger) {
   const now = Date.now()
   for await (const { task } of ledger.tasks()) {

@@ -34,7 +34,6 @@ async function portOf(server) {
   return server.address().port
 }
 
-/** `ca` is the file of the certificate. */
 function makeCertificate() {
   const [key, ca] = [join(folder, 'key.pem'), join(folder, 'ca.pem')]
   const name = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1']

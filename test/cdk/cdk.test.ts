@@ -15,7 +15,6 @@ import { evaluateTemplate, meaningOf } from './meaning.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const TSC = join(ROOT, 'node_modules/.bin/tsc')
-/** Node types and the compiler are those of the project. */
 const LINKS = { cronledger: ROOT, '@types/node': join(ROOT, 'node_modules/@types/node') }
 const OPTIONS = ['--target', 'es2022', '--module', 'nodenext', '--strict', '--skipLibCheck', '--types', 'node']
 const run = promisify(execFile)

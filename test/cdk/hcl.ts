@@ -7,7 +7,6 @@ interface Node {
   readonly meta?: Loose
   readonly children: readonly Node[]
 }
-/** The part of @cdktf/hcl2json that is used. */
 export interface Parser {
   parse(name: string, text: string): Promise<Loose>
   getExpressionAst(name: string, text: string): Promise<Node>
@@ -69,7 +68,6 @@ const OPERATORS: Readonly<Record<string, (one: never, other: never) => unknown>>
 }
 const META = ['count', 'for_each', 'depends_on', 'lifecycle', 'dynamic']
 
-/** Evaluates a module for the values of its variables. Throws for a name that does not exist. */
 export async function evaluateModule(parser: Parser, text: string, given: Loose): Promise<Module> {
   const { variable = {}, locals = [], data = {}, resource = {}, output = {} } = await parser.parse('main.tf', text)
   const local: Loose = Object.assign({}, ...locals)
@@ -208,7 +206,6 @@ export async function evaluateModule(parser: Parser, text: string, given: Loose)
     }
   }
 
-  /** The value of an attribute, as the parser returns it: texts may have `${…}`. */
   async function value(part: unknown, scope: Loose): Promise<ReturnType<typeof JSON.parse>> {
     if (typeof part === 'string') return part.includes('${') ? evaluate(await astOf(`"${part}"`), scope) : part
     if (typeof part !== 'object' || part === null) return part
@@ -230,7 +227,6 @@ export async function evaluateModule(parser: Parser, text: string, given: Loose)
     return values
   }
 
-  /** Throws an error for a condition that is not met, as a plan does. */
   async function require(conditions: readonly Loose[] = []) {
     for (const { condition, error_message } of conditions) {
       if (!(await value(condition, {}))) throw new Error(await value(error_message, {}))
@@ -257,7 +253,6 @@ export async function evaluateModule(parser: Parser, text: string, given: Loose)
   return { instances, outputs, used }
 }
 
-/** Returns the policy of `aws_iam_policy_document` as AWS has it. */
 function documentOf({ statement = [] }: Loose) {
   return {
     Statement: statement.map(({ sid, actions, resources, principals = [], condition = [] }: Loose) => {

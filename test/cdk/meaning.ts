@@ -5,7 +5,6 @@ interface Resource {
   readonly Type: string
   readonly Properties: Loose
 }
-/** The resources by their ids, as CloudFormation names types and properties, with the values of all functions. */
 export type Resources = Readonly<Record<string, Resource>>
 
 export const ACCOUNT = { account: '123456789012', region: 'eu-west-1', partition: 'aws' }
@@ -16,7 +15,6 @@ const PSEUDO: Loose = {
   'AWS::StackId': 'arn:aws:cloudformation:eu-west-1:123456789012:stack/nightly/4b25afc4-1',
 }
 
-/** Returns the resources of a template, for the values of its parameters. Its functions may have their short forms. */
 export function evaluateTemplate(template: Loose, parameters: Loose = {}): Resources {
   const { Parameters = {}, Conditions = {}, Resources: all } = template
   const known = (name: string) => {
@@ -56,10 +54,8 @@ export function evaluateTemplate(template: Loose, parameters: Loose = {}): Resou
   )
 }
 
-/** Types that are compared by the statements that a role or a person gets from them. */
 const PARTS = /^AWS::IAM::|^AWS::CDK::/
 
-/** Returns what the resources of a batch or a ledger are for. Lists have a fixed order, and what is empty is left out. */
 export function meaningOf(resources: Resources): Loose {
   const all = (type: string) =>
     Object.values(resources).flatMap(({ Type, Properties }) => (Type === type ? Properties : []))

@@ -1,4 +1,3 @@
-// The resources of a Terraform module in the form of CloudFormation.
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Loose } from '../support/cli.ts'
@@ -126,7 +125,6 @@ const CONVERT: Readonly<Record<string, Convert>> = {
     },
   ],
 }
-/** What CloudFormation has in another resource. */
 const WITHIN_ANOTHER = ['aws_sns_topic_subscription', 'aws_cloudwatch_event_target']
 
 export function asResources(instances: readonly Instance[]): Resources {
@@ -150,16 +148,12 @@ export function asResources(instances: readonly Instance[]): Resources {
 const pathOf = (bindings: string, type: string) =>
   join(bindings, type.replace(/^aws_/, '').replaceAll('_', '-'), 'index.d.ts')
 
-/** Returns whether resources of the type have an attribute, such as `arn`. */
 export const hasAttribute = (bindings: string, type: string, name: string) =>
   readFileSync(pathOf(bindings, type), 'utf8').includes(
     ` get ${name.replace(/_([a-z])/g, (_, letter) => letter.toUpperCase())}()`,
   )
 
-/**
- * Returns what the AWS provider does not know or misses in a block, by its argument names. `bindings` has the types that
- * CDKTF generates from the schema of the provider, one folder for each resource.
- */
+/** Returns what the AWS provider does not know or misses in a block. `bindings`: the types that CDKTF generates. */
 export function schemaErrors(bindings: string, type: string, values: Loose): readonly string[] {
   const path = pathOf(bindings, type)
   if (!existsSync(path)) return [`${type}: no such resource`]

@@ -26,7 +26,6 @@ beforeAll(async () => {
   mkdirSync(bindings, { recursive: true })
   const quiet = ['--no-audit', '--no-fund', '--ignore-scripts']
   await run('npm', ['install', ...quiet, '@cdktf/hcl2json@0.21'], { cwd: folder })
-  // Types that were generated from the schema of version 6 of the AWS provider.
   const { stdout } = await run('npm', ['pack', '--silent', '@cdktf/provider-aws@21'], { cwd: folder })
   await run('tar', ['-xzf', stdout.trim(), '--wildcards', 'package/lib/*/index.d.ts'], { cwd: folder })
   parser = createRequire(join(folder, 'package.json'))('@cdktf/hcl2json')

@@ -21,7 +21,6 @@ export type Action =
       readonly request: Request
     }
   | { readonly kind: 'outage' | 'recovery' }
-  /** Time passes until something is due. */
   | { readonly kind: 'tick'; readonly toMs: number }
 
 export type Left = { -readonly [Kind in keyof Budget]-?: number }
@@ -38,18 +37,12 @@ export interface State {
   readonly isDown: boolean
   readonly mayEnd: boolean
   readonly nowMs: number
-  /**
-   * The range of hosts that may be disturbed now. The order of a disturbance and of steps of other hosts at the same
-   * instant makes no difference. So it is enough to disturb a host right after it heard something, or after time
-   * passed.
-   */
+  /** Only these hosts may be disturbed now: right after a host heard something, or after time passed, is enough. */
   readonly first: number
   readonly last: number
-  /** The time of the next timer or other moment of interest; infinite if there is none. */
   readonly nextMs: number
 }
 
-/** Returns the steps that can be taken in a state, the usual ones first. */
 export function actionsIn(state: State): Action[] {
   const { hosts, pool, left, nowMs } = state
   const actions: Action[] = []
@@ -101,10 +94,7 @@ function disturbances(host: Host, { hosts, left, failuresLeft, mayEnd, nowMs }: 
   return actions
 }
 
-/**
- * Returns whether `other` differs from the host only in its name and must begin first. To begin equal hosts in another
- * order would show nothing new.
- */
+/** Equal hosts begin in the order of their names, because another order would show nothing new. */
 function isTwin(other: Host, { plan }: Host): boolean {
   const { does, offsetMs, only } = other.plan
   const isSame = does === plan.does && other.slot === slotOf(plan) && offsetMs === plan.offsetMs && only === plan.only

@@ -15,7 +15,6 @@ try {
   }
   if (process.env.SCHEDULE !== undefined) process.stdout.write(await run({}))
   else {
-    // `npm run test:explore -- force` explores only the scenarios whose name contains this word.
     const names = JSON.parse(await run({})).filter((name) => name.includes(process.argv[2] ?? ''))
     if (names.length === 0) throw new Error(`no scenario has ${JSON.stringify(process.argv[2])} in its name`)
     process.stdout.write('| scenario | schedules | states | ended | merged | past the horizon | exhausted |\n')

@@ -6,7 +6,6 @@ export interface Explored {
   readonly schedules: number
   readonly states: number
   readonly cuts: Readonly<Record<Cut, number>>
-  /** Whether every schedule within the bounds of the scenario was played. */
   readonly exhausted: boolean
   readonly found: { readonly choices: readonly number[]; readonly broken: readonly string[] } | null
 }
@@ -56,9 +55,6 @@ export async function explore(scenario: Scenario, maxStates: number, onProgress 
 
 const NOTHING = new Uint8Array()
 
-/**
- * Returns whether a state with the budget `left` has only schedules that the same state with the budget `before` had.
- */
 function isWithin(left: Left, before: Left): boolean {
   return (Object.keys(left) as (keyof Left)[]).every((kind) => left[kind] <= before[kind])
 }

@@ -3,7 +3,6 @@ export type Hash = readonly [number, number]
 
 export const EMPTY: Hash = [0xdeadbeef, 0x41c6ce57]
 
-/** Returns the hash of the text that the given hash stands for, followed by `text`. */
 export function mix([first, second]: Hash, text: string): Hash {
   let [one, two] = [first, second]
   for (let index = 0; index < text.length; index++) {
@@ -15,7 +14,6 @@ export function mix([first, second]: Hash, text: string): Hash {
   return [one | 0, two | 0]
 }
 
-/** Returns a hash as one number of 53 bits, which a double stores exactly. */
 export function toNumber([one, two]: Hash): number {
   const first = Math.imul(one ^ (one >>> 16), 2246822507) ^ Math.imul(two ^ (two >>> 13), 3266489909)
   const second = Math.imul(two ^ (two >>> 16), 2246822507) ^ Math.imul(one ^ (one >>> 13), 3266489909)

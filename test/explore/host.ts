@@ -21,7 +21,6 @@ export const knownRecord = (settings: Settings): TaskRecord => ({
   expectations: { since: START_MS, ...expectationsOf(settings) },
 })
 
-/** One execution of the batch. It goes on while its supervisor is paused or has crashed. */
 export interface Work {
   readonly number: number
   /** The slot after which its work begins. Null: it does all that there is, or only that of its own slot. */
@@ -48,18 +47,14 @@ interface Timer {
   readonly fire: () => void
 }
 
-/**
- * One process, its clock and its work. Everything that it hears must pass through `hear`, which determines its state.
- */
+/** Everything that it hears must pass through `hear`, which determines its state. */
 export interface Host {
   readonly plan: HostPlan
   readonly slot: number
   life: 'idle' | 'alive' | 'ended' | 'crashed'
   paused: boolean
-  /** The true time at which it woke from a pause. */
   wokeMs: number | null
   stopped: boolean
-  /** The hash of everything that it has heard. */
   history: Hash
   readonly works: Work[]
   readonly events: RunEvent[]
@@ -72,10 +67,8 @@ export interface Host {
   readonly removed: { readonly row: Row; readonly atMs: number }[]
   /** Whether it wrote after its lease had ended, so that another run may have done its work again. */
   hasLapsed: boolean
-  /** What it knows of the record of the task. */
   readonly knows: RecordKnowledge
   hear(text: string): void
-  /** Returns the time at which its next timer is due; infinite if there is none. */
   nextMs(): number
   fireNext(): void
   begin(): void
@@ -101,7 +94,6 @@ export function hostOf(plan: HostPlan, around: Surroundings): Host {
   const timers: Timer[] = []
   const stop = new AbortController()
   const store = around.store(plan.name)
-  /** The ends of work that the supervisor will hear when it wakes. */
   const unheard: (() => void)[] = []
   let ids = 0
 

@@ -19,9 +19,7 @@ export interface Stored {
 export interface WatchedLedger {
   readonly store: Store & { remove(key: Key): void }
   readonly slots: ReadonlyMap<number, Stored>
-  /** Returns the record of the task; an empty one if it has none. */
   record(): TaskRecord
-  /** Lets a request reach the store. Returns the answer, which may be an error. */
   apply(request: Request): Promise<unknown>
   /** Returns whether the request can change nothing any more. Versions only grow, and a rejection counts once. */
   isSpent(request: Request): boolean
@@ -39,10 +37,7 @@ async function readTaskRecord(store: Store): Promise<TaskRecord> {
   return record
 }
 
-/**
- * Returns a ledger in memory that calls `onWrite` after each write of a row, `onRemove` after its removal, and `onError` for an
- * unexpected error. `known` is the record that it begins with, and `past` the slots.
- */
+/** `known` is the record that it begins with, and `past` the slots. */
 export function watchedLedger(
   onWrite: (request: Request, before: Row | undefined, row: Row) => void,
   onRemove: (row: Row) => void,
@@ -51,7 +46,6 @@ export function watchedLedger(
   past: readonly Past[] = [],
 ): WatchedLedger {
   const store = memoryStore()
-  // The store answers at once.
   if (known !== null) void writeRecord(TASK, known, 'absent', store, { signal: new AbortController().signal })
   const slots = new Map<number, Stored>()
   let lockVersion = 0
@@ -119,10 +113,8 @@ export function watchedLedger(
   }
 }
 
-/** The run of each slot that ran before the scenario. */
 export const PAST_RUN = 'past'
 
-/** Returns the row of a slot that ran a day before the scenario begins. */
 function pastRow({ day, outcome, since }: Past): Row {
   const slot = slotOf({ day })
   const now = START_MS - DAY_MS
@@ -148,7 +140,6 @@ function pastRow({ day, outcome, since }: Past): Row {
 
 /** What a host knows of the record of the task, as an observer sees it who looks at the ledger when a request is sent. */
 export interface RecordKnowledge {
-  /** Whether its latest read of the record was answered. */
   isRead: boolean
   /** Whether the pause was in the ledger when it sent its latest request about the record. */
   askedInPause: boolean
@@ -160,7 +151,6 @@ const isRecord = ({ kind }: EntryKey) => kind === '#task'
 
 const MOST_AROUND = 100
 
-/** Returns the store of a host, and keeps what the host reads of the slot before its own. */
 export function watchSlotBefore<Watched extends Store>(
   store: Watched,
   host: () => { readonly slot: number; before: Row['state'] | null },
@@ -184,7 +174,6 @@ export function watchSlotBefore<Watched extends Store>(
   }
 }
 
-/** Returns the store of a host, and keeps what the host knows of the record. */
 export function watchRecord<Watched extends Store>(
   store: Watched,
   knows: () => RecordKnowledge,

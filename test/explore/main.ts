@@ -30,7 +30,6 @@ async function replay(schedule: string): Promise<readonly string[]> {
   return broken
 }
 
-/** Returns the line of a scenario in the table that is printed. */
 function line({ name }: Scenario, { schedules, states, cuts, exhausted }: Explored): string {
   const count = (number: number) => number.toLocaleString('en-US')
   const cells = [schedules, states, cuts.ended, cuts.merged, cuts.horizon].map(count)

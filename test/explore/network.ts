@@ -12,35 +12,24 @@ type Verb = 'put' | 'note' | 'get' | 'list' | 'readEntry' | 'writeEntry' | 'remo
  */
 type RequestState = 'sent' | 'stalled' | 'applied' | 'late'
 
-/**
- * One request of one host. The scheduler decides when it reaches the ledger and whether the answer reaches the host.
- */
+/** The scheduler decides when a request reaches the ledger, and its answer the host. */
 export interface Request {
   readonly host: string
-  /** Counts the requests of the host from 1. */
   readonly number: number
   readonly verb: Verb
-  /** The row of a `put`; null for the other verbs. */
   readonly row: Row | null
   readonly slot: number | null
-  /** The entry of the task that the request is about; null for a request about a row. */
   readonly entry: EntryKey['kind'] | null
-  /** The stored version that a write expects; 0 if it expects no row. */
   readonly expects: number
-  /** The true time at which the host sent it. */
   readonly sentMs: number
   state: RequestState
-  /** The ledger's answer, in the state `applied`. */
   answer: unknown
   apply(): Promise<unknown>
   settle(answer: unknown): void
   fail(error: LedgerError): void
 }
 
-/**
- * Returns what distinguishes the request from another one on its way: whose it is, how far it is, and what its answer will
- * say. A host that still waits for an answer goes on in another way if the answer is another one.
- */
+/** A host that still waits for an answer goes on in another way if the answer is another one. */
 export function textOf({ host, number, state, answer }: Request): string {
   const content = answer instanceof Error ? answer.message : JSON.stringify(answer)
   return `${host}${number}${state}${state === 'applied' ? content : ''}`
@@ -55,10 +44,8 @@ export function remove(pool: Request[], request: Request): void {
 
 const NEVER: CallOptions = { signal: new AbortController().signal }
 
-/** The store of a host, and what the retention of the ledger or an operator does to a row. */
 export type Port = Store & { remove(key: Key, options: CallOptions): Promise<void> }
 
-/** Returns the store of one host. Each call becomes a request in `pool`, and fails when its signal aborts. */
 export function portOf(
   host: string,
   ledger: Store & { remove(key: Key): void },

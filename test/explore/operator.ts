@@ -12,7 +12,6 @@ interface Scheduled {
   readonly zoneData: string
 }
 
-/** Does what the operator of the plan does. Returns the kind of the result, or of the error of the ledger. */
 export async function operatorAnswer(
   plan: HostPlan,
   scheduled: Scheduled,

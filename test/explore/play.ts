@@ -20,14 +20,12 @@ export type Cut = 'ended' | 'merged' | 'horizon'
 interface Played {
   readonly cut: Cut
   readonly broken: readonly string[]
-  /** One line for each step and event, if the caller asked for them. */
   readonly trail: readonly string[]
 }
 
 /** Returns which of `count` steps to take, or null to give the schedule up. `state` returns a number for the state. */
 export type Choose = (count: number, state: () => number, left: Left) => number | null
 
-/** Plays one schedule of the real code. Only the scenario and the choices determine what happens. */
 export async function play(
   scenario: Scenario,
   choose: Choose,
@@ -101,7 +99,6 @@ function describe(action: Action, nowMs: number): string {
   return `${at} ${action.host.plan.name}: ${action.kind}${'outcome' in action ? ` ${action.outcome}` : ''}`
 }
 
-/** Returns a function that lists what a host did and answered since the last call for that host. */
 function listener(): (host: Host) => string[] {
   const heard = new Map<Host, { readonly events: number; readonly works: number; readonly answered: boolean }>()
   return (host) => {

@@ -164,7 +164,6 @@ export function checkWrite(
   if (before.state === 'PENDING' && before.ownerRunId !== name) checkTakeover(host, before, row, sentMs, settings, say)
 }
 
-/** Checks a write of one run to a row with the open attempt of another run. */
 function checkTakeover({ plan }: Host, before: Row, row: Row, sentMs: number, settings: Settings, say: Say): void {
   const claims = row.attempts.some((attempt) => attempt.runId === plan.name && isOpen(attempt))
   const resolves = row.resolutions.length > before.resolutions.length
@@ -181,7 +180,6 @@ function checkTakeover({ plan }: Host, before: Row, row: Row, sentMs: number, se
   }
 }
 
-/** Compares the answer of a process with the ledger at that moment, and with its work. */
 export function checkAnswer(host: Host, answer: Answer, { slots, record }: Observed, say: Say): void {
   const name = host.plan.name
   const row = slots.get(host.slot)?.row
@@ -228,7 +226,6 @@ export function checkAnswer(host: Host, answer: Answer, { slots, record }: Obser
   }
 }
 
-/** Checks the state when no process is left. Late requests may still be on their way. */
 export function checkEnd({ hosts, slots, settings, record }: Observed, say: Say): void {
   // A slot that comes after another one may be blocked.
   const mayStart = ({ slot }: Host) => settings.after === null || slot === START_MS
@@ -266,10 +263,7 @@ function isBeside(first: Running, second: Running, { overlap, sinceLastSuccess }
   return sinceLastSuccess && (hasWorkOf(first.host.slot, second) || hasWorkOf(second.host.slot, first))
 }
 
-/**
- * Returns whether the promises do not cover the host now. They do not cover a supervisor that has crashed or is paused,
- * nor one that woke and has not had the time to stop its work.
- */
+/** The promises do not cover a supervisor that crashed, is paused, or woke and had no time to stop its work. */
 function isAbsent({ life, paused, wokeMs }: Host, { killAfterMs }: Settings, nowMs: number): boolean {
   return life === 'crashed' || paused || (wokeMs !== null && nowMs <= wokeMs + RENEWAL_AFTER_PAUSE_MS + killAfterMs)
 }
@@ -294,19 +288,13 @@ function calledEndedAt(
   return gone?.atMs ?? word?.at ?? null
 }
 
-/**
- * Returns whether a run that was wrongly called ended may still run. It hears of that with a renewal, or with the next
- * one if that gets no answer, and then stops its work.
- */
+/** A run that was wrongly called ended hears of that with a renewal, or with the next one, and then stops its work. */
 function maySurvive(host: Host, { hosts, slots, settings, nowMs }: Observed): boolean {
   const endedAt = calledEndedAt(host, hosts, slots)
   return endedAt !== null && nowMs() <= endedAt + 2 * settings.heartbeatMs + settings.killAfterMs
 }
 
-/**
- * Returns whether `first` may run beside the forced work of `second`. With one attempt, the work of a scheduled trigger
- * goes on through an outage of the ledger, and an operator may then force the slot. Forced work stops with its lease.
- */
+/** With one attempt, scheduled work goes on through an outage, and an operator may then force the slot. */
 function ridesOut(first: Host, second: Host, { startMs }: Work, { onLeaseLost, leaseMs }: Settings): boolean {
   const mayRideOut = onLeaseLost === 'continue' && first.plan.does !== 'force'
   return mayRideOut && second.plan.does === 'force' && startMs > (first.leaseFromMs ?? 0) + leaseMs

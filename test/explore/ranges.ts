@@ -22,7 +22,6 @@ export interface Running {
   readonly work: Work
 }
 
-/** Returns whether the work of a slot is a part of this work. */
 export function hasWorkOf(slot: number, { host, work }: Running): boolean {
   if (slot >= host.slot) return slot === host.slot
   return !host.plan.isPlain && (work.since ?? Number.NEGATIVE_INFINITY) < slot
@@ -56,18 +55,15 @@ export function checkRange(host: Host, work: Work, { hosts, slots, settings, now
   }
 }
 
-/** Returns the rows, and those that were removed after the host may have read them. */
 export function knownRows({ removed }: Host, slots: Observed['slots']): readonly Row[] {
   return [...[...slots.values()].map((stored) => stored.row), ...removed.map(({ row }) => row)]
 }
 
-/** Returns whether the row says that the work of a slot is done. */
 export function isDone(row: Row, slot: number): boolean {
   const isCalled = row.slot === slot && row.resolutions.some(({ state }) => state === 'COMPLETED')
   return isCalled || row.attempts.some((one) => one.outcome === 'succeeded' && hasDone(one, row, slot))
 }
 
-/** Returns whether an attempt of a row had the work of a slot in its range, as the row says. */
 function hasDone({ since, ...attempt }: AttemptRecord, row: Row, slot: number): boolean {
   const { searched = row.slot } = attempt as { readonly searched?: number }
   return slot === row.slot || (slot < row.slot && (since ?? searched) < slot)

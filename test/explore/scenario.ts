@@ -6,15 +6,11 @@ import type { RunSettings } from '../../src/run/settings.ts'
 export interface HostPlan {
   readonly name: string
   readonly does: 'run' | 'force' | 'resolve' | 'pause' | 'remove'
-  /** The state that the operator's resolution sets. */
   readonly says?: Resolution['state']
-  /** The run that the operator calls ended, rightly or not. */
   readonly names?: string
   /** The statuses that a force names; the usual ones by default. */
   readonly only?: readonly Rerunnable[]
-  /** The slot, in days after the first one; 0 by default. */
   readonly day?: number
-  /** The difference of the host's wall clock from the true time, in milliseconds. */
   readonly offsetMs?: number
   /** It begins only this long after the start, in milliseconds. This limits a scenario in which only later begins matter. */
   readonly afterMs?: number
@@ -53,10 +49,8 @@ export interface Scenario {
   readonly name: string
   readonly hosts: readonly HostPlan[]
   readonly past?: readonly Past[]
-  /** Settings of all hosts, in addition to `SHORT`. */
   readonly settings?: RunSettings
   readonly budget: Budget
-  /** The largest number of times that work fails. */
   readonly failures?: number
   /** Whether work goes on until the horizon. This limits a scenario in which only the start of work matters. */
   readonly endless?: boolean

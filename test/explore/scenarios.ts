@@ -47,7 +47,6 @@ const CLAIM_MS = 22_000
 /** The lease, the skew and one second. This is long enough for a takeover of a claim that was made at the start. */
 const TAKEOVER_MS = 46_000
 
-/** A scenario without a disturbance, if `more` does not say otherwise. */
 const scenario = (
   name: string,
   hosts: readonly HostPlan[],

@@ -13,13 +13,10 @@ import { START_MS } from './scenario.ts'
 /** Hosts that run the real code on one ledger. Nothing changes between two steps, and nothing is random. */
 export interface World {
   readonly hosts: readonly Host[]
-  /** The disturbances that are left in the budget. */
   readonly left: Left
   nowMs(): number
-  /** Returns the steps that can be taken now, the usual ones first. */
   actions(): Action[]
   take(action: Action): Promise<void>
-  /** Checks what must hold between two steps. */
   check(): void
   /** Returns a number for the state in which `actions` are possible. It does not depend on the budget that is left. */
   hash(actions: readonly Action[]): number
@@ -33,7 +30,6 @@ export function worldOf(scenario: Scenario, settings: Settings, say: Say): World
   let failuresLeft = scenario.failures ?? 0
   let nowMs = START_MS
   let isDown = false
-  // The range of hosts that may be disturbed now (see `State`).
   let first = 0
   let last = Number.POSITIVE_INFINITY
 
@@ -176,10 +172,7 @@ export function worldOf(scenario: Scenario, settings: Settings, say: Say): World
     }
   }
 
-  /**
-   * Returns the time of the next timer, or of an earlier moment at which a step of an idle or paused host could matter.
-   * Such a moment is the end of a lease on the clock of that host.
-   */
+  /** The next timer, or the end of a lease on the clock of an idle or paused host, at which its step could matter. */
   function nextMs(): number {
     let next = Number.POSITIVE_INFINITY
     const consider = (ms: number) => {

@@ -16,7 +16,6 @@ const CATCH_UP = ['--catch-up', '31d']
 const PROCESSES = 10
 const MISSED = 5
 
-/** Returns the slot so many days before the one of yesterday. */
 const slotBefore = (days: number) =>
   new Date(TODAY - (days + 1) * DAY_MS + 3 * 3_600_000).toISOString().replace('.000', '')
 

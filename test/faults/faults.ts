@@ -1,6 +1,5 @@
 import type { Treatment } from '../support/proxy.ts'
 
-/** One way in which a network or DynamoDB fails a request, and what it means to who sent it. */
 export interface Fault {
   readonly name: string
   readonly how: Treatment

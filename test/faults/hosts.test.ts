@@ -44,7 +44,6 @@ exit 0`
 
 let places = 0
 
-/** A task of its own, and a folder for its batch, which all hosts see. */
 function newTask() {
   const cwd = join(folder, `place-${++places}`)
   mkdirSync(cwd)
@@ -71,7 +70,6 @@ function newTask() {
       }
     },
     go: () => writeFileSync(join(cwd, 'go'), ''),
-    /** Removes the mark of a batch that was lost with its host. */
     tidy: () => rmSync(join(cwd, 'busy'), { recursive: true }),
     wasBeside: () => existsSync(join(cwd, 'bad')) && readFileSync(join(cwd, 'bad'), 'utf8'),
   }

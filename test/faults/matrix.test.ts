@@ -137,7 +137,6 @@ describe.concurrent('each fault at each point', () => {
   })
 })
 
-/** Reads the rows of the task. Returns the exit code of a command that does. */
 async function history(table: ReturnType<typeof inProcess>, task: string) {
   try {
     const ledger = table.reading(20_000)

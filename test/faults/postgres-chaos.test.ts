@@ -13,7 +13,6 @@ const [ROUNDS, PROCESSES, FAULTS] = process.env['EVERY']
 const TASKS = ['first', 'second', 'third']
 const WAIT = ['--ledger-timeout', '10m', '--lease', '10m']
 
-/** Makes a synchronous standby, without which the server acknowledges nothing. */
 async function standbyOf(primary: PostgresServer): Promise<PostgresServer> {
   const standby = await startPostgres([], primary)
   while (primary.sql('SELECT sync_state FROM pg_stat_replication') !== 'sync') await delay(20)

@@ -20,7 +20,6 @@ import { hasHosts, hostBooter } from '../support/processes/hosts.ts'
 const CROWD = process.env['EVERY'] ? 400 : 50
 
 let slots = 0
-/** Returns the commands of one slot of its own in the ledger at this address. */
 function slotOf(store: string, env: Readonly<Record<string, string>> = {}) {
   const eventTime = new Date(Date.parse('2026-01-01T03:00:00Z') + ++slots * 86_400_000).toISOString()
   const task = ['--store', store, '--task', 'nightly']
@@ -69,7 +68,6 @@ describe.skipIf(!hasPostgres)('real processes before PostgreSQL', () => {
 
   const isClaim = (statement: string) => statement.includes('INSERT') && statement.includes('"state":"PENDING"')
   const isFinish = (statement: string) => statement.includes('UPDATE') && statement.includes('"state":"COMPLETED"')
-  /** The first statement that `which` takes gets the fault. A retry passes. */
   const once = (which: (statement: string) => boolean, fault: StatementFault) => {
     let left = 1
     proxy.treat((statement) => (which(statement) && left-- > 0 ? fault : 'pass'))

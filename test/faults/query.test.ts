@@ -24,7 +24,6 @@ const all = async (rows: AsyncIterable<unknown>): Promise<readonly Loose[]> => {
   return found
 }
 
-/** What the commands ask: `history` of a task, of all, with missed slots, `show`, `check` and `tasks`. */
 const QUESTIONS = {
   'history of a task': (ledger: Reading) => all(ledger.history({ task: 'nightly' })),
   'history of all': (ledger: Reading) => all(ledger.history(range)),

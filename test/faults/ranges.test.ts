@@ -80,7 +80,6 @@ test.for(SEEDS)(
       const { stdout } = await cronledger(args, { env: env(hour, 10) })
       return JSON.parse(stdout) as readonly { readonly kind: string; readonly slot: string }[]
     }
-    /** How often the work of each hour was done, by the log of the batch. */
     const done = () => {
       const counts = Array.from({ length: HOURS }, () => [] as string[])
       for (const line of readFileSync(log, 'utf8').trim().split('\n')) {

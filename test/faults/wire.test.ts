@@ -66,10 +66,8 @@ for (const [name, startServer] of [
       cronledger(args(command, options), { env: environment() })
     const launch = (command: readonly string[], options?: readonly string[]) =>
       start(args(command, options), { env: environment() })
-    /** The same in this process, with a function as batch. */
     const trigger = (settings: RunSettings = {}, batch?: (attempt: Attempt) => unknown, on = table) =>
       on.run({ task: 'nightly', schedule: '0 3 * * *', eventTime, ...settings }, batch)
-    /** The same on a clock of the test, which `treat` may let pass. */
     const triggerAt = ({ clock }: ReturnType<typeof standingClock>, settings: RunSettings) =>
       trigger(settings, undefined, inProcess(table.store, clock))
     async function row(): Promise<Loose> {

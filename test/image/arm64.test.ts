@@ -45,7 +45,6 @@ describe.skipIf(reason !== null)('on arm64', () => {
   })
   afterAll(() => server?.stop())
 
-  /** Runs a program for arm64. The batch that it starts is a program of this machine. */
   const emulated = (program: string, args: readonly string[], env: Record<string, string> = {}) =>
     run(QEMU, ['-L', system, program, ...args], {
       cwd: folder,
@@ -104,7 +103,6 @@ async function fetchNodes(folder: string) {
   return { x64: await fetchNode('x64'), arm64: await fetchNode('arm64') }
 }
 
-/** Returns the versions of Node that npm has for a processor, the oldest first. */
 async function versionsOn(arch: string): Promise<readonly string[]> {
   const { stdout } = await run('npm', ['view', '--json', `node-linux-${arch}@${nodeOfDockerfile(ROOT)}`, 'version'])
   return [JSON.parse(stdout)].flat().sort((a, b) => a.localeCompare(b, 'en', { numeric: true }))

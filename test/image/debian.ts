@@ -31,9 +31,7 @@ StandardError=file:/failed
 `
 
 export interface Debian {
-  /** Runs a script, with systemd as the first process if `hasSystemd`. Returns what it printed. Throws an error if it fails. */
   run(script: string, hasSystemd?: boolean): Promise<string>
-  /** The path of a file of this Debian. */
   file(path: string): string
 }
 

@@ -13,7 +13,6 @@ import { buildImages, type Images, whyNot } from './podman.ts'
 const reason = whyNot()
 if (reason !== null) process.stderr.write(`the images are NOT tested here: ${reason}\n`)
 
-/** The limits of a strict platform: a read-only root file system, no capabilities, a user without a name. */
 const STRICT = ['--read-only', '--cap-drop=all', '--security-opt=no-new-privileges', '--user', '12345']
 
 /** A batch that writes and waits. Its first line says whose child it is. */
@@ -78,7 +77,6 @@ CMD ["python3", "-c", ${JSON.stringify(BATCH)}]
     await server?.stop()
   })
 
-  /** `podman run` or `create`, on the network of this machine, with the ledger's environment. */
   const options = (task: string) => {
     const set = Object.entries({ ...env, CRONLEDGER_TASK: task }).flatMap(([name, value]) => [
       '--env',
@@ -203,7 +201,6 @@ CMD ["python3", "-c", ${JSON.stringify(BATCH)}]
     await images.podman('create', '--name', task, ...options(task), ...STRICT, ...how, ...image, ...command)
     await images.podman('start', task)
     await images.podman('wait', '--condition', 'running', task)
-    // The test's own time limit ends the wait.
     while (!(await images.podman('logs', task)).stdout.includes('parent '));
     await images.podman('stop', '--time', graceSeconds, task)
     const { stdout } = await images.podman('wait', task)

@@ -7,7 +7,6 @@ import { isInstalled, programOnPath } from '../support/processes/programs.ts'
 
 const run = promisify(execFile)
 
-/** Debian's release that the base images are made of. */
 export const SUITE = 'trixie'
 const CA_BUNDLE = '/etc/ssl/certs/ca-certificates.crt'
 
@@ -40,15 +39,12 @@ interface Result {
 }
 
 export interface Images {
-  /** Stages of the project's Dockerfile, by the names that they were built under. */
   readonly binary: string
   readonly runtime: string
-  /** The base image: Debian with Python, without Node. */
   readonly base: string
   /** The options of `buildah build` for a stage of the Dockerfile, with `env` as its environment. */
   readonly options: readonly string[]
   build(name: string, dockerfile: string, context?: string): Promise<void>
-  /** With these variables, another program finds the same images. */
   readonly env: NodeJS.ProcessEnv
   /** A PostgreSQL server that asks for no password, as the official image with POSTGRES_HOST_AUTH_METHOD=trust. */
   buildPostgres(name: string): Promise<void>

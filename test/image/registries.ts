@@ -9,12 +9,10 @@ import { promisify } from 'node:util'
 const run = promisify(execFile)
 
 export interface Server {
-  /** The address, such as 127.0.0.1:4873. */
   readonly host: string
   stop(): void
 }
 
-/** Starts a server program, and returns when a line of its log matches. */
 async function startProgram(command: string, args: string[], isReady: RegExp): Promise<() => void> {
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] })
   const lines: string[] = []
@@ -77,7 +75,6 @@ export async function startImageRegistry(folder: string): Promise<Server> {
   return { host, stop }
 }
 
-/** A server that has the files of a folder at any path that ends with their name. */
 export async function startFileServer(folder: string): Promise<Server> {
   const server = createServer(({ url = '/' }, response) => {
     createReadStream(join(folder, basename(url)))

@@ -15,13 +15,11 @@ import { type Server, startFileServer, startImageRegistry, startNpmRegistry } fr
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const run = promisify(execFile)
-/** The folder with the files of the release. */
 const RELEASE = process.env['RELEASE']
 const { version, repository } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
 const [, REPOSITORY = '', OWNER = ''] = /github\.com\/((.*)\/.*)\.git$/.exec(repository.url) ?? []
 const PAGE = blocksIn(new URL('../../docs/guides/install.md', import.meta.url)).filter(({ isHidden }) => !isHidden)
 
-/** The lines of the page in the block that has this text. */
 function lines(has: string): string {
   const found = PAGE.filter(({ text }) => text.includes(has))
   expect(found, has).toHaveLength(1)
@@ -75,7 +73,6 @@ describe.skipIf(RELEASE === undefined)('a release that was sent to servers on lo
   let images: Images
   let servers: { npm: Server; images: Server; files: Server }
 
-  /** The lines of the page, with the server of this machine for files. */
   const here = (text: string) =>
     text.replaceAll('https://github.com', `http://${servers.files.host}`).replaceAll('OWNER', OWNER)
   const sumOf = (name: string) =>
@@ -100,7 +97,6 @@ describe.skipIf(RELEASE === undefined)('a release that was sent to servers on lo
     await run('rm', ['-rf', folder])
   })
 
-  /** Runs the commands of the workflow that send something, in a clone. */
   async function publish() {
     const clone = join(folder, 'clone')
     await run('git', ['-c', 'safe.directory=*', 'clone', '--quiet', '--no-hardlinks', ROOT, clone])
@@ -158,7 +154,6 @@ describe.skipIf(RELEASE === undefined)('a release that was sent to servers on lo
     return made
   }
 
-  /** Runs lines, and then a batch twice with the \`cronledger\` that they leave. */
   async function installs(made: Debian, text: string): Promise<void> {
     cpSync(join(ROOT, '.ci/run-twice'), made.file('run-twice'))
     const printed = await made.run(`cd ~\n${here(text)}\nmkdir empty\ncd empty\n/run-twice cronledger`)

@@ -20,7 +20,6 @@ const GROUP = 'cut -d " " -f 5 /proc/$$/stat'
 
 const NEVER = new AbortController().signal
 let slots = 0
-/** A notice about a slot of its own, unless the test names one. */
 const notice = (input: string, slot = `slot ${++slots}`) => ({
   kind: 'failed',
   slot,
@@ -28,7 +27,6 @@ const notice = (input: string, slot = `slot ${++slots}`) => ({
   env: { ...process.env, FILE: file },
 })
 
-/** Waits until the condition holds. The time limit of the test ends the wait. */
 async function until(holds: () => boolean): Promise<void> {
   while (!holds()) await new Promise(setImmediate)
 }
@@ -38,7 +36,6 @@ async function written(path = file): Promise<string> {
   return readFileSync(path, 'utf8').trim()
 }
 
-/** A clock whose time for a notification is over when the test says so. */
 function clockUntil(due: Promise<void>): Clock {
   return {
     ...systemClock,

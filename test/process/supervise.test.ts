@@ -28,7 +28,6 @@ function quietStops(): Stops {
   }
 }
 
-/** In this very process, for commands that print nothing. */
 function superviseHere(
   argv: ChildRequest['argv'],
   hooks: Partial<ChildHooks> = {},
@@ -371,7 +370,6 @@ describe.runIf(process.platform === 'linux')('Ctrl-Z on a terminal', () => {
     while (stateOf(pid) !== 'T') await new Promise(setImmediate)
   }
 
-  /** A shell with the supervisor as its job in the foreground; the batch ends when it hears SIGTERM. */
   async function onShell() {
     const result = join(folder, 'terminal.json')
     const request = { argv: [process.execPath, batch('tell-signal.mjs')] }

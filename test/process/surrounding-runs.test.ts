@@ -16,7 +16,6 @@ const insideOf = (runId: string) => ({
   message: expect.stringContaining(`cronledger was called inside run ${runId} of the same task and slot`),
 })
 
-/** Returns the words of a command that runs the slot of `options` by the command line, with `batch` as its batch. */
 function commandLine(store: string, { task, schedule, eventTime }: RunOptions, ...batch: [string, ...string[]]) {
   const options = ['--store', store, '--task', task, '--schedule', String(schedule), '--event-time', String(eventTime)]
   return ['run', ...options, '--', ...batch]

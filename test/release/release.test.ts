@@ -11,7 +11,6 @@ import { scratch } from '../support/cli.ts'
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const run = promisify(execFile)
 
-/** Calls `.ci/release` in a folder that has only this changelog and version 1.2.0. */
 function release(changelog: string) {
   const folder = scratch()
   mkdirSync(join(folder, '.ci'))

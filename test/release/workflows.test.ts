@@ -27,7 +27,6 @@ export { TextDocument } from 'vscode-languageserver-textdocument'`
   checker = createRequire(import.meta.url)(outfile)
 })
 
-/** Returns the problems that GitHub's own checker finds: keys, values, expressions and jobs that others need. */
 async function problemsOf(path: string, text: string): Promise<readonly string[]> {
   const document = checker.TextDocument.create(`file:///${path}`, 'yaml', 1, text)
   const problems = await checker.validate(document)

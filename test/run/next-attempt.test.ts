@@ -11,7 +11,6 @@ const MINUTE_MS = 60_000
 const RETRIES: RunSettings = { maxAttempts: 3, retryDelayMs: 10 * MINUTE_MS }
 const FORCE = { by: 'ada', reason: 'bad input file' }
 
-/** Work that goes wrong until its nth attempt. */
 const worksAt =
   (number: number) =>
   (attempt: Parameters<ReturnType<typeof works>>[0], clock: Parameters<ReturnType<typeof works>>[1]) =>

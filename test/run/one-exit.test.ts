@@ -11,12 +11,10 @@ const BUG = new TypeError('a bug')
 
 type World = ReturnType<typeof world>
 
-/** Makes the overlap lock have this document. The task has no record. */
 function holdLock(ledger: World['ledger'], document: StoredDocument): void {
   ledger.readEntry = async ({ kind }) => (kind === '#task' ? null : { version: 1, document })
 }
 
-/** Makes each write throw that puts attempt `number` from waiting to running. */
 function throwAtBegin({ ledger }: World, number: number): void {
   const { put } = ledger
   ledger.put = async (row, expected, call) => {
@@ -76,7 +74,6 @@ describe('an error after the claim, whatever its kind', () => {
       expect(run.events.at(-1)).toMatchObject({ event: 'withdrawn', certain: true, detail: expect.any(String) })
       Object.assign(ledger, { get, put, readEntry })
       expect(await row()).toMatchObject({ leaseUntil: null, attempts: [{ runId: 'a', outcome: 'notStarted' }] })
-      // No renewal goes on.
       const writesAtEnd = writes
       await time.run(time.clock().wait(HOUR_MS))
       expect(writes).toBe(writesAtEnd)

@@ -13,7 +13,6 @@ const SKIP: RunSettings = { overlap: 'skip' }
 const WAIT: RunSettings = { overlap: 'wait', overlapTimeoutMs: 6 * HOUR_MS }
 const FORCE = { by: 'ada', reason: 'bad input file' }
 
-/** Two neighbouring slots: the first one's work takes two hours, and the second one starts after one. */
 async function neighbours(second: HostOptions, first: HostOptions = {}) {
   const { time, ledger, trigger, row } = world()
   const at = { first: 0, second: 0 }

@@ -5,7 +5,6 @@ import { failsAfter, fates, isFinish, isRenewal, works, world } from '../support
 const MINUTE_MS = 60_000
 const TWO = { maxAttempts: 2 }
 
-/** A slot whose supervisor was killed after some minutes, at a time when its lease is over. */
 async function staleSlot() {
   const all = world()
   all.trigger('a', works(60 * MINUTE_MS), { settings: TWO, time: { crashMs: all.time.now() + 5 * MINUTE_MS } })
@@ -46,7 +45,6 @@ test('an earlier resolution with the same words does not count as this one', asy
   expect((await row()).resolutions.map(({ reason }) => reason)).toEqual(['word', 'later', 'word'])
 })
 
-/** A run that was killed after a minute, and whose lease holds for nine more. */
 async function killed(settings: RunSettings = {}) {
   const all = world()
   all.trigger('a', works(60 * MINUTE_MS), { settings, time: { crashMs: all.time.now() + MINUTE_MS } })

@@ -1,9 +1,6 @@
 import type { Scenario } from '../explore/scenario.ts'
 
-/**
- * A bound of the explorer, and a planted bug that proves it large enough: the explorer finds the bug within the bound, and
- * not with less.
- */
+/** A bound of the explorer, and a planted bug that it finds within the bound, and not with less. */
 export interface Bound {
   readonly name: string
   readonly bug: string

@@ -7,10 +7,7 @@ import { build } from 'esbuild'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
-/**
- * Bundles each of `entries` (a name, and a file of this project) into `NAME.js` in `outdir`, with a planted bug if `mutation`
- * is given. Throws if the text of the bug is not there once.
- */
+/** Bundles each of `entries` into `NAME.mjs` in `outdir`, with a planted bug if `mutation` is given. */
 export async function bundle(outdir, entries, mutation) {
   let planted = mutation === undefined
   const plant = {
@@ -38,7 +35,6 @@ export async function bundle(outdir, entries, mutation) {
   if (!planted) throw new Error(`${mutation.name}: ${mutation.file} is not part of the bundle`)
 }
 
-/** Takes the jobs from a queue, one for each core at a time. */
 export async function onEachCore(queue, work) {
   const next = async () => {
     for (let job = queue.shift(); job !== undefined; job = queue.shift()) await work(job)
@@ -46,10 +42,7 @@ export async function onEachCore(queue, work) {
   await Promise.all(Array.from({ length: availableParallelism() }, next))
 }
 
-/**
- * Runs a bundle to its end. Returns its exit code and output, and how many signs of life (dots on stderr) it gave. It is
- * killed if it gives none for `silenceMs`.
- */
+/** Returns its exit code, its output and its signs of life (dots on stderr). Kills it after `silenceMs` without one. */
 export function play(file, env, silenceMs) {
   return new Promise((resolve) => {
     const child = spawn(process.execPath, [file], { env: { ...process.env, ...env } })

@@ -5,13 +5,9 @@ import type { HostOptions } from '../support/simulated/world.ts'
 import type { Day } from './day.ts'
 import { quietStory, type Story } from './observed.ts'
 
-/** Runs the slot of one story on the host of `options`. */
 type RunStory = (story: Story, options: HostOptions, day: Day) => Promise<unknown>
 
-/**
- * Does what a process with `--catch-up` does before its own slot: runs each missed slot as a story of its own, and adds these to
- * `stories`. Throws the error that ends the process.
- */
+/** Does what a process with `--catch-up` does before its own slot, and adds a story for each missed slot. */
 export async function catchUpBefore(
   own: Story,
   options: HostOptions & { readonly stop: AbortController },

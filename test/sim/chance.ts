@@ -2,7 +2,6 @@ import { uniformInt } from 'pure-rand/distribution/uniformInt'
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus'
 
 export interface Chance {
-  /** Returns a whole number, `from` and `to` included. */
   int(from: number, to: number): number
   chance(percent: number): boolean
 }

@@ -22,7 +22,6 @@ interface Work {
   readonly endMs: number
 }
 
-/** The promises that were broken, each in a line that begins with its name. */
 export function brokenPromises(observed: Observed): string[] {
   const broken: string[] = []
   const say = (promise: string, text: string) => broken.push(`${promise}: ${text}`)
@@ -113,7 +112,6 @@ function isSignOfLife(row: Row, before: Row | undefined): boolean {
 
 type Say = (promise: string, text: string) => void
 
-/** One trigger: its answer against what it did, and against what is on record of it. */
 function checkAnswer(
   { runId, day, answer, crashMs, pause, works }: Story,
   { finals, words }: Observed,
@@ -155,7 +153,6 @@ function checkAnswer(
   }
 }
 
-/** Checks the writes one by one: numbers rise by one, records stay, and no run takes a slot over too early. */
 function checkWrite({ row }: Write, previous: Write | undefined, observed: Observed, say: Say): void {
   if (row.attempts.some(({ number }, at) => number !== at + 1)) say('numbers rise by one', `in version ${row.version}`)
   if (previous === undefined) return
@@ -182,10 +179,7 @@ function checkWrite({ row }: Write, previous: Write | undefined, observed: Obser
   }
 }
 
-/**
- * Two ran from `startMs` to `endMs`: only while a supervisor was paused (and soon after), gone, or wrongly called ended. At the start that must
- * be the first one's; when that one wakes, the second one's may be paused as well.
- */
+/** Two may run only while a supervisor is paused (and soon after), gone, or wrongly called ended. */
 function isExcused(first: Story, second: Story, startMs: number, endMs: number, observed: Observed): boolean {
   const own = absences(first, observed)
   const atStart = own.find(({ fromMs, toMs }) => fromMs <= startMs && startMs < toMs)

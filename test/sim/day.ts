@@ -8,7 +8,6 @@ import { type RecordLog, recordLog } from './record-log.ts'
 export const SECOND_MS = 1_000
 export const MINUTE_MS = 60 * SECOND_MS
 export const HOUR_MS = 60 * MINUTE_MS
-/** The times that all runs have. */
 export const TIMES = {
   leaseMs: 10 * MINUTE_MS,
   heartbeatMs: MINUTE_MS,
@@ -26,23 +25,16 @@ export const OFFSET_MS = TIMES.skewMs / 2
  */
 export type Subject = 'slots' | 'task' | 'ranges' | 'waits'
 
-/** A day on which everything follows from the seed. */
 export interface Day extends Chance {
   readonly subject: Subject
   readonly at: ReturnType<typeof world>
   readonly startMs: number
-  /** The slots that get triggers are numbered from 0. */
   readonly slots: number
-  /** Whether the scheduler was down after the first slot, so that most slots before the last one are missed. */
   readonly hasGap: boolean
-  /** Whether runs do the work since the last success. */
   readonly hasRanges: boolean
   readonly settings: RunSettings
-  /** What each slot comes after. Null: nothing. */
   readonly after: Pick<RunSettings, 'after' | 'afterTimeoutMs'> | null
-  /** Whether every request is answered within seconds. */
   readonly isCalm: boolean
-  /** The writes of rows that the ledger applied, by slot. */
   readonly writes: ReadonlyMap<number, Write[]>
   readonly log: RecordLog
   fate(): Fate
@@ -50,7 +42,6 @@ export interface Day extends Chance {
   offset(): (nowMs: number) => number
 }
 
-/** Returns the day of a task, and that of the task that it comes after, if there is one. */
 export function daysOf(seed: number, subject: Subject): readonly Day[] {
   const random = chanceOf(seed)
   const { int, chance } = random

@@ -8,7 +8,6 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { bundle, onEachCore, play } from './bundles.mjs'
 
-/** The days that are played. */
 const SEEDS = process.env.SEEDS ?? '2000'
 /** A bug may make a day endless; a whole day takes milliseconds, also where the machine is busy with others. */
 const LIMIT_OF_A_DAY_MS = 60_000
@@ -54,7 +53,6 @@ try {
   await rm(folder, { recursive: true, force: true })
 }
 
-/** Returns the first day that breaks a promise; undefined if none does. */
 async function simulate({ name, subject = '' }, own) {
   const env = { SEEDS, SUBJECT: subject }
   const { code, out, signs } = await play(join(own, 'simulation.mjs'), env, LIMIT_OF_A_DAY_MS)
@@ -70,7 +68,6 @@ function explore(own, { scenario }, states, changed = {}) {
   return play(join(own, 'explorer.mjs'), env, LIMIT_OF_A_DAY_MS)
 }
 
-/** Returns how many schedules it took until one broke a promise; undefined if none did. */
 function found({ out }) {
   const [, count, broken] = /^FOUND after (\d+) schedules: ([^:\n]*)/m.exec(out) ?? []
   return count === undefined ? undefined : { count, broken }

@@ -8,7 +8,6 @@ interface Mutation {
   readonly from: string
   readonly to: string
   readonly scenario: string | undefined
-  /** Whether the simulation need not find it. */
   readonly isExplored: boolean
   readonly subject: Subject | undefined
 }

@@ -18,13 +18,11 @@ export interface Story {
   readonly pause: { readonly fromMs: number; readonly toMs: number; readonly suspended: boolean } | null
   /** True time from which its supervisor is gone; infinite where it never is. */
   crashMs: number
-  /** The true time at which it gets a stop; infinite if it gets none. */
   readonly stopMs: number
   /** The one answer that it gave, or the error's kind; null where it crashed before. */
   answer: Answer | null
   /** Each time that its work was started, and when that work was really over. */
   readonly works: Started[]
-  /** Its requests about the record of its task, in the order in which they were sent. */
   readonly requests: RecordRequest[]
   readonly reads: RowRead[]
   /** Whether its force names no tasks that it comes after, on purpose. */
@@ -37,9 +35,7 @@ export interface Story {
   }
   /** Which slots its process catches up; null if it starts only its own. */
   readonly catchesUp: { readonly spanMs: number; readonly graceMs: number } | null
-  /** Whether it does the work since the last success. */
   readonly hasRange: boolean
-  /** Its reads of the rows of its task. */
   readonly lists: Listing[]
   /** The run whose process catches this slot up; null for a trigger. Its requests are those of the process. */
   readonly caughtUpBy: string | null
@@ -61,9 +57,7 @@ interface Started {
   readonly since: number | null
   readonly startMs: number
   endMs: number
-  /** What the attempt before has left, as the work got it. */
   readonly checkpoint: string | null
-  /** Whether the work itself said that it succeeded. */
   succeeded: boolean
   /** The place of the start among all requests about the record. */
   readonly order: number
@@ -78,7 +72,6 @@ export interface Answer {
   readonly noted: boolean
   /** It gave its claim up, and did not say that something of it may still land. */
   readonly withdrawn: boolean
-  /** The reason of the pause that it names, if it was paused. */
   readonly pausedBy: string | null
 }
 
@@ -88,7 +81,6 @@ export interface Write {
   readonly row: Row
 }
 
-/** A read of the rows of a task, as its host sees it. */
 export interface Listing {
   readonly sent: number
   answered: number
@@ -104,7 +96,6 @@ export interface RowRead {
   answered: number
 }
 
-/** A request about the record of the task, as its host sees it. */
 export interface RecordRequest {
   readonly verb: 'read' | 'write'
   readonly sentMs: number
@@ -114,14 +105,12 @@ export interface RecordRequest {
   conflict: boolean
 }
 
-/** A version of the record of the task, which the ledger applied. */
 export interface Version {
   readonly order: number
   readonly record: TaskRecord
   readonly by: string
 }
 
-/** The findings of `check` about single slots. */
 export interface Checked {
   readonly atMs: number
   readonly order: number
@@ -139,23 +128,18 @@ export interface OperatorChange {
 export interface Observed {
   readonly task: string
   readonly settings: RunSettings
-  /** The first slot, and the time from one to the next. */
   readonly firstMs: number
   readonly everyMs: number
   readonly stories: readonly Story[]
-  /** By day, in the order in which they were applied. */
   readonly writes: ReadonlyMap<number, readonly Write[]>
   readonly finals: ReadonlyMap<number, Row | null>
-  /** Words of operators that the ledger was said to hold. */
   readonly words: ReadonlyArray<{ readonly day: number; readonly runId: string }>
   /** The runs that operators named as ended, by the run id of the resolution. Some of these runs were alive. */
   readonly named: ReadonlyMap<string, string>
-  /** Whether every request is answered within seconds. */
   readonly isCalm: boolean
   readonly versions: readonly Version[]
   readonly changes: readonly OperatorChange[]
   /** What `check` said when the day was over, and again after the rerun of what the script lists. */
   readonly checks: readonly Checked[]
-  /** What each slot comes after, and the other task. Null: nothing. */
   readonly after: (Pick<RunSettings, 'after' | 'afterTimeoutMs'> & { readonly upstream: Observed }) | null
 }

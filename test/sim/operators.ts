@@ -5,7 +5,6 @@ import type { TaskChangeRequest } from '../../src/run/task/task-record.ts'
 import { type Day, HOUR_MS, MINUTE_MS } from './day.ts'
 import type { OperatorChange, Story } from './observed.ts'
 
-/** Resolves a slot at some time, and adds the resolution to `words` if the operator was told that it is recorded. */
 export async function resolveSome(index: number, words: { day: number; runId: string }[], day: Day): Promise<void> {
   const { at, int, fate, offset, slots } = day
   const slot = int(0, slots - 1)
@@ -16,10 +15,7 @@ export async function resolveSome(index: number, words: { day: number; runId: st
   if ((await kindOf(resolved)) === 'resolved') words.push({ day: slot, runId })
 }
 
-/**
- * Resolves a slot and says which run of it has ended, mostly soon after that run was disturbed. The operator may be wrong:
- * the run may be alive, or not be the latest one of the slot.
- */
+/** The operator may be wrong: the run may be alive, or not be the latest one of the slot. */
 export async function resolveNamed(
   index: number,
   words: { day: number; runId: string }[],
@@ -46,7 +42,6 @@ export async function resolveNamed(
   if ((await kindOf(at.resolve(runId, state, options))) === 'resolved') words.push({ day: slot, runId })
 }
 
-/** Pauses, resumes or retires the task at some time. */
 export function changeSome(index: number, day: Day): { readonly made: OperatorChange; readonly doing: Promise<void> } {
   const { at, int, chance, fate, offset, slots, hasGap, log } = day
   const kinds = ['pause', 'pause', 'resume', 'retire', 'pause', 'retire'] as const
@@ -101,7 +96,6 @@ function changeOf(
   }
 }
 
-/** Returns the kind of the result, or of the error of the ledger. */
 async function kindOf(result: Promise<{ readonly kind: string }>): Promise<string> {
   try {
     return (await result).kind

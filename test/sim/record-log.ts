@@ -6,7 +6,6 @@ import type { Listing, RecordRequest, RowRead, Version } from './observed.ts'
 /** Sees every request about the record of the task, and brings requests, versions and starts into one order. */
 export interface RecordLog {
   readonly versions: readonly Version[]
-  /** Returns the next place in the order. */
   next(): number
   /** Watches the requests of one host, and adds them to `requests`, and its reads of rows to `reads` and `lists`. */
   watch(name: string, kept: Kept): NonNullable<HostOptions['watch']>

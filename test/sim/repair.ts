@@ -7,10 +7,7 @@ import type { Day } from './day.ts'
 import { type Checked, quietStory, type Story } from './observed.ts'
 import { tellSlot } from './triggers.ts'
 
-/**
- * Does what an operator does on the morning after: asks `check`, runs each slot that the script lists, the oldest first, and asks
- * again. Adds these runs to `stories`. Returns nothing if no run has stated the task.
- */
+/** Does what an operator does on the morning after: asks `check`, runs each slot that is listed, and asks again. */
 export async function checkAndRepair(stories: Story[], day: Day): Promise<readonly Checked[]> {
   const { at, slots, settings } = day
   const { task, time, ledger, slotOfDay, everyMs, expression } = at

@@ -16,7 +16,6 @@ const LIMIT_MS = 600_000 + SEEDS.length * 100
 /** A simulation in which nothing bad happens proves nothing. */
 const leastOf = (seeds: readonly number[]) => (ONE === undefined ? seeds.length / 80 : 0)
 
-/** What happens on the days of each subject. */
 const DAYS: readonly (readonly [days: string, subject: Subject, seeds: readonly number[], met: readonly string[]])[] = [
   [
     'bad days',

@@ -15,10 +15,7 @@ import { catchUpBefore } from './catch-up.ts'
 import { type Day, HOUR_MS, MINUTE_MS, SECOND_MS } from './day.ts'
 import { type Answer, quietStory, type Story } from './observed.ts'
 
-/**
- * Sends one more trigger, disturbs its host, and adds its story to `stories`. Resolves with the answer of the trigger, or when it
- * crashes.
- */
+/** Sends one more trigger, disturbs its host, and adds its story to `stories`. */
 export function sendTrigger(index: number, stories: Story[], day: Day): Promise<unknown> {
   const { at, int, chance, subject, slots } = day
   const isOfTask = subject !== 'slots'
@@ -113,16 +110,12 @@ export function sendTrigger(index: number, stories: Story[], day: Day): Promise<
   return Promise.race([tell(story, options, beginMs, stories, day), isGone])
 }
 
-/** Returns the statuses that a force names. Most operators name none, or all that there are. */
 function statusesOf({ int, chance }: Day): readonly Rerunnable[] | null {
   if (chance(50)) return null
   return chance(60) ? RERUNNABLE : RERUNNABLE.filter((_, at) => at === int(0, 4) || at === int(0, 4))
 }
 
-/**
- * After a gap, most scheduled triggers are of the last slot. The first trigger states the schedule that the gap is measured
- * by.
- */
+/** After a gap, most scheduled triggers are of the last slot. The first trigger states the schedule. */
 function slotOf(index: number, forced: boolean, { subject, int, chance, slots, hasGap }: Day): number {
   if (hasGap && index === 1 && slots > 2 && chance(50)) return int(1, slots - 2)
   if ((subject === 'waits' || subject === 'ranges') && !hasGap && index < slots && chance(90)) return index
@@ -131,7 +124,6 @@ function slotOf(index: number, forced: boolean, { subject, int, chance, slots, h
   return !forced && chance(75) ? slots - 1 : int(0, slots - 1)
 }
 
-/** Different runs state different things about their task, and some state the same. */
 function statementOf(
   index: number,
   { subject, chance, hasGap, hasRanges }: Day,
@@ -188,7 +180,6 @@ async function tell(story: Story, options: HostOptions, beginMs: number, stories
   }
 }
 
-/** Returns the settings with the tasks that the run comes after, as a process finds them before its claim. */
 async function withAfter(
   { day: slot, ignoresAfter }: Story,
   options: HostOptions & { readonly stop: AbortController },
@@ -206,7 +197,6 @@ async function withAfter(
   return { ...settings, ...(after !== null && { after }) }
 }
 
-/** Runs the slot of a story. Throws the error of the ledger, as the process does. */
 export async function tellSlot(story: Story, options: HostOptions, day: Day): Promise<unknown> {
   const { time, trigger } = day.at
   const { result, events } = trigger(story.runId, (attempt, clock) => work(attempt, clock, story, day), options)
@@ -220,7 +210,6 @@ export async function tellSlot(story: Story, options: HostOptions, day: Day): Pr
   }
 }
 
-/** Returns the kind of an error of the ledger. Throws any other error, which is a bug. */
 function kindOf(error: unknown): string {
   const { kind } = error as { kind?: string }
   if (kind === undefined) throw error

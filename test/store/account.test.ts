@@ -11,7 +11,6 @@ import { awsEnv, CREDENTIALS, hasMoto, REGION, type Server, startMoto } from '..
 const MAIN = fileURLToPath(new URL('../aws/main.mjs', import.meta.url))
 const TABLE = 'cronledger-test'
 
-/** Runs `npm run test:aws` without its build. No variable of this machine that names an account reaches it. */
 async function testAws(args: readonly string[], env: Readonly<Record<string, string>>) {
   const { PATH = '' } = process.env
   const child = spawn(process.execPath, [MAIN, ...args], {

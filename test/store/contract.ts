@@ -21,12 +21,8 @@ import { FAILED, recordWith } from '../support/rows.ts'
 export interface Subject {
   readonly store: Store
   writeRaw(document: StoredDocument): Promise<void>
-  /** All that is stored of a row, notes included. */
   readRaw(key: StoredKey): Promise<object>
-  /**
-   * How long a listing may lag behind the writes, in milliseconds. A real table needs this, because these reads are
-   * eventually consistent. Left out: a listing never lags.
-   */
+  /** How long a listing may lag behind the writes: a real table is eventually consistent. */
   readonly listingLagMs?: number
 }
 
@@ -40,16 +36,10 @@ const SCHEDULED: Trigger = { kind: 'scheduled', eventTime: SLOT, source: 'event-
 /** Texts that a reason may contain: other scripts, emoji, control characters, and the special characters of JSON and SQL. */
 const ODD_TEXT = 'zurück 再実行 🙈 \u0000\u0007\u001b[31m\r\n\t"\'\\ \u2028 %s :a #b'
 
-/**
- * A part of the name of every task here. It is random, so that two runs on one table do not meet, and so that the rows of
- * one run can be found and removed.
- */
+/** A random part of the name of every task: two runs on one table do not meet, and the rows of one can be removed. */
 const RUN = process.env['CRONLEDGER_TEST_RUN'] ?? randomUUID().slice(0, 8)
 
-/**
- * dynalite keeps entries in its index by 24 bits of a hash of their keys, so of two tasks with the same bits it lists only
- * one. Returns the tasks without those that have the bits of an earlier one.
- */
+/** dynalite keeps entries by 24 bits of a hash of their keys, so of two tasks with the same bits it lists only one. */
 function onesThatDynaliteKeeps(tasks: readonly string[]): readonly string[] {
   const bits = (task: string) => createHash('md5').update(`Outliers${task}#task`).digest('hex').slice(0, 6)
   return [...new Map(tasks.toReversed().map((task) => [bits(task), task])).values()]
@@ -91,7 +81,6 @@ export function claimOf(
   return claimRow(base, claim, stamp(), 600_000)
 }
 
-/** Gives each task one slot, which failed, and a task record by which it is its only one. */
 export async function putFailed(store: Store, tasks: Iterable<string>, slot: Instant): Promise<void> {
   const spec = { expression: `at(${new Date(slot).toISOString().slice(0, 19)})`, zone: 'UTC' }
   const entry = { version: 1, document: encodeTaskRecord(recordWith([{ since: slot, spec }])) }
@@ -128,7 +117,6 @@ export function contract(subject: () => Subject, { crowds = true } = {}): void {
     return row
   }
   const note = (row: Row, rejection: Rejection) => store().note(row, rejection, call())
-  /** Runs checks of a listing, and repeats them for as long as it may lag. */
   const eventually = async (check: () => Promise<void>) => {
     const { listingLagMs } = subject()
     await (listingLagMs === undefined ? check() : vi.waitFor(check, { timeout: listingLagMs, interval: 200 }))

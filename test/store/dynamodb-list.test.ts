@@ -15,10 +15,7 @@ const DAY = '2026-11-24'
 const rowsOf = (count: number) => Array.from({ length: count }, (_, index) => claimOf(`task-${index}`))
 const indexKey = (row: Row) => toItem({ ...storedKey(row), day: DAY })
 
-/**
- * A table whose index names `keys`, in pages of `perQuery`, and that gives at most `perBatch` of the rows that are there.
- * Real tables do so under load, and test servers never.
- */
+/** Gives pages of `perQuery` keys and at most `perBatch` rows, as real tables do under load, and test servers never. */
 async function tableOf(keys: readonly Row[], there: readonly Row[], { perQuery = 1000, perBatch = 100 } = {}) {
   const taken: string[] = []
   const items = new Map<string, Item>(

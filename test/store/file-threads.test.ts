@@ -9,7 +9,6 @@ import { scratch } from '../support/cli.ts'
 const THREADS = new URL('../support/processes/threads.mjs', import.meta.url)
 const folder = scratch()
 
-/** Starts a process whose threads wait for the word to write; gives that word, which resolves to an error a thread. */
 async function writers(path: string, name: string, threads: number, calls: number) {
   const child = fork(THREADS, [path, name, threads, calls].map(String), { execArgv: [] })
   await once(child, 'message')

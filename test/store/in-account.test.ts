@@ -40,7 +40,6 @@ describe.skipIf(!hasAws)('npm run test:account', () => {
   })
   const on = (...args: readonly string[]) => aws(moto.endpoint, ...args, '--region', REGION)
 
-  /** Runs a task as ECS does: its definition with its overrides. */
   async function container(family: string, overrides: Readonly<Record<string, string>>, command?: readonly string[]) {
     const { taskDefinition } = await on('ecs', 'describe-task-definition', '--task-definition', family)
     const [definition] = taskDefinition.containerDefinitions
@@ -93,7 +92,6 @@ describe.skipIf(!hasAws)('npm run test:account', () => {
     await container(Name, Object.fromEntries(variables))
   }
 
-  /** Runs the program. `onStep` is called when a step begins. */
   async function run(args: readonly string[], onStep: (step: string) => void, own: Record<string, string> = {}) {
     const child = spawn(process.execPath, [PROGRAM, ...args], {
       ...{ cwd: folder, detached: true, stdio: ['ignore', 'pipe', 'pipe'] as const },
@@ -117,7 +115,6 @@ describe.skipIf(!hasAws)('npm run test:account', () => {
     return { code, stderr, lines }
   }
 
-  /** What is in the account, without what a new one has. */
   async function leftovers() {
     const lists = await Promise.all([
       on('cloudformation', 'list-stacks').then(({ StackSummaries }) =>

@@ -24,7 +24,6 @@ const call = () => ({ signal: AbortSignal.timeout(120_000) })
 
 type SetUp = (table: string) => ReturnType<typeof setUpTable>
 
-/** An error as DynamoDB answers it. */
 const exception = (name: string, message: string) => ({
   status: 400,
   body: JSON.stringify({ __type: `com.amazonaws.dynamodb.v20120810#${name}`, message }),

@@ -6,7 +6,6 @@ import { fileURLToPath } from 'node:url'
 import { afterAll } from 'vitest'
 import { runShared } from './processes/shared.ts'
 
-/** The built command line. `npm test` builds it first. */
 export const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
 
 /** The option of Node with which the clock of a command stands at `DOCS_CLOCK`. The process that many commands share needs none. */
@@ -17,7 +16,6 @@ export const FAKETIME_LIBRARY = readdirSync('/usr/lib', { withFileTypes: true })
   .map(({ name }) => `/usr/lib/${name}/faketime/libfaketime.so.1`)
   .find((path) => existsSync(path))
 
-/** The options of a batch that is due each day at 03:00 UTC. */
 export const NIGHTLY = ['--task', 'nightly', '--schedule', '0 3 * * *'] as const
 
 // biome-ignore lint/suspicious/noExplicitAny: the output of a program can have any shape
@@ -32,14 +30,10 @@ export interface Ended {
 
 export interface Running {
   readonly child: ChildProcess
-  /**
-   * Resolves when the process has ended and all its output is read. A process that it left in the background delays
-   * this while it keeps the output open.
-   */
+  /** The process has ended and all its output is read. A process that it left may keep the output open. */
   readonly ended: Promise<Ended>
   readonly exited: Promise<void>
   printed(text: string): Promise<void>
-  /** Resolves when stderr contains this text. Rejects when the process ends before. */
   logged(text: string): Promise<void>
 }
 
@@ -54,7 +48,6 @@ export interface Options {
   readonly gid?: number
 }
 
-/** The environment of this machine, without the variables that cronledger or AWS reads. */
 const BASE_ENV = Object.fromEntries(
   Object.entries(process.env).filter(([name]) => !/^(CRONLEDGER|AWS|ECS|NO_COLOR|FORCE_COLOR|NODE_OPTIONS)/.test(name)),
 )
@@ -93,23 +86,16 @@ export function start(args: readonly string[], { env = {}, input, launcher = [],
   return { child, ended, exited, printed: (text) => said('stdout', text), logged: (text) => said('stderr', text) }
 }
 
-/**
- * Runs `cronledger` to its end. A command that starts no batch, or one that does nothing, runs in a process that many commands
- * share, if the test asks for nothing that concerns the process.
- */
+/** A command that starts no batch runs in a process that many share, if the test asks nothing about the process. */
 export function cronledger(args: readonly string[], options: Options = {}): Promise<Ended> {
   return shared(args, options) ?? start(args, options).ended
 }
 
-/**
- * Runs `cronledger` with a command line that it refuses, so that it starts no batch: in the process that many commands share,
- * if that is free. The caller must check the exit code.
- */
+/** Runs a command line that is refused in the process that many commands share. The caller must check the exit code. */
 export function refused(args: readonly string[], env: Options['env'] = {}): Promise<Ended> {
   return runShared({ args, env: { ...BASE_ENV, ...env }, cwd: process.cwd() }) ?? start(args, { env }).ended
 }
 
-/** Returns the environment of a process whose wall clock stands at `instant`. */
 export const clockAt = (instant: string) => ({ NODE_OPTIONS: STOPPED_CLOCK, DOCS_CLOCK: String(Date.parse(instant)) })
 
 /** Returns `cronledger` and `start` with that clock: the age of a time, and whether its year is shown, depend on it. */
@@ -161,19 +147,16 @@ export function messageLines(stderr: string): string[] {
     .filter((line) => !/^ {2}\S.*: +\S/.test(line))
 }
 
-/** Creates a folder for one test file, and removes it after that file. */
 export function scratch(): string {
   const folder = mkdtempSync(join(tmpdir(), 'cronledger-test-'))
   afterAll(() => rmSync(folder, { recursive: true, force: true }))
   return folder
 }
 
-/** Writes the program `cronledger` into this folder, for a PATH. */
 export function writeProgram(folder: string): void {
   writeFileSync(join(folder, 'cronledger'), `#!/bin/sh\nexec '${process.execPath}' '${MAIN}' "$@"\n`, { mode: 0o755 })
 }
 
 let ledgers = 0
 
-/** Returns the `--store` of a new file ledger in this folder. The first run or `setup` makes the file. */
 export const newStore = (folder: string) => `file:${join(folder, `ledger-${++ledgers}.db`)}`

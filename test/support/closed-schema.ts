@@ -1,6 +1,4 @@
-/**
- * Returns the schema with the rule that nothing may be there which it does not name. A new field then has to be described.
- */
+/** Nothing may be there which the schema does not name: a new field has to be described. */
 export function closed(part: unknown): unknown {
   if (Array.isArray(part)) return part.map(closed)
   if (typeof part !== 'object' || part === null) return part

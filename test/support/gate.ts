@@ -1,4 +1,3 @@
-/** Something that a test waits for, or that it lets others wait for. */
 export interface Gate {
   readonly opened: Promise<void>
   open(): void

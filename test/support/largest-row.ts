@@ -12,12 +12,8 @@ import type { EcsFacts, Rejection, Row, Trigger } from '../../src/core/types.ts'
 import { FARGATE } from './aws/ecs.ts'
 
 const SLOT = Date.parse('2026-11-24T03:00:00.000Z')
-/**
- * Returns a text of this many bytes in UTF-8. Each of its characters takes three bytes, except up to two at the end.
- */
 const text = (bytes: number) => '再'.repeat(Math.floor(bytes / 3)) + 'x'.repeat(bytes % 3)
 
-/** Returns a name of ECS of this many bytes. */
 const name = (bytes: number) => 'x'.repeat(bytes)
 
 const RUN_ID = (index: number) => String(index).padStart(20, '0')
@@ -72,7 +68,6 @@ export function largestRow(task: string): Row {
   return row
 }
 
-/** Returns the row of a usual run on Fargate, as it grows: claimed, renewed, finished. All its texts have usual lengths. */
 export function usualRows(): readonly Row[] {
   const claim = {
     task: 'nightly',
@@ -90,7 +85,6 @@ export function usualRows(): readonly Row[] {
   return [claimed, renewed, finishRow(renewed, ending, { writeId: RUN_ID(4), now: SLOT + 408_001 })]
 }
 
-/** Returns the duplicate that a second delivery of the same event leaves. */
 export function usualDuplicate(): Rejection {
   const at = SLOT + 600_001
   return { runId: RUN_ID(5), kind: 'duplicate', cause: 'completed', at, trigger: USUAL_TRIGGER, ...FARGATE.host }
@@ -101,10 +95,7 @@ export function largestRejection(index: number): Rejection {
   return { runId: RUN_ID(index), kind: 'duplicate', cause: 'scheduleMismatch', at, trigger: TRIGGER, ...PLACE }
 }
 
-/**
- * Returns the size of an item in bytes, as DynamoDB counts it.
- * Source: Amazon DynamoDB Developer Guide, "DynamoDB Item sizes and formats".
- */
+/** The size of an item in bytes, by the Developer Guide, "DynamoDB Item sizes and formats". */
 export function sizeOf(item: Readonly<Record<string, AttributeValue>>): number {
   return Object.entries(item).reduce((sum, [name, value]) => sum + Buffer.byteLength(name) + valueSize(value), 0)
 }

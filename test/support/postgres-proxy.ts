@@ -16,17 +16,13 @@ export type StatementFault =
 export interface PostgresProxy {
   readonly port: number
   readonly connections: () => number
-  /** Makes `decide` choose the fault of each statement from now on, by its text and its values. */
   treat(decide: (statement: string) => StatementFault): void
   /** Cuts all connections, and leads new ones to another server, as an address does after a failover. */
   leadTo(server: PostgresServer): void
   close(): void
 }
 
-/**
- * Starts a proxy on loopback in front of a PostgreSQL server. It faults the statements that a test
- * chooses.
- */
+/** Faults the statements that a test chooses. */
 export async function startPostgresProxy(server: PostgresServer): Promise<PostgresProxy> {
   let decide: (statement: string) => StatementFault = () => 'pass'
   let { folder } = server

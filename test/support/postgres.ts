@@ -26,7 +26,6 @@ export interface PostgresServer {
   readonly folder: string
   /** The address of a ledger for that user, by the socket. */
   address(user?: string, more?: string): string
-  /** Runs a script of SQL as the administrator, and returns its rows as text. */
   sql(script: string): string
   /** Ends the server with a signal: SIGINT (fast), SIGQUIT (at once), or SIGKILL for all of its processes. */
   stop(signal?: NodeJS.Signals): Promise<void>
@@ -34,10 +33,7 @@ export interface PostgresServer {
   remove(): Promise<void>
 }
 
-/**
- * Makes a server with data of its own in a temporary folder, and starts it. It listens on a socket only, so no port can be
- * taken, unless `settings` (lines of its configuration) say otherwise.
- */
+/** It has data of its own, and listens on a socket only, so no port can be taken, unless `settings` say otherwise. */
 export async function startPostgres(settings: readonly string[] = [], from?: PostgresServer): Promise<PostgresServer> {
   const folder = mkdtempSync(join(tmpdir(), 'cronledger-pg-'))
   const port = /^port=(\d+)$/m.exec(settings.join('\n'))?.[1] ?? '5432'
@@ -101,7 +97,6 @@ export async function startPostgres(settings: readonly string[] = [], from?: Pos
   return server
 }
 
-/** Starts PgBouncer in transaction mode, with two connections to the server. It listens on a socket in its folder. */
 export async function startBouncer(
   server: PostgresServer,
 ): Promise<{ readonly address: string; stop(): Promise<void> }> {

@@ -7,10 +7,8 @@ import { type Answer, listen } from './servers.ts'
 export interface Passing {
   /** `UpdateItem`, `GetItem`, … */
   readonly action: string
-  /** The state that the write gives to the row (`PENDING`, `COMPLETED`, …), or null if the request contains none. */
   readonly state: string | null
   readonly taskRecord: boolean
-  /** The task whose rows the request reads, if it is a query of one task. */
   readonly task: string | null
   /** The partitions of the table, or of its index, that the keys of the request name. */
   readonly partitions: readonly string[]
@@ -53,28 +51,19 @@ export interface FaultyProxy {
   readonly seen: Passing[]
   /** Returns the largest number of requests so far that waited for an answer at the same time. */
   mostAtOnce(): number
-  /** Makes `decide` choose the treatment of each request from now on. */
   treat(decide: (passing: Passing) => Treatment): void
-  /** Resolves when a request that matches `which` has arrived. */
   arrived(which: (passing: Passing) => boolean): Promise<void>
   /** Passes the held requests on, and resolves when the server has answered every request that was sent to it. */
   release(): Promise<void>
   /** Keeps the open connections open and answers nothing on them from now on. New connections work. */
   deafen(): void
-  /** Returns the number of requests that came on such a connection. */
   unheard(): number
   /** Closes the connections without a request, as servers do after some time. */
   closeIdle(): void
   close(): void
 }
 
-/**
- * Starts a proxy on loopback in front of a DynamoDB server. It causes the faults of a bad network at the moment that a
- * test chooses.
- *
- * `oneByOne` passes requests on one after the other. moto needs this, since it checks a condition and writes the item
- * in two steps, between which another thread can write. A real table never does this.
- */
+/** Makes the faults of a bad network. `oneByOne`: moto checks a condition and writes in two steps, so requests must not meet. */
 export async function startFaultyProxy(upstream: string, { oneByOne = false } = {}): Promise<FaultyProxy> {
   const seen: Passing[] = []
   const waiting = new Set<() => void>()
@@ -197,7 +186,6 @@ export async function startFaultyProxy(upstream: string, { oneByOne = false } = 
   }
 }
 
-/** The answer of the server with its whole body. */
 interface Reply {
   readonly status: number
   readonly headers: IncomingMessage['headers']

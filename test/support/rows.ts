@@ -63,13 +63,11 @@ export function rowWith(...attempts: ReadonlyArray<{ readonly trigger?: Trigger;
   return row
 }
 
-/** Returns the row as a row whose last attempt is open. Throws if it is none. */
 export function pending(row: Row): PendingRow {
   if (row.state !== 'PENDING') throw new Error(`the row is ${row.state}`)
   return row
 }
 
-/** Returns the row as a row in which nothing runs. Throws if its last attempt is open. */
 export function closed(row: Row): ClosedRow {
   if (row.state === 'PENDING') throw new Error('the row is PENDING')
   return row
@@ -92,7 +90,6 @@ export const SUCCEEDED: Ending = { outcome: 'succeeded', exitCode: 0 }
 export const FAILED: Ending = { outcome: 'failed', exitCode: 3 }
 export const NOT_STARTED: Ending = { outcome: 'notStarted' }
 
-/** Returns the row with the decision of an operator after its last attempt. */
 export function resolvedAs(state: ResolvedState, row = rowWith({ ending: FAILED })): Row {
   const { length: afterAttempt } = row.attempts
   const resolution = { state, at: NOW + 3_600_000, by: 'ada', reason: 'checked by hand', afterAttempt }
@@ -139,7 +136,6 @@ function expectedOf(record: TaskRecord | null | undefined): Partial<ExpectedTime
   return times
 }
 
-/** Returns the judgement of a slot at a time. Left out: the slot of `rowWith`. */
 export function judgedAt(now: number, row: StoredRow | null, more: At & Partial<SlotRecord> = {}): JudgedSlot {
   const { slot = row?.slot ?? CONTEXT.window.slot, isExpected, doubt, older, later, ...at } = more
   const record = {
@@ -163,12 +159,10 @@ export const PAUSE: Suspension = {
 
 export const ON_ECS = FARGATE.place
 
-/** Returns the attempt as one that ran in this container. */
 export function attemptOn<Attempt extends AttemptRecord>(place: Place, attempt: Attempt): Attempt {
   return { ...attempt, place }
 }
 
-/** Returns the row with all its attempts in this container. */
 export function rowOn<Stored extends Row>(place: Place, row: Stored): Stored {
   return { ...row, attempts: row.attempts.map((attempt) => attemptOn(place, attempt)) }
 }

@@ -28,7 +28,6 @@ export function awsEnv({ endpoint }: Pick<Server, 'endpoint'>): Readonly<Record<
   }
 }
 
-/** Opens the ledger of a server in this process, without a proxy. */
 export function openTestStore(endpoint: string): Store {
   return openDynamoStore({ table: 'ledger', env: {}, config: { endpoint, region: REGION, credentials: CREDENTIALS } })
 }
@@ -43,7 +42,6 @@ export async function startDynalite(): Promise<Server> {
   return listen(dynalite({ createTableMs: 0 }))
 }
 
-/** Starts Debian's moto server, with atomic writes. It chooses a port and prints it. */
 export async function startMoto(): Promise<Server> {
   const child = spawn(PYTHON, [MOTO], { stdio: ['ignore', 'ignore', 'pipe'] })
   const exited = once(child, 'exit')

@@ -1,9 +1,6 @@
 import { type Clock, systemClock } from '../../src/process/clock.ts'
 
-/**
- * A clock for real servers that stands still, so that no limit depends on the speed of the machine. The waits between two
- * tries and a short heartbeat pass as they do, and all others end with `endLimits`.
- */
+/** Stands still: two tries and a short heartbeat wait as usual, and all other waits end with `endLimits`. */
 export function standingClock() {
   const limits = new Set<() => void>()
   let nowMs = Date.now()

@@ -1,11 +1,8 @@
 import { execFileSync } from 'node:child_process'
 import { insideQuotes } from '../../src/format/text.ts'
 
-// What an operator pastes into a shell.
-
 type Words = readonly string[]
 
-/** Returns the words of each command as bash passes them to the program, with the name of the program. Starts nothing. */
 export function wordsOfEach(commands: readonly string[]): readonly Words[] {
   const input = commands.map((command) => `printf '%s\\0' ${command}; printf '\\1'\n`).join('')
   const out = execFileSync('bash', { input, encoding: 'utf8', env: { ...process.env, USER: 'ada' } })
@@ -19,7 +16,6 @@ interface Overrides {
   readonly environment: Readonly<Record<string, string>>
 }
 
-/** Returns the overrides of the only container in the words of a command `aws ecs run-task`. */
 export function overridesOf(words: Words): Overrides {
   const { containerOverrides } = JSON.parse(words[words.indexOf('--overrides') + 1] ?? '')
   const [{ name, environment }, ...others] = containerOverrides
@@ -30,7 +26,6 @@ export function overridesOf(words: Words): Overrides {
 
 export const overridesIn = (command: string): Overrides => overridesOf(wordsOf(command))
 
-/** Returns the text as an operator must write it inside of JSON in a word of a shell. */
 function escaped(text: string): string {
   return insideQuotes(JSON.stringify(text).slice(1, -1))
 }

@@ -30,7 +30,6 @@ const target: StepTarget = { store: 'dynamodb:ledger', task: 'nightly', slot, pl
 const SLOT = '2026-11-24T03:00:00Z'
 const textOf = (step: Step | undefined) => (step === undefined ? '' : commandText(step.command))
 
-/** The options of the container, as its task definition has them. */
 const CONTAINER = {
   CRONLEDGER_STORE: 'dynamodb:ledger',
   CRONLEDGER_TASK: 'nightly',
@@ -41,7 +40,6 @@ const CONTAINER = {
   CRONLEDGER_MAX_LATENESS: '1h',
 }
 
-/** What a container with the overrides of the command would force. */
 async function forcedBy(command: string, environment: Readonly<Record<string, string>> = CONTAINER) {
   const env = { ...environment, ...overridesIn(command).environment }
   const values = readOptions({ name: 'run', summary: '', options: RUN_OPTIONS, examples: [] }, [], env, ['./batch.sh'])

@@ -67,11 +67,8 @@ const DECIDED = { at: slot, by: 'ada', reason: 'x' }
 
 interface Situation {
   readonly row?: Row
-  /** The row of a later slot that has it in its range. */
   readonly covering?: Row
-  /** The stored form of a row that cannot be read. */
   readonly raw?: StoredDocument
-  /** How long after its slot it is looked at. Left out: an hour. */
   readonly afterMs?: number
   readonly record?: Partial<TaskRecord>
   /** Only `show` has a slot that was not due. */
@@ -251,7 +248,6 @@ const DATE = tableColumns([]).find(({ heading }) => heading === 'LOCAL TIME') ??
 const BAD = new Set<Status | null>(['missed', 'failed', 'stale', 'overdue', 'unknown'])
 const POLICY = { maxLatenessMs: null, skewMs: DEFAULT_SKEW_MS }
 
-/** Returns what the log says of a scheduled trigger that comes now. Null: it starts. */
 function logged({ task, slot, row, schedule, target }: ShownSlot, { expectations }: TaskRecord, maxAttempts: number) {
   const trigger = { kind: 'scheduled', eventTime: slot, source: 'event-time' } as const
   const facts = { now: RANDOM_NOW, survivor: null, objection: null }
@@ -268,7 +264,6 @@ function logged({ task, slot, row, schedule, target }: ShownSlot, { expectations
   return logObject(event, context, RANDOM_NOW)
 }
 
-/** Returns what `resolve --state completed` answers now: why it does not record that, or null. */
 function objection({ slot, row }: ShownSlot) {
   const facts = { slot, state: 'COMPLETED', now: RANDOM_NOW, skewMs: DEFAULT_SKEW_MS } as const
   const decision = decideResolution(row, facts)

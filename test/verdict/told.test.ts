@@ -56,7 +56,6 @@ interface Turn {
   readonly go: () => void
 }
 
-/** Numbers from 0 to 1, the same for the same seed. */
 function numbers(seed: number): () => number {
   let state = seed * 2_654_435_761 + 1
   return () => {
@@ -177,7 +176,6 @@ function openWorld(seed: number, tasks: readonly string[]) {
     if (isPaired) await new Promise<void>((go) => turns.push({ go }))
   }
 
-  /** Says why the command failed, or null. */
   async function send(digest: Digest): Promise<string | null> {
     await step()
     if (faults > 0 && random() < 0.2) return 'exit code 7'
@@ -218,7 +216,6 @@ function openWorld(seed: number, tasks: readonly string[]) {
     pass(ms: number) {
       now += ms
     },
-    /** Slots come, and older ones change. */
     live(fate: () => State) {
       for (const [task, own] of slots) {
         if (random() < 0.7) own.set(now - (now % 1_000), fate())
@@ -258,7 +255,6 @@ function openWorld(seed: number, tasks: readonly string[]) {
     },
     lose: (task: string) => unreadable.add(task),
     bytes: () => JSON.stringify(raw).length,
-    /** Two checkers, whose steps come in any order. */
     async pair(share: number) {
       faults = share
       isPaired = true

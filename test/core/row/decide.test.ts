@@ -59,7 +59,6 @@ const resolvedAs = (row: Row, state: ResolvedState): Row => ({
   resolutions: [{ state, at: NOW, by: 'ada', reason: 'looked', afterAttempt: row.attempts.length }],
 })
 
-/** Returns a row that was resolved, and in which a later attempt ended. */
 function rowWithResolution(state: ResolvedState, later: { readonly trigger: Trigger; readonly ending: Ending }): Row {
   const [resolution] = resolvedAs(rowWith({ ending: FAILED }), state).resolutions
   return { ...rowWith({ ending: FAILED }, later), resolutions: resolution === undefined ? [] : [resolution] }
@@ -376,7 +375,6 @@ test('any number of attempts that never started leaves room for one that does, a
   expect(answer(given, { trigger: FORCED })).toBe('start')
   expect(answer(given, { maxAttempts: 2 })).toBe('start')
   expect(answer(given, { maxAttempts: 1 })).toBe('refused: failed')
-  // A later attempt has a number of its own.
   expect(rowWith(...Array.from({ length: 150 }, () => ({ ending: NOT_STARTED })), {}).attempts.at(-1)?.number).toBe(151)
 })
 

@@ -19,11 +19,9 @@ import {
 const HOUR_MS = 3_600_000
 const T = rowWith({}).slot
 const S = T - HOUR_MS
-/** The newest slot that is done before `S`. */
 const SINCE = T - 3 * HOUR_MS
 const settings = { now: NOW, skewMs: 30_000, rangesUntil: NOW + 24 * HOUR_MS }
 
-/** Returns the row, whose attempts have these starts of their ranges. Undefined: the attempt has no range. */
 function ranged(row: Row, ...since: readonly (Instant | undefined)[]): Row {
   const attempts = row.attempts.map((one, index) => ({ ...one, ...(since[index] && { since: since[index] }) }))
   return { ...row, attempts } as Row
@@ -64,11 +62,9 @@ const at5s = (row: Row, startedAt: Instant): Row =>
     ...row,
     attempts: row.attempts.map((one, index) => (index === row.attempts.length - 1 ? { ...one, startedAt } : one)),
   }) as Row
-/** The own run of the slot was forced after the later run had done its work. */
 const ownForced = (ending?: typeof FAILED) =>
   at5s(at(S, rowWith(attempt(FAILED), { trigger: FORCED, ...(ending && { ending }) })), ENDED + 1)
 
-/** Returns what later rows, which come newest first, say of the slot. */
 function laterOf(own: StoredRow | null, later: readonly StoredRow[], given = settings): Later {
   const ranges = collectRanges(given)
   for (const row of later.toSorted((one, other) => other.slot - one.slot)) ranges.add(row)

@@ -9,7 +9,6 @@ import { anyText, runs } from '../../support/random.ts'
 const parse = (expression: string, zone = 'UTC', anchor?: number) =>
   parseSchedule({ expression, zone, ...(anchor === undefined ? {} : { anchor }) })
 
-/** The error's line; an expression that parses is a failure. */
 function refusal(expression: string, zone?: string, anchor?: number): string {
   try {
     parse(expression, zone, anchor)

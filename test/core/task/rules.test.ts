@@ -6,7 +6,6 @@ import { FAILED, FORCED, resolvedAs, rowWith, SUCCEEDED } from '../../support/ro
 const DAY_MS = 86_400_000
 const { slot } = rowWith({})
 
-/** Returns a completed slot whose attempt took this long and reported this. */
 function completed(seconds: number, report?: string, day = 0): Row {
   const row = rowWith({ ending: { ...SUCCEEDED, ...(report !== undefined && { report }) } })
   const attempts = row.attempts.map((one) => ({ ...one, endedAt: one.startedAt + seconds * 1_000 }))

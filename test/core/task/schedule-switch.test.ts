@@ -9,7 +9,6 @@ const MINUTE_MS = 60_000
 const scheduleOf = (expression: string, zone = 'UTC', anchor?: number) =>
   parseSchedule({ expression, zone, ...(anchor !== undefined && { anchor }) })
 
-/** Returns the periods that a switch between two schedules of one zone affects. */
 function between(from: string, to: string, at: string, zone = 'Asia/Tokyo') {
   return affectedPeriods(scheduleOf(from, zone), scheduleOf(to, zone), Date.parse(at))
 }

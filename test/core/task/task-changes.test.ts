@@ -182,7 +182,6 @@ describe('what a run states', () => {
       expect(afterRun(onEcs, 0, null)).toBe(null)
       const moved = { ...onEcs, place: null }
       expect(afterRun(moved, 0, NEWER)).toBe(null)
-      // The later run was not on ECS, and has left only its schedule.
       const later = recordWith([...KNOWN, { since: FIRST + 3 * DAY_MS, spec: RATE }])
       expect(afterRun(later, 2, NEWER)).toBe(null)
     })

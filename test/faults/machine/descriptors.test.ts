@@ -8,7 +8,6 @@ import { MAIN, messageLines, scratch } from '../../support/cli.ts'
 
 const folder = scratch()
 
-/** Runs Node in a process that may open that many files. */
 function node(limit: number, args: readonly string[]) {
   const limited = ['-c', 'ulimit -n "$0" && exec "$@"', String(limit), process.execPath, ...args]
   const env = { PATH: process.env['PATH'] ?? '', AWS_REGION: 'eu-west-1' }

@@ -115,7 +115,6 @@ async function start({ stderr, uid = 0, mount, log = 'json' }: Kind, command: re
   return { ready, ended, row, read: () => launcher.stdin.write('read\n') }
 }
 
-/** The processes that write the log of this cronledger. */
 function relaysOf(pid: number): number[] {
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean)
   // A child may end between the two looks.

@@ -30,7 +30,6 @@ const slotOf = (store: string, day: number) => [
 
 let cases = 0
 
-/** One run of a fresh copy of the used ledger, with the fault that strace injects, and a second trigger after it. */
 async function play(inject: readonly string[], times: readonly string[] = []) {
   cases += 1
   const own = join(folder, String(cases))
@@ -60,13 +59,9 @@ async function play(inject: readonly string[], times: readonly string[] = []) {
   return { first, second: { code: second.code, starts: starts(), state: await state() } }
 }
 
-/** How often the run makes each call where nothing is injected. */
 const counts = new Map<Call, number>()
 
-/**
- * Which of the calls of one kind are hit: at most that many, evenly spread, the first and the last one included. With
- * EVERY=1, all of them.
- */
+/** Which of the calls of one kind are hit: at most that many, evenly spread. With EVERY=1, all of them. */
 function points(call: Call, most: number): number[] {
   const count = counts.get(call) ?? 0
   expect(count).toBeGreaterThan(0)
@@ -74,7 +69,6 @@ function points(call: Call, most: number): number[] {
   return Array.from({ length: wanted }, (_, index) => Math.round(1 + (index * (count - 1)) / Math.max(wanted - 1, 1)))
 }
 
-/** Plays all of them, two at a time, and names the one that fails. */
 async function playAll(
   injections: readonly string[],
   check: (played: Awaited<ReturnType<typeof play>>) => void,

@@ -19,7 +19,6 @@ import {
   SUCCEEDED,
 } from '../../support/rows.ts'
 
-/** The cells of one line, by the heads; the tests below quote nothing but the cell at hand. */
 function cells(row: Row, now = NOW, fields: readonly string[] = []): Record<string, string | undefined> {
   const line = csvLines([judgedAt(now, row)], fields)
     .trimEnd()

@@ -4,7 +4,6 @@ import type { Rejection, Row } from '../../../src/core/types.ts'
 import { slotTimeline } from '../../../src/format/slot/timeline.ts'
 import { FAILED, FORCED, NOW, rowWith, SCHEDULED, SUCCEEDED } from '../../support/rows.ts'
 
-/** Returns a row with these rejections, which came a second apart from each other, from `fromMs` after the attempt on. */
 function rejecting(
   rejections: readonly Partial<Rejection>[],
   row = rowWith({ ending: SUCCEEDED }),

@@ -11,7 +11,6 @@ beforeEach(() => {
   return () => rmSync(folder, { recursive: true })
 })
 
-/** A pipe whose write end is blocking, as a child has it. */
 function pipe() {
   const path = join(folder, 'pipe')
   execFileSync('mkfifo', [path])

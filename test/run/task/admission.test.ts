@@ -366,7 +366,6 @@ test('a malformed record is named', async () => {
   expect(run.starts()).toBe(0)
 })
 
-/** Makes a change right before the first write of the record by a run. */
 function changeBeforeWrite({ ledger, change }: ReturnType<typeof ledgerOf>, what: (record: TaskRecord) => TaskRecord) {
   const { writeEntry } = ledger
   ledger.writeEntry = async (...args) => {
@@ -438,7 +437,6 @@ test.each([1, 7])(
 
 const stated = { doneByMs: 7_200_000 }
 
-/** A ledger in which the slots of two days ran, the second one without stating anything new. It is day 2 now. */
 async function ledgerOnDay2() {
   const at = ledgerOf()
   await at.play('a', { settings: stated })

@@ -24,7 +24,6 @@ const extractOf = (day: number) => slotOf(day) - HOUR_MS
 const EXTRACT = { task: 'extract', schedule: '0 2 * * *' } as const
 const AFTER = { after: ['extract'] } as const
 
-/** Returns a ledger in which `extract` is declared, and functions that run both tasks. */
 async function chain() {
   const at = triggers()
   const { time, ledger } = at
@@ -126,7 +125,6 @@ describe.each([
   const [first, second] = [Date.parse(firstPass), Date.parse(secondPass)]
   const after = slotAfter(parseSchedule({ expression: schedule, zone: timezone }), second) ?? 0
 
-  /** Runs a task after the second pass. Returns what blocks it: a slot, or null. */
   async function blockedBy(waiting: string, name: string, rows: readonly (readonly [number, Row])[]) {
     const { time, ledger, trigger, rowOf } = await chain()
     const spec = { expression: schedule, zone: timezone }
@@ -434,7 +432,6 @@ describe('--after with a prefix', () => {
   const EACH = { after: ['imp/*'], afterTimeoutMs: 10 * MINUTE_MS }
   const NAMES = ['imp/a', 'imp/b', 'imp/c'] as const
 
-  /** Returns a chain in which three tenants are declared, and functions that run slots of some of them, and of all. */
   async function tenants() {
     const at = await chain()
     const { time, trigger, ledger } = at

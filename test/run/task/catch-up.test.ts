@@ -16,7 +16,6 @@ const HOUR_MS = 3_600_000
 const CALL = { signal: new AbortController().signal }
 const CATCH_UP = { catchUpMs: 31 * DAY_MS }
 
-/** Returns a ledger on which triggers run one after the other, on the day that their slot has. */
 function ledgerOf() {
   const at = triggers()
   const { time, ledger, trigger } = at

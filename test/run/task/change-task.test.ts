@@ -34,7 +34,6 @@ const pausing = (pause: Suspension): TaskChangeRequest => ({
   isIn: ({ pauses }) => pauses.some((one) => same(one, pause)),
 })
 
-/** A ledger with one task, on which operators change the record of the task over networks of their own. */
 async function ledgerWith(record: TaskRecord | null = KNOWN) {
   const time = virtualTime(NOW)
   const ledger = memoryStore()

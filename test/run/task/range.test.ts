@@ -19,10 +19,7 @@ const SINCE = { sinceLastSuccess: true, overlapTimeoutMs: 6 * HOUR_MS } as const
 const FORCE = { by: 'ada', reason: 'bad input file', only: ['missed', 'failed', 'stale'] } as const
 const call = () => ({ signal: new AbortController().signal })
 
-/**
- * Returns a world of hourly slots, in which each run says its range: it does the hours after `since`, up to its own. `done`
- * counts how often the work of each hour was done.
- */
+/** `done` counts how often the work of each hour was done: a run does the hours after `since`, up to its own. */
 function rangeWorld(hour = 12) {
   const at = world('hourly', hour)
   const hourOf = (slot: Instant | null | undefined) => (slot == null ? null : (slot - at.slotOfDay(0)) / HOUR_MS)
@@ -40,7 +37,6 @@ function rangeWorld(hour = 12) {
     }
   const start = (runId: string, day: number, work = works(MINUTE_MS), options: HostOptions = {}) =>
     at.trigger(runId, counted(work), { day, settings: SINCE, ...options })
-  /** Runs a slot to its end. */
   async function run(day: number, work = works(1), options: HostOptions = {}) {
     const one = start(`run-${day}-${seen.length}`, day, work, options)
     const result = await at.time.run(one.result)

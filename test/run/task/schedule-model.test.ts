@@ -14,7 +14,6 @@ const HOUR_MS = 3_600_000
 const CALL = { signal: new AbortController().signal }
 const EXPRESSIONS = ['0 * * * *', '30 */2 * * *', '0 12 * * *', '30 12 * * *', '0 */6 * * *', '15 3,15 * * *']
 
-/** Returns numbers in [0, 1) that are the same for the same seed. */
 function randomOf(seed: number): () => number {
   let state = seed
   return () => {
@@ -44,7 +43,6 @@ function historyOf(random: () => number): readonly Slot[] {
   return slots
 }
 
-/** Plays a history in which triggers are lost and late. Returns the slots that were run, and what an audit then says. */
 async function play(seed: number) {
   const random = randomOf(seed)
   const due = historyOf(random)

@@ -16,7 +16,6 @@ const NOON = { expression: '0 12 * * *', zone: 'UTC' }
 const CATCH_UP = { catchUpMs: 31 * DAY_MS }
 const forceOf = (day: number) => ({ force: { slot: new Date(slotOf(day)), reason: 'the ledger was down', by: 'ops' } })
 
-/** Returns a ledger on which triggers run one after the other, on hosts whose clocks may be wrong. */
 function ledgerOf() {
   const { time, ledger, record, changeRecord, trigger } = triggers()
   async function play(options: Partial<TriggerOptions> = {}, offsetMs = 0) {

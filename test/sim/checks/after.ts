@@ -60,13 +60,11 @@ function seenBefore(start: number, { of, day }: Needed, { reads }: Story): reado
   return [applied.findLast(({ order }) => order < read.sent)?.row, ...visible.map(({ row }) => row)]
 }
 
-/** Returns whether the work of a slot is done, or need not be. */
 function isMet(row: Row | undefined): boolean {
   if (row?.state === 'COMPLETED') return true
   return row?.state === 'SKIPPED' && row.resolutions.findLast(({ state }) => state === 'SKIPPED')?.by !== 'cronledger'
 }
 
-/** Returns the writes with which a later run that had the slot in its range completed. */
 function coversOf({ of, day }: Needed): readonly Write[] {
   const slot = of.firstMs + day * of.everyMs
   const later = [...of.writes].filter(([by]) => by > day)
@@ -103,7 +101,6 @@ function checkStart(story: Story, observed: Observed, say: Say): void {
     say('a force that waits for nothing is on record', story.runId)
 }
 
-/** Checks that a blocked run leaves its slot as it was, and that something was missing. */
 function checkBlocked(story: Story, observed: Observed, say: Say): void {
   const { runId, day, answer, pause } = story
   if (answer?.cause !== 'blocked') return

@@ -7,7 +7,6 @@ import { pausesFor } from './record.ts'
 
 type Say = (promise: string, text: string) => void
 
-/** A run that catches up, and the slots that it wanted to start. */
 interface CatchUp {
   readonly own: Story
   readonly spanMs: number
@@ -30,7 +29,6 @@ export function checkCatchUp(observed: Observed, say: Say): void {
   }
 }
 
-/** Checks that a slot that was caught up was missed at its claim, and that no pause or retirement was visible. */
 function checkMissed(story: Story, { own, spanMs, graceMs, missed }: CatchUp, observed: Observed, say: Say): void {
   const { runId, day, works, requests } = story
   const { writes, firstMs, everyMs, versions } = observed
@@ -85,14 +83,12 @@ function isLeftByCatchUp({ attempts, resolutions }: Row, { stories }: Observed):
   return resolutions.length === 0 && attempts.every(isLeft)
 }
 
-/** Returns the read of the record that allowed the claim. */
 function lastReadBefore(claimMs: number, requests: readonly RecordRequest[]): RecordRequest | undefined {
   return requests.findLast(
     ({ verb, sentMs, answered }) => verb === 'read' && sentMs < claimMs && Number.isFinite(answered),
   )
 }
 
-/** Checks that the slots of one process run one after the other, the oldest first, and its own slot last. */
 function checkOrder({ own, missed }: CatchUp, say: Say): void {
   const started = [...missed, own].flatMap(({ runId, day, works }) => works.map((work) => ({ ...work, runId, day })))
   const inTime = started.toSorted((one, other) => one.order - other.order)
@@ -107,7 +103,6 @@ function checkOrder({ own, missed }: CatchUp, say: Say): void {
   if (late !== undefined && own.pause === null) say('a stop ends a catch-up', `${late.runId} started after it`)
 }
 
-/** Checks that a run that came to its own slot has left no missed slot behind, if it is certain that the slot was due. */
 function checkAll({ own, spanMs, graceMs }: CatchUp, observed: Observed, say: Say): void {
   const { finals, firstMs, everyMs, versions } = observed
   const [first] = own.requests

@@ -34,7 +34,6 @@ function statusOf(row: Row | undefined): string {
   return STATUS_OF[row.state]
 }
 
-/** Checks that each force claimed only a slot that it was meant for, and started nothing in another one. */
 export function checkForces(observed: Observed, say: Say): void {
   for (const story of observed.stories.filter(({ forced }) => forced)) {
     const applied = observed.writes.get(story.day) ?? []
@@ -67,14 +66,12 @@ function latestOf(row: Row | undefined) {
   return row?.attempts.findLast(({ outcome }) => outcome !== 'notStarted') ?? row?.attempts.at(-1)
 }
 
-/** Returns whether a write is the resolution of an operator who named the run that the row had. */
 export function isNamed(row: Row, before: Row | undefined, { named }: Observed): boolean {
   const added = row.resolutions.length > (before?.resolutions.length ?? 0) ? row.resolutions.at(-1) : undefined
   const run = added === undefined ? undefined : named.get(added.reason)
   return run !== undefined && latestOf(before)?.runId === run
 }
 
-/** Checks that a resolution ends only the run that it names, and that this run changes nothing after it. */
 export function checkNaming(observed: Observed, say: Say): void {
   for (const applied of observed.writes.values()) {
     for (const [index, { row }] of applied.entries()) {
@@ -93,10 +90,7 @@ export function checkNaming(observed: Observed, say: Say): void {
   }
 }
 
-/**
- * Returns the time from the resolution that calls the run of this story ended until the run must have heard of it.
- * Returns undefined if there is none. A ledger that does not answer may keep the run from hearing of it.
- */
+/** Returns the time in which the run of the story may still run after a resolution has called it ended. */
 export function endedByWord(
   { runId, day }: Story,
   { writes, named, isCalm }: Observed,

@@ -59,15 +59,11 @@ export function rangeOf(attempt: object | undefined): number | undefined {
   return since ?? searched
 }
 
-/** Returns the first write in which an operator says that the work of a slot is done. It is about that slot alone. */
 function wordOn(day: number, { writes }: Observed): Write | undefined {
   return writes.get(day)?.find(({ row }) => row.resolutions.some(({ state }) => state === 'COMPLETED'))
 }
 
-/**
- * Returns whether an operator decided after `order` that a slot has failed, or forced it then. `runId`: a run whose own start does
- * not count.
- */
+/** Whether an operator decided after `order` that a slot has failed, or forced it. `runId` does not count. */
 export function isReopened(day: number, order: number, { writes }: Observed, runId?: string): boolean {
   const forcedIn = (row: Row | undefined) =>
     row?.attempts.filter((one) => hasStarted(one) && one.trigger.kind === 'forced' && one.runId !== runId).length ?? 0
@@ -117,10 +113,7 @@ function checkOnce(one: Work, dones: readonly Done[], observed: Observed, say: S
   }
 }
 
-/**
- * Returns whether the last start in the slot of `story` before it seems to be later than that of the success. The clocks of two hosts
- * differ, so it may have been earlier. The operator is told that its work was done once.
- */
+/** The clocks of two hosts differ, so the last start in the slot may only seem to be later than the success. */
 function looksForcedAfter({ day, runId }: Story, { story, work }: Done, { writes }: Observed): boolean {
   const attemptsOf = (of: number) => writes.get(of)?.at(-1)?.row.attempts ?? []
   const last = attemptsOf(day).findLast((one) => hasStarted(one) && one.runId !== runId)
@@ -187,7 +180,6 @@ function isCompleted(row: Row | undefined): boolean {
   return row?.attempts.some(isSuccess) === true || row?.resolutions.some(({ state }) => state === 'COMPLETED') === true
 }
 
-/** Returns the slots that a later run has done, and in which no run succeeded. */
 export function coveredDays(observed: Observed): readonly number[] {
   const dones = donesOf(observed)
   const isOwn = (day: number) => dones.some(({ story }) => story.day === day)

@@ -44,7 +44,6 @@ const EMPTY: TaskRecord = {
   placeSince: null,
 }
 
-/** Compares each start of a scheduled trigger, also that of a retry, with the record that its run must have known. */
 function checkStarts(story: Story, observed: Observed, say: Say): void {
   if (story.forced) return
   for (const work of story.works) checkStart(work, story, observed, say)
@@ -67,10 +66,7 @@ function checkStart(work: Story['works'][number], story: Story, observed: Observ
   }
 }
 
-/**
- * Returns the pauses of a slot that were applied before a request was sent, and that no operator ended before the start. A pause
- * that has begun also holds for older slots. The clocks of the operator and of the host may differ by the skew.
- */
+/** The pauses that were in force when a request was sent, and until the start. The clocks may differ by the skew. */
 export function pausesFor(
   { day }: Pick<Story, 'day'>,
   known: RecordRequest,
@@ -92,7 +88,6 @@ export function pausesFor(
   })
 }
 
-/** Checks that a trigger that was paused met a pause on record, and that its slot says so. */
 function checkPaused({ runId, day, answer, works, requests }: Story, observed: Observed, say: Say): void {
   if (answer?.status !== 'paused') return
   const says = (text: string) =>
@@ -114,7 +109,6 @@ function checkPaused({ runId, day, answer, works, requests }: Story, observed: O
   if (!isSkipped && (started.length === 0 || !isEnded)) says('and its slot does not say so')
 }
 
-/** Checks that a write keeps every decision and every schedule that was on record. */
 function checkKept(before: TaskRecord, { record, by }: Version, say: Say): void {
   const lost = (text: string) => say('no decision is lost', `${by} wrote over ${text}`)
   for (const kind of ['pauses', 'retirements'] as const) {
@@ -138,7 +132,6 @@ function checkKept(before: TaskRecord, { record, by }: Version, say: Say): void 
   }
 }
 
-/** Checks that a run states things for its own slot, and that an older run does not change what a later one stated. */
 function checkStated(
   before: TaskRecord,
   { record, by }: Version,
@@ -164,7 +157,6 @@ function checkStated(
   }
 }
 
-/** Checks that only a scheduled run changes where the task runs, to what it knows itself, and only for a later slot. */
 function checkPlace(before: TaskRecord, { record, by }: Version, observed: Observed, say: Say): void {
   const { place, placeSince } = record
   const textOf = (one: Place | null) => JSON.stringify(placeJson(one))
@@ -182,7 +174,6 @@ function checkPlace(before: TaskRecord, { record, by }: Version, observed: Obser
   }
 }
 
-/** Checks that only a resumption ends a retirement, or a scheduled run that owned a slot in it. */
 function checkRevival(before: TaskRecord, { record, by }: Version, observed: Observed, say: Say): void {
   const { stories, changes, writes, firstMs, everyMs } = observed
   for (const retired of before.retirements.filter(({ until }) => until === null)) {

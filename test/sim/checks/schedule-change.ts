@@ -13,7 +13,6 @@ export function checkScheduleChange(observed: Observed, say: Say): void {
   }
 }
 
-/** Checks that a run that starts had the schedule of a record that it can have read. A retry does not ask again. */
 function checkStart(story: Story, observed: Observed, say: Say): void {
   const [work] = story.works
   if (work === undefined) return
@@ -26,7 +25,6 @@ function checkStart(story: Story, observed: Observed, say: Say): void {
   }
 }
 
-/** Checks that a refused run met another schedule, and that it left the record as it was. */
 function checkRefusal(story: Story, observed: Observed, say: Say): void {
   if (story.answer?.cause !== 'scheduleChanged') return
   const says = (text: string) => say('a refusal of a changed schedule is true', `${story.runId} ${text}`)
@@ -39,16 +37,12 @@ function checkRefusal(story: Story, observed: Observed, say: Say): void {
   if (observed.versions.some(({ by }) => by === story.runId)) says('was refused, and changed the record')
 }
 
-/** Returns the records that a request between two places of the order can have read. */
 function recordsBetween(sent: number, answered: number, { versions }: Observed): readonly (TaskRecord | null)[] {
   const before = versions.findLast(({ order }) => order < sent)?.record ?? null
   return [before, ...versions.filter(({ order }) => order > sent && order < answered).map(({ record }) => record)]
 }
 
-/**
- * Returns whether the record has another zone for the slot. All runs of a simulation have the same expression. The schedule of
- * a forced run refuses no other one.
- */
+/** Whether the record has another zone for the slot. The schedule of a forced run refuses no other one. */
 function differs(record: TaskRecord | null, { day, states }: Story, { firstMs, everyMs }: Observed): boolean {
   const slot = firstMs + day * everyMs
   const [oldest] = record?.schedules ?? []

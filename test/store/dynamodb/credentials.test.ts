@@ -34,7 +34,6 @@ describe.concurrent('a credentials endpoint that fails for a while', () => {
   })
   const FAILURE = { status: 500, body: '{"message":"try again"}' }
 
-  /** Starts an endpoint that answers request number n with `answerTo(n)`, and returns the environment of a run that uses it. */
   async function withEndpoint(answerTo: (count: number) => Answer | null) {
     let count = 0
     const endpoint = await startAnswering(() => answerTo(++count))

@@ -23,7 +23,6 @@ const ROW = encodeRow(CLAIM)
 
 const record = (document: StoredValue) => ({ slot: '#task', day: '#task', version: 1, document })
 
-/** What a batch may leave in the partition of its own task, one case at a time. */
 const STRAYS: Readonly<Record<string, readonly StoredDocument[]>> = {
   'an item that the index lists as a task': [
     { slot: 'x', day: '#task' },
@@ -76,7 +75,6 @@ afterAll(async () => {
   await server.stop()
 })
 
-/** Replaces all that is in the partition of `stray`. Its record is a usual one if `items` has none. */
 async function refill(items: readonly StoredDocument[]): Promise<void> {
   const TableName = 'ledger'
   const { Items = [] } = await client.send(new ScanCommand({ TableName }))

@@ -61,7 +61,6 @@ describe('the file store', () => {
 const call = (ms = 120_000) => ({ signal: AbortSignal.timeout(ms) })
 let files = 0
 const openFiles = () => readdirSync('/proc/self/fd').length
-/** Returns the paths of a ledger file and of the files beside it, such as its journal. */
 const filesOf = (path: string) =>
   readdirSync(folder)
     .map((name) => join(folder, name))
@@ -286,7 +285,6 @@ it('a request is given up in time while another process holds the lock of the fi
   other.close()
 })
 
-/** Calls `work` while the process is in a folder of its own. */
 async function inFolder<T>(work: (cwd: string) => T | Promise<T>): Promise<T> {
   const before = process.cwd()
   const cwd = mkdtempSync(join(folder, 'cwd-'))

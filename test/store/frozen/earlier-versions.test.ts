@@ -1,6 +1,4 @@
-// Each version must read and continue the ledgers of every version before it, also after a change of `SCHEMA_VERSION`:
-// every row is read, with the same status, and the task goes on. `test/fixtures/ledgers` has a ledger of each version in
-// both forms: `ledger.db` for `file:`, and `items.jsonl`, the items of DynamoDB. CONTRIBUTING says how to freeze one.
+// Each version must read and continue the ledgers of every version before it. CONTRIBUTING says how to freeze one.
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'

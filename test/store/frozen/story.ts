@@ -68,7 +68,6 @@ const newId = () => `frozen-${String(++ids).padStart(13, '0')}`
 const stampAt = (now: Instant) => ({ writeId: newId(), now })
 
 type Step = (row: Row | null, slot: Instant) => Row
-/** Returns the row that these steps make of a slot, one after the other. */
 const rowOf = (slot: Instant, steps: readonly Step[]) => steps.reduce<Row | null>((row, step) => step(row, slot), null)
 
 const claimOf = (slot: Instant, more: Partial<Claim>): Claim => ({
@@ -112,7 +111,6 @@ const resolve =
     resolveRow(row, { ...claimOf(slot, {}), state, by: 'ada', reason: 'by hand' }, stampAt(slot + 500_000))
 const UNSTARTED = [claim(), finish(endingOf('notStarted'))]
 
-/** Every kind of row whose batch does not run any more. */
 const KINDS: readonly (readonly Step[])[] = [
   ...OUTCOMES.map((outcome) => [claim(), renew, finish(endingOf(outcome))]),
   ...EVENT_TIME_SOURCES.map((source) => [
@@ -144,7 +142,6 @@ const KINDS: readonly (readonly Step[])[] = [
   [claim({ trigger: { ...FORCED, ignoresAfter: true, isFresh: true } }), search, save, finish(FAILED)],
 ]
 
-/** Rejections of every kind and cause, more of them than a row keeps in full. */
 function rejectionsOf(slot: Instant): readonly Rejection[] {
   const trigger: Trigger = { kind: 'scheduled', eventTime: slot, source: 'event' }
   const pairs = REJECTION_KINDS.flatMap((kind) => REJECTION_CAUSES.map((cause) => ({ kind, cause })))
@@ -196,7 +193,6 @@ const RECORDS: Readonly<Record<string, TaskRecord>> = {
   },
 }
 
-/** Writes the ledger, and returns the status of each row when it was frozen. */
 export async function writeStory(store: Store): Promise<Readonly<Record<string, Status>>> {
   ids = 0
   const call = { signal: AbortSignal.timeout(60_000) }

@@ -16,7 +16,6 @@ const DONE = Buffer.concat([
 ])
 const DOWN = message('E', 'SFATAL\0C57P01\0Mterminating connection due to administrator command\0\0')
 
-/** Accepts a connection, and gives each statement to `onStatement`, with the function that answers it with no rows. */
 function serve(socket: Socket, onStatement: (answer: () => void) => void): void {
   socket.once('data', () => {
     socket.write(READY)
@@ -24,7 +23,6 @@ function serve(socket: Socket, onStatement: (answer: () => void) => void): void 
   })
 }
 
-/** Starts a server that gets each connection with its number, from 0 on. Returns a ledger on it. */
 async function connectTo(onConnection: (socket: Socket, number: number) => void) {
   const sockets: Socket[] = []
   const server = createServer((socket) => {

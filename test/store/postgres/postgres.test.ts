@@ -24,7 +24,6 @@ describe.skipIf(!hasPostgres)('a ledger in PostgreSQL', () => {
   })
   afterAll(() => server.remove())
 
-  /** Makes a ledger in a table of its own, and returns its address for a user. */
   const newLedger = async (table: string) => {
     const address = (user?: string) => server.address(user, `&table=${table}`)
     await setUpPostgres(address(), {}, call())

@@ -7,7 +7,6 @@ import { promisify } from 'node:util'
 import { CREDENTIALS, hasMoto, PYTHON, REGION } from '../servers.ts'
 
 const AWS = '/usr/bin/aws'
-/** Whether Debian's command line of AWS is installed, and a server for it. */
 export const hasAws = existsSync(AWS) && hasMoto
 
 const folder = hasAws ? mkdtempSync(join(tmpdir(), 'cronledger-aws-')) : ''
@@ -32,7 +31,6 @@ if (hasAws) {
   spawn(PYTHON, [program, join(folder, 'socket')], { stdio: ['pipe', 'ignore', 'inherit'] }).unref()
 }
 
-/** Returns the environment variables that AWS's programs and cronledger read. */
 export function awsEnv(endpoint: string): Record<string, string> {
   return {
     AWS_ENDPOINT_URL: endpoint,
@@ -46,7 +44,6 @@ export function awsEnv(endpoint: string): Record<string, string> {
   }
 }
 
-/** Runs `aws` and returns the JSON that it prints, or null if it prints no object. Rejects if it fails. */
 export async function aws(endpoint: string, ...args: readonly string[]) {
   const { PATH = '' } = process.env
   const { stdout } = await promisify(execFile)(join(folder, 'aws'), [...args, '--output', 'json'], {

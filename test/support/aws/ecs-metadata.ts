@@ -12,10 +12,7 @@ export const CONTAINER = TASK.Containers[0]
 /** A process that is asked to wait for a limit waits forever, since a busy machine may not meet it. */
 const PATIENT = '--import data:text/javascript,AbortSignal.timeout=()=>new%20AbortController().signal'
 
-/**
- * Serves these answers as the metadata endpoint does, until the test ends. No answer is sent before both requests have
- * arrived. An answer that is null never comes. An answer that is a text is sent as it is.
- */
+/** No answer is sent before both requests have arrived. One that is null never comes, and a text is sent as it is. */
 export async function serveMetadata({ container = CONTAINER, task = TASK }: { container?: unknown; task?: unknown }) {
   const asked: string[] = []
   const send: (() => void)[] = []

@@ -1,6 +1,5 @@
 import type { EcsFacts, Host } from '../../../src/core/types.ts'
 
-/** What ECS says of a task and of its container. Left out: what the fixtures of the metadata endpoint have. */
 interface EcsTask {
   readonly region?: string
   readonly cluster?: string
@@ -11,10 +10,7 @@ interface EcsTask {
   readonly host?: string
 }
 
-/**
- * Returns a task on Fargate, as its host and its attempts have it. The facts of ECS in tests come from here, and the
- * answers of its metadata endpoint from `ecs-metadata.ts`, so that a test names only the fact that it is about.
- */
+/** The facts of ECS in tests come from here, so that a test names only the fact that it is about. */
 export function fargateTask({
   region = 'ap-northeast-1',
   cluster = 'batch',

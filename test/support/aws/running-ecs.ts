@@ -3,12 +3,7 @@ import { buffer } from 'node:stream/consumers'
 import type { Loose } from '../cli.ts'
 import { listen, type Server } from '../servers.ts'
 
-/**
- * Puts a server before moto that runs the containers of tasks, which moto only records. `run` gets the family of a task
- * definition and the variables and the command of the overrides, and returns the exit code. `DescribeTasks` is answered when the
- * tasks have ended, so that nothing waits for the next poll. A request for which `isLost` returns true gets no answer.
- * As in DynamoDB, a table that was made, restored or changed is not active at once, and cannot be deleted or changed then.
- */
+/** Runs the containers of tasks, which moto only records. `isLost`: the request gets no answer. Tables change slowly. */
 export async function startRunningEcs(
   { endpoint }: Pick<Server, 'endpoint'>,
   run: (

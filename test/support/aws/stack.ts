@@ -10,7 +10,6 @@ export const TEMPLATES = ['ledger', 'batch'] as const
 export type Template = (typeof TEMPLATES)[number]
 export const pathOf = (name: Template) => fileURLToPath(new URL(`../../../schema/${name}.yaml`, import.meta.url))
 
-/** The parameters that each batch must give. */
 export const PLACE = 'Image=batch:1 Command=./batch.sh Cluster=batch Subnets=subnet-1,subnet-2'
 export const OUTPUTS = {
   ScheduleGroup: 'group',
@@ -28,7 +27,6 @@ export const BATCH: BatchOptions = {
   computed: undefined,
 }
 
-/** Returns a template with CloudFormation's short forms as plain objects, `!Ref x` as `{ Ref: 'x' }`. */
 export function readTemplate(name: Template): Loose {
   const form = (tag: string) => ({ tag: `!${tag}`, resolve: (value: unknown) => ({ [tag]: value }) }) as ScalarTag
   const list = (tag: string) => ({
@@ -44,7 +42,6 @@ export function readTemplate(name: Template): Loose {
   })
 }
 
-/** The ids of the resources that moto made, by their names in the template. */
 type Made = Readonly<Record<string, string>>
 
 async function deploy(endpoint: string, stack: string, template: Template, overrides: readonly string[]) {
@@ -60,17 +57,14 @@ export interface Deployment {
   readonly endpoint: string
   readonly folder: string
   readonly stack?: string
-  /** More outputs of the ledger. */
   readonly outputs?: Loose
   /** What differs from a nightly batch in Tokyo. */
   readonly batch?: Partial<BatchOptions>
 }
 
-/** Deploys the stack of a ledger, with `NAME=VALUE` parameters. */
 export const deployLedger = (endpoint: string, parameters: readonly string[] = ['Table=money'], stack = 'ledger') =>
   deploy(endpoint, stack, 'ledger', parameters)
 
-/** Computes the parameters of a batch, with the outputs of the stack of the ledger, and deploys its stack. */
 export async function deployBatch({ endpoint, folder, stack = 'nightly', ...more }: Deployment): Promise<Made> {
   const { Stacks } = await aws(endpoint, 'cloudformation', 'describe-stacks', '--stack-name', 'ledger')
   const own = Object.entries(more.outputs ?? {}).map(([OutputKey, OutputValue]) => ({ OutputKey, OutputValue }))

@@ -21,7 +21,6 @@ const fail = (text) => {
 }
 appendFileSync(file('asked'), `${JSON.stringify(args)}\n`)
 
-/** Returns the environment that the kubelet gives to a container. */
 function environmentOf({ env }, { namespace, job, pod }) {
   const fields = {
     'metadata.namespace': namespace,

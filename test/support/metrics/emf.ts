@@ -6,10 +6,7 @@ import type { Loose } from '../cli.ts'
 const file = new URL('../../fixtures/aws/embedded-metric-format.schema.json', import.meta.url)
 const validate = new Ajv2020({ strict: true }).compile(JSON.parse(readFileSync(file, 'utf8')))
 
-/**
- * Returns the metrics of a line, each with its unit. Fails if the line breaks AWS's schema, or a rule that AWS states
- * only in its documentation.
- */
+/** Fails if the line breaks AWS's schema, or a rule that AWS states only in its documentation. */
 export function readEmf(line: string): Loose {
   const root = JSON.parse(line)
   validate(root)

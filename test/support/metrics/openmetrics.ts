@@ -6,11 +6,7 @@ export interface Sample {
 
 const LABEL = /([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\n]|\\[\\"n])*)"(,|$)/y
 
-/**
- * Reads gauges in the text format of OpenMetrics, as https://prometheus.io/docs/specs/om/open_metrics_spec/ has it. Throws
- * for a text that the format does not allow: a family in two parts, a sample before its type, a wrong unit, a sample that
- * comes twice, or a text that does not end with `# EOF`.
- */
+/** Reads gauges in the text format of OpenMetrics. Throws for a text that the format does not allow. */
 export function parseOpenMetrics(text: string): readonly Sample[] {
   const lines = text.split('\n')
   if (lines.pop() !== '' || lines.pop() !== '# EOF') throw new Error('the text does not end with # EOF and a line end')

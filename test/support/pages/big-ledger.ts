@@ -6,10 +6,7 @@ import { openFileDatabase } from '../../../src/store/file/database.ts'
 const INSERT =
   'INSERT INTO rows (day, version, schema_version, document, notes, task, slot) VALUES (?, ?, ?, ?, ?, ?, ?)'
 
-/**
- * Writes rows into a file ledger in one transaction. Through the store, 100,000 rows would take minutes, since each
- * write waits for the disk.
- */
+/** In one transaction: through the store, each row would wait for the disk. */
 export function seedLedger(path: string, rows: Iterable<Row>): void {
   const database = openFileDatabase(path)
   database.transact('create', ({ run }) => {

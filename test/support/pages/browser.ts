@@ -13,15 +13,11 @@ if (!hasChromium) process.stdout.write('chromium is not installed: the pages are
 /** Only a hang takes longer than this. A page with many rows is slow on a machine without free CPU. */
 const PATIENCE_MS = 240_000
 
-/** Starts Debian's Chromium. It has no sandbox when root runs it. */
 export function openBrowser(): Promise<Browser> {
   return chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'], timeout: PATIENCE_MS })
 }
 
-/**
- * Opens a page and records what a test checks: the errors, warnings and dialogs of the page in `complaints`, and the
- * URL of every request in `requests`.
- */
+/** `complaints`: the errors, warnings and dialogs of the page; `requests`: the URL of each request. */
 export async function openPage(browser: Browser, options: Parameters<Browser['newContext']>[0] = {}) {
   const context = await browser.newContext({ reducedMotion: 'reduce', extraHTTPHeaders: WHOLE.headers, ...options })
   context.setDefaultTimeout(PATIENCE_MS)
@@ -51,10 +47,7 @@ export const isSameLoad = (page: Page) => page.evaluate('globalThis.loaded === 1
 
 const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
 
-/**
- * Checks the page by every rule of axe-core in the light colours, and the contrast in the dark ones. We must evaluate axe-core through the
- * browser's protocol, since the policy of the page allows no other script.
- */
+/** By the protocol of the browser, since the policy of the page allows no other script. */
 export async function expectAccessible(page: Page): Promise<void> {
   const source = readFileSync(AXE, 'utf8')
   await page.evaluate(source)
@@ -75,7 +68,6 @@ export async function expectAccessible(page: Page): Promise<void> {
   }
 }
 
-/** Starts one browser and one server for all tests of a file. `fill` fills the ledger at a path. */
 export function serveInBrowser(fill: (path: string) => Promise<void> | void) {
   const path = join(scratch(), 'ledger.db')
   let browser: Browser
@@ -92,7 +84,6 @@ export function serveInBrowser(fill: (path: string) => Promise<void> | void) {
   return {
     path,
     served: () => served,
-    /** Opens a page of the server in a context of its own. */
     async open(address: string, options: Parameters<typeof openPage>[1] = {}) {
       const opened = await openPage(browser, options)
       await opened.page.goto(served.url + address)

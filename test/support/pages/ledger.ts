@@ -26,7 +26,6 @@ export interface PlannedTask {
 const MINUTE_MS = 60_000
 let ids = 0
 
-/** Returns the slots of a task, newest first. */
 function slotsOf({ spec, count }: PlannedTask, now: Instant): readonly Instant[] {
   const schedule = parseSchedule(spec)
   const slots: Instant[] = []
@@ -113,7 +112,6 @@ function rejection(slot: Instant, index: number): Rejection {
   }
 }
 
-/** Writes the tasks into a ledger file, all rows in one transaction. */
 export async function fillFile(path: string, plans: readonly PlannedTask[], now: Instant): Promise<void> {
   seedLedger(
     path,
@@ -143,16 +141,13 @@ async function register(store: Store, plans: readonly PlannedTask[], now: Instan
   }
 }
 
-/**
- * Returns a schedule at this hour, or two hours later if this hour is near, so that no slot becomes due during a test.
- */
+/** Two hours later if this hour is near, so that no slot becomes due during a test. */
 function quietSchedule(now: Instant, zone: string, hour: number, expressionAt: (hour: number) => string): ScheduleSpec {
   const spec = { expression: expressionAt(hour), zone }
   const next = slotAfter(parseSchedule(spec), now)
   return next === null || next - now > 60 * MINUTE_MS ? spec : { expression: expressionAt(hour + 2), zone }
 }
 
-/** Returns some tasks of a small company, with failed, missed and stale slots. */
 export function companyTasks(now: Instant): readonly PlannedTask[] {
   // With this anchor, the newest slot of each rate was three minutes ago, so that no slot becomes due during a test.
   const anchor = Math.floor(now / MINUTE_MS - 3) * MINUTE_MS - 365 * 86_400_000

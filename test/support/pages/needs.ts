@@ -13,7 +13,6 @@ const { slot } = rowWith({})
 export const LATER = NOW + 3_600_000
 const live = { ...pending(rowWith({})), leaseUntil: LATER + LEASE_MS }
 
-/** Returns the finding of a slot, whose task states what makes it one. */
 function finding(
   row: StoredRow | null,
   at: Partial<ExpectedTimes & StatedExpectations> = {},

@@ -4,10 +4,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { writeProgram } from '../cli.ts'
 
-/**
- * Returns a function that runs a command in a shell, as an operator pastes it, and returns what it prints. The shell finds
- * the built `cronledger`, and the programs of the machine.
- */
+/** Runs a command in a shell, as an operator pastes it. Returns what it prints. */
 export function openShell(folder: string, env: Readonly<Record<string, string>> = {}) {
   const programs = join(folder, 'programs')
   mkdirSync(programs, { recursive: true })

@@ -1,7 +1,6 @@
 import { type Running, start } from '../cli.ts'
 
 export interface Served {
-  /** The URL of the pages, with a slash at its end. */
   readonly url: string
   readonly running: Running
   /** Ends `serve` as Ctrl-C does, and returns its exit code. */
@@ -34,10 +33,7 @@ export async function serve(
 /** A page that is asked for with it is whole, also on a busy machine, unless it takes half a minute. */
 export const WHOLE = { headers: { prefer: 'wait' } }
 
-/**
- * Asks for the findings until those of all tasks are read. Without it, the first pages of a busy server show the findings
- * of the tasks that were read so far.
- */
+/** The first pages of a busy server show the findings of the tasks that were read so far. */
 export async function untilChecked({ url }: Served): Promise<void> {
   for (;;) {
     const answer = await fetch(`${url}needs`)

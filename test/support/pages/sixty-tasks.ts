@@ -5,7 +5,6 @@ import type { PlannedTask } from './ledger.ts'
 const PARTS = ['billing', 'etl', 'mail', 'shop', 'sync'] as const
 const ZONES = ['Asia/Tokyo', 'Europe/Berlin', 'UTC'] as const
 
-/** Returns sixty tasks with slots of eight days. Every fifth hourly task missed the slots of two hours of last night. */
 export function sixtyTasks(now: Instant): readonly PlannedTask[] {
   return Array.from({ length: 60 }, (_, index): PlannedTask => {
     const part = PARTS[index % PARTS.length] ?? ''

@@ -48,7 +48,6 @@ const RECORDS: Readonly<Record<Status, SlotRecord>> = {
   unknown: { slot, row: { task: 'nightly', slot, schemaVersion: 9, newerSchema: true } },
 }
 
-/** Returns the judgement of a slot at the time of the pages. */
 export function judged(
   row: StoredRow | null,
   at: Instant = slot,
@@ -66,7 +65,6 @@ export const records: readonly JudgedSlot[] = STATUSES.map((status) => {
   return judged(row, at, status === 'overdue' ? { doneByMs: 600_000 } : {})
 })
 
-/** Returns the model of the page of a slot. With `ecs`, the task runs in this container. */
 export function modelOf({ row, slot: at, status }: JudgedSlot, more: Partial<TaskRecord> = {}) {
   const record = { ...recordWith([]), ...judged(row, at).of.record, ...more }
   const times = { lateAfterMs: 1_000, ...(status === 'overdue' && { doneByMs: 600_000 }) }

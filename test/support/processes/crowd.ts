@@ -1,7 +1,6 @@
 import { expect } from 'vitest'
 import type { Ended, Loose } from '../cli.ts'
 
-/** Returns the events that a run logged, one in each line. */
 export const eventsOf = ({ stderr }: Ended): Loose[] =>
   stderr
     .trim()
@@ -9,13 +8,7 @@ export const eventsOf = ({ stderr }: Ended): Loose[] =>
     .filter((line) => line.startsWith('{'))
     .map((line) => JSON.parse(line))
 
-/**
- * Checks the triggers of one slot that arrived at the same time. Each must have exited with 0. One must have run the
- * batch, which prints `paid`, and all others must be duplicates that the row counts.
- *
- * A note has 10 s to reach a table, and a crowd on a machine without free CPU can take longer. The log of such a duplicate
- * says `"noted":false`, and the row may miss it.
- */
+/** One must have run the batch, and all others be duplicates, whose notes may be late on a busy machine (`"noted":false`). */
 export function expectOneRan(ended: readonly Ended[], row: Loose): void {
   expect(ended.map(({ code, stderr }) => (code === 0 ? '' : `${code}: ${stderr}`)).join('')).toBe('')
   expect(ended.filter(({ stdout }) => stdout === 'paid\n')).toHaveLength(1)
@@ -28,7 +21,6 @@ export function expectOneRan(ended: readonly Ended[], row: Loose): void {
   expectCounted(ended, row, others)
 }
 
-/** Checks that the row counts these duplicates. Those whose log says that they could not be noted may be missing. */
 export function expectCounted(ended: readonly Ended[], row: Loose, duplicates: number): void {
   const missed = ended.flatMap(eventsOf).filter(({ event, noted }) => event === 'duplicate' && noted === false)
   expect(row['rejections'].count).toBeLessThanOrEqual(duplicates)

@@ -19,11 +19,7 @@ export const hasHosts = (() => {
   }
 })()
 
-/**
- * A simulated host: a PID namespace with its own /proc and its own hostname. A run on one host sees no process of
- * another host, so only the lease keeps them apart. All hosts share the network, the files and the clock of this
- * machine.
- */
+/** A PID namespace with its own /proc and hostname: runs on two hosts see each other by the lease alone. */
 export interface Host {
   readonly name: string
   start(args: readonly string[], options?: Omit<Options, 'launcher'>): OnHost
@@ -38,7 +34,6 @@ interface OnHost extends Running {
   signal(signal: NodeJS.Signals): void
 }
 
-/** Returns a function that boots hosts. They are killed after the test file. */
 export function hostBooter(): (name: string) => Promise<Host> {
   const booted: Host[] = []
   afterAll(() => Promise.all(booted.map((host) => host.lose())))

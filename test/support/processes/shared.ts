@@ -24,10 +24,7 @@ let child: ChildProcess | null = null
 let isBusy = false
 const files = { stdout: 0, stderr: 0 }
 
-/**
- * Runs a command in a process that this test file starts once, since a start takes longer than most commands. Returns null
- * if that process is busy. The output goes to files, into which the program writes at once.
- */
+/** Runs a command in a process that this test file starts once, since a start takes long. Null: it is busy. */
 export function runShared(command: Command): Promise<SharedEnd> | null {
   if (isBusy) return null
   isBusy = true
@@ -60,7 +57,6 @@ function begin(): ChildProcess {
   return started
 }
 
-/** Returns the text of a file, and empties it. */
 function take(file: number): string {
   const bytes = Buffer.alloc(fstatSync(file).size)
   readSync(file, bytes, 0, bytes.length, 0)

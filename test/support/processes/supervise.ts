@@ -8,22 +8,15 @@ import type { ChildEnd, ChildRequest } from '../../../src/process/supervise.ts'
 
 export const BATCHES = fileURLToPath(new URL('../../fixtures/batches/', import.meta.url))
 
-/**
- * A value for `timeoutMs` or `killAfterMs` that is due when the supervisor gets SIGWINCH, so that a test does not depend on a
- * guessed time.
- */
+/** A `timeoutMs` or `killAfterMs` that is due at SIGWINCH, so that no test depends on a guessed time. */
 export const DUE_AT_SIGWINCH = 12_345_678
 
 export interface Supervised {
-  /** The supervisor, or the program that started it. */
   readonly process: ChildProcess
-  /** Resolves to the match when the output so far matches. Rejects when stdout closes before. */
   printed(pattern: RegExp): Promise<RegExpMatchArray>
-  /** Resolves to the end of the child. Rejects if the supervisor fails. */
   readonly end: Promise<ChildEnd & { readonly pid: number }>
 }
 
-/** Returns the children of a process, from all its threads. */
 export function childrenOf(pid: number | undefined): number[] {
   const threads = readdirSync(`/proc/${pid}/task`)
   return threads.flatMap((thread) =>

@@ -1,10 +1,7 @@
 import { spawn } from 'node:child_process'
 import { MAIN } from '../cli.ts'
 
-/**
- * Runs `cronledger` with a terminal as stdin, stdout and stderr. Returns everything that it writes, with the control
- * sequences.
- */
+/** Runs `cronledger` on a terminal. Returns everything that it writes, with the control sequences. */
 export function onTerminal(
   args: readonly string[],
   env: Readonly<Record<string, string>>,
@@ -31,7 +28,6 @@ const ESCAPE = String.fromCharCode(27)
 const ERASED = new RegExp(`^.*${ESCAPE}\\[2K`)
 const SEQUENCES = new RegExp(`${ESCAPE}(?:\\[[?\\d;]*[A-Za-z]|[78])`, 'g')
 
-/** Returns the lines that a person sees at the end, without the control sequences and the erased text. */
 export function linesOf(shown: string): string[] {
   return shown.split('\r\n').map((line) => line.replace(ERASED, '').replace(SEQUENCES, ''))
 }

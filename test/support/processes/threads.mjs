@@ -1,6 +1,4 @@
-// A process whose worker threads write to one ledger file. Each thread opens the ledger again for every call, like a
-// program that opens a ledger for every job. The arguments are the file, a name for the tasks, the number of threads
-// and the number of calls of each thread.
+// A process whose threads open one ledger file again for every call: FILE NAME THREADS CALLS.
 import { fileURLToPath } from 'node:url'
 import { isMainThread, Worker, workerData } from 'node:worker_threads'
 import { openFileStore, setUpFile } from '../../../dist/store/file/file-store.js'

@@ -27,10 +27,7 @@ export type Call =
   | { readonly verb: 'get' }
   | { readonly verb: 'list' | 'listSlots' | 'readEntry' | 'writeEntry' | 'listTasks' | 'readTaskEntries' }
 
-/**
- * Returns a store behind a bad network. `fateOf` decides what happens to each call. Every wait of a caller ends when
- * its signal aborts.
- */
+/** Every wait of a caller ends when its signal aborts. */
 export function faultyStore(inner: Store, clock: Clock, fateOf: (call: Call) => Fate): Store {
   async function pass<T>(call: Call, { signal }: CallOptions, apply: (options: CallOptions) => Promise<T>): Promise<T> {
     const arrival: CallOptions = { signal: new AbortController().signal }

@@ -29,10 +29,7 @@ interface Stored {
   readonly notes: StoredDocument
 }
 
-/**
- * Returns a store in memory with the rules of the real ones. It keeps the stored form and shares no value with a
- * caller.
- */
+/** Has the rules of the real stores, keeps the stored form, and shares no value with a caller. */
 export function memoryStore(): Store & {
   writeRaw(document: StoredDocument): void
   readRaw(key: StoredKey): object

@@ -16,7 +16,6 @@ import { recordsOf, TASK } from './world.ts'
 const SLOT = Date.parse('2026-11-24T03:00:00Z')
 const DAY_MS = 86_400_000
 
-/** Returns the slot so many days after the first one of a world. It may be negative. */
 export const slotOf = (day: number): Instant => SLOT + day * DAY_MS
 
 /** Does not yield to the event loop: virtual time passes while a host waits for the event loop of this process. */
@@ -24,22 +23,17 @@ const findMissed: FindMissed = (known, range, deps) => slotsToCatchUp(known, ran
 
 export interface TriggerHost {
   readonly fateOf?: (call: Call) => Fate
-  /** The clock of the host. Left out: it is right. */
   readonly time?: HostTime
-  /** Called with each event, before the run goes on. */
   readonly onEvent?: (event: RunEvent, context: RunContext) => void
 }
 
-/** A whole trigger, from its options to its result. */
 export interface TriggerRun {
   readonly result: Promise<TriggerResult<string>>
   readonly events: { readonly slot: Instant; readonly event: RunEvent }[]
-  /** The slots whose work was started, in order. */
   readonly started: Instant[]
   stop(): void
 }
 
-/** Returns a ledger in memory, and a function that runs whole triggers of one task on it in virtual time. */
 export function triggers() {
   const time = virtualTime(SLOT + 5_000)
   const ledger = memoryStore()

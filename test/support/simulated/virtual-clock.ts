@@ -1,15 +1,10 @@
 import type { Clock } from '../../../src/process/clock.ts'
 
-/**
- * Time that passes only when every process waits. A test of hours takes milliseconds, and each run of it has the same
- * order of events.
- */
+/** Time that passes only when every process waits, in the same order of events each time. */
 export interface VirtualTime {
   /** Returns the clock of one host. Its timers do not fire while the host is paused, nor after its crash. */
   clock(host?: HostTime): Clock
-  /** Returns the true time in milliseconds since the epoch. */
   now(): number
-  /** Lets time pass until `job` settles. Throws if every process waits and no timer is left. */
   run<T>(job: Promise<T>): Promise<T>
 }
 
@@ -18,14 +13,9 @@ export interface HostTime {
   readonly offsetMs?: number | ((nowMs: number) => number)
   /** The true times between which the host is stopped (SIGSTOP, a frozen container). */
   readonly pause?: { readonly fromMs: number; readonly toMs: number }
-  /**
-   * The true times between which the machine is suspended. This is like a pause, but its monotonic clock also stops.
-   */
+  /** The machine is suspended, as in a pause, and its monotonic clock stops, too. */
   readonly suspend?: { readonly fromMs: number; readonly toMs: number }
-  /**
-   * The true time of its crash (`kill -9`, power loss). A function returns it for a crash at a step, whose time is not
-   * known in advance.
-   */
+  /** The true time of its crash, or a function that returns it for a crash at a step. */
   readonly crashMs?: number | (() => number)
 }
 

@@ -50,16 +50,13 @@ export interface HostOptions {
   readonly time?: HostTime
   readonly fateOf?: (call: Call) => Fate
   readonly settings?: RunSettings
-  /** Called before each wait of the host, so that a test can act at that moment. */
   readonly onWait?: (ms: number) => void
   /** Returns the time, in milliseconds, for which the host was blocked. Its clocks are ahead by this time. */
   readonly blockedMs?: () => number
   readonly onEvent?: (event: RunEvent) => void
   /** Settings that replace those of `settings`, also where the product would refuse the combination. */
   readonly overrides?: Partial<Settings>
-  /** The run id in the environment of its process. */
   readonly insideOf?: readonly string[]
-  /** Whether the run gets a stop before it begins. */
   readonly stopped?: boolean
   readonly force?: {
     readonly by: string
@@ -74,7 +71,6 @@ export interface HostOptions {
   /** The task records that the host's program has already seen; none by default. */
   readonly known?: KnownRecords
   readonly schedule?: ScheduleSpec
-  /** What the host knows about ECS; by default it is not there. */
   readonly place?: KnownPlace
   /** The slot, in windows after the first one; 0 by default. A window is a day, if the world does not say otherwise. */
   readonly day?: number
@@ -108,7 +104,6 @@ export interface Run {
   stop(): void
 }
 
-/** Returns a `fateOf` that answers every request, and the list of the requests that it has answered. */
 export function recordVerbs() {
   const verbs: string[] = []
   const fateOf = ({ verb }: Call): Fate => {
@@ -118,10 +113,7 @@ export function recordVerbs() {
   return { verbs, fateOf }
 }
 
-/**
- * Returns a ledger in memory, functions that run hosts on it, and time that passes only when every host waits. It begins 5 s
- * after the slot of `firstDay`. `beside`: the world of another task, whose ledger and time it has.
- */
+/** Time passes only when every host waits. `beside`: the world of another task, whose ledger and time it has. */
 export function world(
   frequency: keyof typeof SCHEDULES = 'daily',
   firstDay = 0,
@@ -148,7 +140,6 @@ export function world(
     return { store: portOf(clock, options), clock, newId: () => `id-${++ids}`, random: () => 0.5 }
   }
 
-  /** Returns what the runs of one host need. */
   function hostIo(options: HostOptions, stop: AbortSignal, emit: (event: RunEvent) => void): RunIo {
     const hostClock = time.clock(options.time)
     const { blockedMs = () => 0 } = options
@@ -233,7 +224,6 @@ export function world(
     }
   }
 
-  /** Runs a trigger to its end, and returns what it asked the ledger, and what it said. */
   async function play(runId: string, options: HostOptions = {}, work = works(1_000)) {
     const { verbs, fateOf } = recordVerbs()
     const run = trigger(runId, work, { fateOf, ...options })
@@ -297,7 +287,6 @@ export function world(
   }
 }
 
-/** Returns functions that read and change the task record, beside the runs and at once. */
 export function recordsOf(ledger: Store) {
   const call = { signal: new AbortController().signal }
   async function read() {
@@ -316,7 +305,6 @@ export function recordsOf(ledger: Store) {
   }
 }
 
-/** Returns work that succeeds after `ms`, or ends at once when its lease is lost. */
 export function works(ms: number) {
   return async ({ lost }: LiveAttempt, clock: Clock): Promise<WorkEnd<string>> => {
     await clock.wait(ms, lost)
@@ -324,7 +312,6 @@ export function works(ms: number) {
   }
 }
 
-/** Returns work that fails after `ms`, or ends at once when its lease is lost. */
 export function failsAfter(ms: number) {
   return async ({ lost }: LiveAttempt, clock: Clock): Promise<WorkEnd<string>> => {
     await clock.wait(ms, lost)

@@ -24,7 +24,6 @@ describe.skipIf(!hasChromium)('a page that stays open', () => {
   const newestOf = (plan: PlannedTask) => [...rowsOf(plan, NOW)][0] as Row
   const slotOf = (row: Row) => `slot?task=${row.task}&slot=${formatInstant(row.slot)}`
 
-  /** Replaces the newest row of a task by what `change` returns. */
   async function changeRow(plan: PlannedTask, change: (row: Row) => Row) {
     const store = openFileStore(path)
     const row = (await store.get(newestOf(plan), call())) as Row

@@ -9,8 +9,6 @@ import { companyTasks, fillFile, type PlannedTask, rowsOf } from '../../support/
 import { openShell } from '../../support/pages/paste.ts'
 import { type Served, serve } from '../../support/pages/serve.ts'
 
-// Commands of the pages, copied and pasted into a shell.
-
 const folder = scratch()
 const NOW = Date.now()
 const REASON = `it's <b>"fixed"</b>: $(touch no) \`id\` \\ ;&|!<>*? 入力 👩‍💻`
@@ -19,7 +17,6 @@ const CLIPBOARD = { permissions: ['clipboard-read', 'clipboard-write'] }
 
 const unfold = (page: Page) => page.evaluate('for (const one of document.querySelectorAll("details")) one.open = true')
 
-/** Opens what is folded, and copies the command with this title. */
 async function copied(page: Page, what: string): Promise<string> {
   await unfold(page)
   await page.getByRole('button', { name: `Copy the command: ${what}`, exact: true }).click()

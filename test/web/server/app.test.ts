@@ -200,7 +200,6 @@ test('the newest slots are shown above a filtered history, too', async () => {
   expect(html).toContain('>Last 5 slots<')
 })
 
-/** Opens an app with one task, whose newest slot has this end. Each list of the tasks costs `costMs`. */
 async function pollMsOf(address: string, fate: 'running' | 'succeeded', costMs: number) {
   const own = join(scratch(), 'ledger.db')
   const spec = { expression: '* * * * *', zone: 'UTC' }

@@ -31,7 +31,6 @@ beforeAll(async () => {
 })
 afterAll(() => served.stop())
 
-/** Returns midnight in UTC, so many days after today. */
 function dayAfter(days: number): string {
   return new Date((Math.floor(NOW / DAY_MS) + days) * DAY_MS).toISOString().replace('.000Z', 'Z')
 }
@@ -41,7 +40,6 @@ async function page(slot: string, task = 'moved') {
   return { status: answer.status, html: await answer.text() }
 }
 
-/** Returns the slots of the links to the pages of other slots, in their order. */
 const slotsIn = (html: string) => [
   ...new Set([...html.matchAll(/slot\?task=\w+&amp;slot=([^"&#]+)/g)].map(([, slot = '']) => decodeURIComponent(slot))),
 ]
