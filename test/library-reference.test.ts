@@ -220,10 +220,9 @@ test('the page has each call, and each member of a force, a command and an attem
   const calls = Object.keys({ ...ledger, ...library })
   expect(calls.filter((name) => !new RegExp(`\`(ledger\\.)?${name}\\b`).test(PAGE))).toEqual([])
   for (const name of [...Object.keys(FORCE), ...Object.keys(COMMAND)]) expect(PAGE).toContain(`\`${name}\``)
-  const [, table = ''] = /`Attempt`, which `work` gets:\n\n([\s\S]*?)\n\n/.exec(PAGE) ?? []
-  const rows = [...table.matchAll(/^\| `(\w+)/gm)].map(([, name]) => name)
+  const [, list = ''] = /`Attempt`, which `work` gets:\n\n([\s\S]*?)\n\n/.exec(PAGE) ?? []
   await ledger.tryRun({ ...NIGHT, task: 'hourly' }, (attempt) => {
-    expect(rows.sort()).toEqual(Object.keys(attempt).sort())
+    expect(Object.keys(attempt).filter((name) => !new RegExp(`\`${name}\\b`).test(list))).toEqual([])
   })
   expect.assertions(2 + Object.keys(FORCE).length + Object.keys(COMMAND).length)
 })

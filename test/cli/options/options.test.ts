@@ -25,92 +25,85 @@ import { FORCING_VARIABLES } from '../../../src/run/command.ts'
 import type { Force } from '../../../src/run/run-trigger.ts'
 import { SETTINGS } from '../../../src/run/settings-table.ts'
 
-/** The reference, in which each of the two pages has tables of options. */
+/** The reference, in which each of the two pages has lists of options. */
 const REFERENCE = new URL('../../../docs/reference/', import.meta.url)
 const MARKS = /(?<=<!-- options: made by `npm run options` -->\n).*(?=<!-- \/options -->)/s
 
-function rowOf([name, spec]: [string, OptionSpec]): string {
-  const cell = (text: string) => text.replaceAll('|', '\\|').replaceAll('<', '&lt;')
+function itemOf([name, spec]: [string, OptionSpec]): string {
   const value = valueName(spec)
   const meaning = [`${spec.help}.`, spec.details ?? ''].join(' ').trimEnd()
   const isSaid = 'choices' in spec && spec.choices.every((choice) => `${value} ${meaning}`.includes(choice))
-  const allowed = isSaid ? '' : allowedText(spec)
-  const values = [defaultText(spec), allowed && `(${allowed})`].filter(Boolean).join(' ')
-  return `| \`${cell(`--${optionName(name)} ${value}`.trimEnd())}\` | ${cell(meaning)} | ${cell(values)} |\n`
+  const values = [spec.kind === 'switch' ? '' : defaultText(spec), isSaid ? '' : allowedText(spec)].filter(Boolean)
+  const inParentheses = values.length === 0 ? '' : ` (${values.join('; ')})`
+  return `- \`${`--${optionName(name)} ${value}`.trimEnd()}\`${inParentheses}: ${meaning.replaceAll('<', '&lt;')}\n`
 }
 
-const flagOf = (row: string) => row.match(/`--[a-z-]+/)?.[0]
+const flagOf = (item: string) => item.match(/`--[a-z-]+/)?.[0]
 
-const tableOfRows = (heading: string, rows: readonly string[]) =>
-  `\n## ${heading}\n${rows.length === 0 ? '' : `\n| option | meaning | default (allowed) |\n| --- | --- | --- |\n${rows.join('')}`}`
+const listOf = (heading: string, items: readonly string[]) =>
+  items.length === 0 ? `\n## ${heading}\n` : `\n## ${heading}\n\n${items.join('')}`
 
-function tableOf(heading: string, options: readonly [string, OptionSpec][]): string {
-  return options.length === 0 ? '' : tableOfRows(heading, options.map(rowOf))
-}
-
-function tablesOfRun(): string {
+function listsOfRun(): string {
   const options = Object.entries<OptionSpec>(RUN_OPTIONS)
-  return OPTION_GROUPS.map((group) =>
-    tableOf(
-      group,
-      options.filter(([, spec]) => groupOf(spec) === group),
-    ),
-  ).join('')
+  const groups = OPTION_GROUPS.filter((group) => options.some(([, spec]) => groupOf(spec) === group))
+  return groups
+    .map((group) => listOf(group, options.filter(([, spec]) => groupOf(spec) === group).map(itemOf)))
+    .join('')
 }
 
 /**
- * The options of the other commands, in the order of their help. A row that is one of `run`, or that several commands have, stands
+ * The options of the other commands, in the order of their help. An option of `run`, or that several commands have, stands
  * once, and the commands name it.
  */
-async function tablesOfOthers(): Promise<string> {
+async function listsOfOthers(): Promise<string> {
   const others = Object.entries(COMMANDS).filter(([name]) => name !== 'run')
   const commands = await Promise.all(
     others.map(async ([name, load]) => {
       const options = Object.entries<OptionSpec>((await load()).help.options)
       return {
         name,
-        rows: OPTION_GROUPS.flatMap((group) => options.filter(([, spec]) => groupOf(spec) === group)).map(rowOf),
+        items: OPTION_GROUPS.flatMap((group) => options.filter(([, spec]) => groupOf(spec) === group)).map(itemOf),
       }
     }),
   )
-  const all = commands.flatMap(({ rows }) => rows)
-  const ofRun = new Set(Object.entries<OptionSpec>(RUN_OPTIONS).map(rowOf))
-  const count = (row: string) => all.filter((other) => other === row).length
-  const ofMost = [...new Set(all)].filter((row) => count(row) > others.length / 2)
-  const several = [...new Set(all)].filter((row) => !(ofMost.includes(row) || ofRun.has(row)) && count(row) > 1)
+  const all = commands.flatMap(({ items }) => items)
+  const ofRun = new Set(Object.entries<OptionSpec>(RUN_OPTIONS).map(itemOf))
+  const count = (item: string) => all.filter((other) => other === item).length
+  const ofMost = [...new Set(all)].filter((item) => count(item) > others.length / 2)
+  const several = [...new Set(all)].filter((item) => !(ofMost.includes(item) || ofRun.has(item)) && count(item) > 1)
   // A flag that has two meanings stands with its command.
-  const common = several.filter((row) => several.filter((other) => flagOf(other) === flagOf(row)).length === 1)
-  const named = (rows: readonly string[]) => rows.map(flagOf).join('`, ')
-  const tables = commands.map(({ name, rows }) => {
-    const own = rows.filter((row) => !ofMost.includes(row))
-    const [asRun, shared] = [own.filter((row) => ofRun.has(row)), own.filter((row) => common.includes(row))]
+  const common = several.filter((item) => several.filter((other) => flagOf(other) === flagOf(item)).length === 1)
+  const named = (items: readonly string[]) => items.map(flagOf).join('`, ')
+  const lists = commands.map(({ name, items }) => {
+    const own = items.filter((item) => !ofMost.includes(item))
+    const [asRun, shared] = [own.filter((item) => ofRun.has(item)), own.filter((item) => common.includes(item))]
     if (own.length === 0) return ''
-    const table = tableOfRows(
+    const list = listOf(
       `\`${name}\``,
-      own.filter((row) => !(asRun.includes(row) || shared.includes(row))),
+      own.filter((item) => !(asRun.includes(item) || shared.includes(item))),
     )
     const links = [
       ...(asRun.length === 0 ? [] : [`As for [\`run\`](options.md): ${named(asRun)}\`.`]),
       ...(shared.length === 0 ? [] : [`As for [several commands](#several-commands): ${named(shared)}\`.`]),
     ]
-    return `${table}${links.length === 0 ? '' : `\n${links.join(' ')}\n`}`
+    return `${list}${links.length === 0 ? '' : `\n${links.join(' ')}\n`}`
   })
-  return [tableOfRows('Most commands', ofMost), tableOfRows('Several commands', common), ...tables].join('')
+  return [listOf('Most commands', ofMost), listOf('Several commands', common), ...lists].join('')
 }
 
 test.each([
-  ['options.md', tablesOfRun],
-  ['commands.md', tablesOfOthers],
-])('the tables of options in docs/reference/%s are those that the code has', async (name, tablesOf) => {
-  const tables = `${await tablesOf()}\n`
+  ['options.md', listsOfRun],
+  ['commands.md', listsOfOthers],
+])('the lists of options in docs/reference/%s are those that the code has', async (name, listsOf) => {
+  const lists = `${await listsOf()}\n`
   const page = new URL(name, REFERENCE)
-  // `npm run options` writes the tables again.
+  // `npm run options` writes the lists again.
   if (process.env['UPDATE_OPTIONS'] !== undefined)
     writeFileSync(
       page,
-      readFileSync(page, 'utf8').replace(MARKS, () => tables),
+      readFileSync(page, 'utf8').replace(MARKS, () => lists),
     )
-  expect(readFileSync(page, 'utf8')).toContain(tables)
+  expect(readFileSync(page, 'utf8')).toContain(lists)
 })
 
 let help = ''
@@ -143,7 +136,7 @@ test.each(Object.entries<OptionSpec>(SETTINGS))(
     expect(await given([`${flag}=${text}`], {})).toMatchObject({ [name]: value })
     expect(await given([], { [variableOf(name)]: text })).toMatchObject({ [name]: value })
     expect(help).toMatch(new RegExp(`^ +${flag} `, 'm'))
-    expect(readFileSync(new URL('options.md', REFERENCE), 'utf8')).toContain(rowOf([name, spec]))
+    expect(readFileSync(new URL('options.md', REFERENCE), 'utf8')).toContain(itemOf([name, spec]))
     // The name says the unit, and the default is a value that may be given.
     expect(name.endsWith('Ms')).toBe(spec.kind === 'duration')
     if ('default' in spec && spec.default !== null) expect(isAllowed(spec.default, spec)).toBe(true)
