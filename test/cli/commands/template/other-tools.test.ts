@@ -15,7 +15,10 @@ const CHECK = {
   ...{ CheckImage: 'image', CheckExpression: 'expression', CheckTimezone: 'timezone' },
   ...{ CheckArchitecture: 'architecture', CheckCpu: 'cpu' },
 }
+const lower = (name: string) => name[0]?.toLowerCase() + name.slice(1)
+const snake = (name: string) => name.replace(/(?!^)[A-Z]/g, '_$&').toLowerCase()
 const OPTIONS = RUN_PARAMETERS.join(' ')
+const PRINTED = 'In `parameters`, as you print them.'
 const VARIABLES = /^(?:variable "(\w+)"| {4}(\w+) += (?:string|list|optional)\b)/gm
 const TOOLS: readonly Tool[] = [
   [
@@ -50,7 +53,7 @@ const TOOLS: readonly Tool[] = [
     VARIABLES,
     {
       ...{ AlarmTopic: 'alarm_topics', StateMachine: 'state_machines', EnvironmentFile: 'environment_files' },
-      ...because('In `parameters`, as you print them.', OPTIONS),
+      ...because(PRINTED, OPTIONS),
       ...{ VariableNames: 'environment', VariableValues: 'environment' },
       ...{ SecretNames: 'secrets', SecretArns: 'secrets', SecretResources: 'secrets' },
       ...{ TaskRole: 'roles', ExecutionRole: 'roles' },
@@ -86,10 +89,7 @@ function inFile([, path, pattern, others]: Tool) {
     const found = name ?? member
     if (found !== undefined && !names.has(found)) names.set(found, object ? `${object}.${found}` : found)
   }
-  const namesOf = (one: string) => [
-    ...[others[one] ?? '', one[0]?.toLowerCase() + one.slice(1)],
-    ...[one.replace(/(?!^)[A-Z]/g, '_$&').toLowerCase(), one],
-  ]
+  const namesOf = (one: string) => [...[others[one] ?? '', lower(one), snake(one), one]]
   return { names, of: (one: string) => names.get(namesOf(one).find((name) => names.has(name)) ?? '') ?? others[one] }
 }
 
@@ -105,12 +105,24 @@ test.each(TOOLS)('each parameter of %s.yaml is in %s', (...tool) => {
   expect(Object.entries(others).filter((entry) => !isUsed(entry))).toEqual([])
 })
 
+/** `text`: a name, or a reason. */
+function cell(parameter: string, text = ''): string {
+  if (text.endsWith('.')) return text
+  if (text === `parameters.${parameter}`) return PRINTED
+  const [object, name] = text.includes('.') ? text.split('.') : [undefined, text]
+  const own = object === 'check' ? parameter.replace(/^Check/, '') : parameter
+  if (name !== lower(own) && name !== snake(own)) return `\`${text}\``
+  return object === undefined ? 'same' : `same, in \`${object}\``
+}
+
 test('the reference has this as a table (UPDATE_DOCS=1 writes it)', () => {
   const PAGE = 'docs/reference/templates.md'
   const rows = (['ledger', 'batch'] as const).flatMap((template) => {
     const tools = TOOLS.filter(([of]) => of === template).map(inFile)
-    const cell = (text = '') => (text.endsWith('.') ? text : `\`${text}\``)
-    const all = parametersOf(template).map((one) => ({ one, cells: tools.map(({ of }) => cell(of(one))).join(' | ') }))
+    const all = parametersOf(template).map((one) => ({
+      one,
+      cells: tools.map(({ of }) => cell(one, of(one))).join(' | '),
+    }))
     // Parameters for which both tools have the same text share a row.
     return [...new Set(all.map(({ cells }) => cells))].map((cells) => {
       const names = all.filter((other) => other.cells === cells).map(({ one }) => `\`${one}\``)
