@@ -246,16 +246,12 @@ test.each(['batch', 'ledger'])(
   },
 )
 
-test('the guide and its examples give the modules what they take', async () => {
+test('the guide gives the modules what they take', async () => {
   const guide = readFileSync(new URL('../../docs/guides/cdk-and-terraform.md', import.meta.url), 'utf8')
-  const texts = [
-    ...(/^```hcl\n.*?^```$/ms.exec(guide) ?? []).map((text) => text.replaceAll(/^```.*$/gm, '')),
-    ...[...guide.matchAll(/<<'END'\n(.*?)^END$/gms)].map(([, text = '']) => text),
-  ]
+  const texts = [...guide.matchAll(/^```hcl\n(.*?)^```$/gms)].map(([, text = '']) => text)
   const parsed = await Promise.all(texts.map((text) => parser.parse('guide.tf', text)))
   const calls = parsed.flatMap((file) => Object.values<Loose[]>(file['module']).flat())
-  const modules = ['./modules/ledger', './modules/batch']
-  expect(calls.map(({ source }) => source)).toEqual([...modules, ...modules.map((path) => `../.${path}`)])
+  expect(calls.map(({ source }) => source)).toEqual(['./modules/ledger', './modules/batch'])
   for (const { source, ...given } of calls) {
     const { variable } = await parser.parse('main.tf', read(source.replace(/.*\//, '')))
     expect(Object.keys(variable)).toEqual(expect.arrayContaining(Object.keys(given)))
