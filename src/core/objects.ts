@@ -52,6 +52,11 @@ export function valueAt(value: unknown, ...path: readonly (string | number)[]): 
   }, value)
 }
 
+export function listAt(value: unknown, ...path: readonly (string | number)[]): readonly unknown[] {
+  const found = valueAt(value, ...path)
+  return Array.isArray(found) ? found : []
+}
+
 export function textAt(value: unknown, ...path: readonly (string | number)[]): string | undefined {
   const found = valueAt(value, ...path)
   return typeof found === 'string' && found !== '' ? found : undefined

@@ -95,6 +95,12 @@ export function lastLine(text: string): string {
   return text.trim().split('\n').at(-1)?.trim() || 'it said nothing'
 }
 
+/** Returns that a program started nothing, and whether it can be tried again: `passing` is what it says then. */
+export function refusal({ code, stderr }: Awaited<ReturnType<Ask>>, passing: RegExp): Begun {
+  const why = lastLine(stderr)
+  return code === null || passing.test(stderr) ? { kind: 'again', why, isNew: false } : { kind: 'refused', why }
+}
+
 /** Options by name, without the leading dashes. An option that is undefined is left out. */
 export type CommandFlags = Readonly<Record<string, Word | undefined>>
 

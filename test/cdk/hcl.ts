@@ -253,14 +253,13 @@ export async function evaluateModule(parser: Parser, text: string, given: Loose)
   return { instances, outputs, used }
 }
 
-function documentOf({ statement = [] }: Loose) {
-  return {
-    Statement: statement.map(({ sid, actions, resources, principals = [], condition = [] }: Loose) => {
-      const Condition: Loose = {}
-      for (const { test, variable, values } of condition) Condition[test] = { ...Condition[test], [variable]: values }
-      const [{ type, identifiers } = { type: '', identifiers: [] }] = principals
-      const Principal = type === '' ? undefined : { [type]: identifiers[0] }
-      return { Sid: sid, Action: actions, Resource: resources, Principal, Condition }
-    }),
-  }
+function documentOf({ statement = [], source_policy_documents: sources = [] }: Loose) {
+  const own = statement.map(({ sid, actions, resources, principals = [], condition = [] }: Loose) => {
+    const Condition: Loose = {}
+    for (const { test, variable, values } of condition) Condition[test] = { ...Condition[test], [variable]: values }
+    const [{ type, identifiers } = { type: '', identifiers: [] }] = principals
+    const Principal = type === '' ? undefined : { [type]: identifiers[0] }
+    return { Sid: sid, Action: actions, Resource: resources, Principal, Condition }
+  })
+  return { Statement: [...sources.flatMap((one: string) => JSON.parse(one).Statement), ...own] }
 }

@@ -173,7 +173,25 @@ resource "aws_iam_policy" "auditor" {
   policy      = data.aws_iam_policy_document.auditor.json
 }
 
+# Empty if the table has no key of its own.
+data "aws_iam_policy_document" "write_key" {
+  dynamic "statement" {
+    for_each = var.table_key == null ? [] : [1]
+    content {
+      sid       = "Key"
+      actions   = ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"]
+      resources = [var.table_key]
+      condition {
+        test     = "StringEquals"
+        variable = "kms:ViaService"
+        values   = ["dynamodb.${local.table_region}.amazonaws.com"]
+      }
+    }
+  }
+}
+
 data "aws_iam_policy_document" "operator" {
+  source_policy_documents = [data.aws_iam_policy_document.write_key.json]
   statement {
     sid = "Table"
     actions = [
@@ -192,19 +210,6 @@ data "aws_iam_policy_document" "operator" {
     sid       = "Index"
     actions   = ["dynamodb:Query"]
     resources = ["${local.table_arn}/index/by-day"]
-  }
-  dynamic "statement" {
-    for_each = var.table_key == null ? [] : [1]
-    content {
-      sid       = "Key"
-      actions   = ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"]
-      resources = [var.table_key]
-      condition {
-        test     = "StringEquals"
-        variable = "kms:ViaService"
-        values   = ["dynamodb.${local.table_region}.amazonaws.com"]
-      }
-    }
   }
   statement {
     sid       = "Start"
@@ -702,6 +707,7 @@ resource "aws_iam_role_policy" "told" {
 }
 
 data "aws_iam_policy_document" "told" {
+  source_policy_documents = [data.aws_iam_policy_document.write_key.json]
   statement {
     sid       = "Told"
     actions   = ["dynamodb:PutItem"]
@@ -710,19 +716,6 @@ data "aws_iam_policy_document" "told" {
       test     = "ForAllValues:StringLike"
       variable = "dynamodb:LeadingKeys"
       values   = ["#told/*"]
-    }
-  }
-  dynamic "statement" {
-    for_each = var.table_key == null ? [] : [1]
-    content {
-      sid       = "Key"
-      actions   = ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"]
-      resources = [var.table_key]
-      condition {
-        test     = "StringEquals"
-        variable = "kms:ViaService"
-        values   = ["dynamodb.${local.table_region}.amazonaws.com"]
-      }
     }
   }
 }

@@ -1,4 +1,4 @@
-import { textAt, valueAt } from '../../core/objects.ts'
+import { listAt, textAt, valueAt } from '../../core/objects.ts'
 import { parseOrNull } from '../../core/row/report.ts'
 import type { EcsFacts } from '../../core/types.ts'
 import {
@@ -6,6 +6,7 @@ import {
   lastLine,
   type PlaceCommands,
   program,
+  refusal,
   type TextVariables,
   type Variables,
   type Word,
@@ -47,18 +48,15 @@ export const ECS_COMMANDS: PlaceCommands<EcsPlace> = {
   },
   async begin(ask, place, variables, token) {
     const { region, cluster, taskDefinition = '', launchType, network } = place
-    const { code, stdout, stderr } = await ask([
+    const asked = await ask([
       ...['aws', 'ecs', 'run-task', `--region=${region}`, `--cluster=${cluster}`],
       `--task-definition=${taskDefinition}`,
       ...(launchType !== undefined && NAMED.has(launchType) ? [`--launch-type=${launchType}`] : []),
       ...(network === undefined ? [] : [`--network-configuration=${network}`]),
       ...[`--overrides=${overridesOf(place, variables)}`, `--client-token=${token}`, '--output=json'],
     ])
-    if (code !== 0) {
-      const why = lastLine(stderr)
-      return code === null || PASSING.test(stderr) ? { kind: 'again', why, isNew: false } : { kind: 'refused', why }
-    }
-    const answer = parseOrNull(stdout)
+    if (asked.code !== 0) return refusal(asked, PASSING)
+    const answer = parseOrNull(asked.stdout)
     const [arn, failure] = [textAt(answer, 'tasks', 0, 'taskArn'), textAt(answer, 'failures', 0, 'reason')]
     if (arn !== undefined) return { kind: 'started', name: arn }
     const why = `ECS started nothing: ${failure ?? 'it said no reason'}`
@@ -75,9 +73,8 @@ export const ECS_COMMANDS: PlaceCommands<EcsPlace> = {
       return textAt(answer, 'failures', 0, 'reason') === 'MISSING'
         ? { kind: 'gone' }
         : { kind: 'unanswered', why: lastLine(stderr) }
-    const all = valueAt(answer, 'tasks', 0, 'containers')
     // A task may have other containers, such as one of GuardDuty.
-    const own = (Array.isArray(all) ? all : []).find((one) => textAt(one, 'name') === container)
+    const own = listAt(answer, 'tasks', 0, 'containers').find((one) => textAt(one, 'name') === container)
     const exitCode = valueAt(own, 'exitCode')
     const why = textAt(own, 'reason') ?? textAt(answer, 'tasks', 0, 'stoppedReason') ?? `it is ${status}`
     if (status === 'STOPPED') return { kind: 'ended', exitCode: typeof exitCode === 'number' ? exitCode : null, why }

@@ -1,14 +1,13 @@
-import { isRecord, textAt, valueAt } from '../../core/objects.ts'
+import { isRecord, listAt, textAt, valueAt } from '../../core/objects.ts'
 import { parseOrNull } from '../../core/row/report.ts'
 import type { KubernetesFacts } from '../../core/types.ts'
 import {
-  type Ask,
-  type Begun,
   type CommandWords,
   lastLine,
   PIPE,
   type PlaceCommands,
   program,
+  refusal,
   type TextVariables,
   type Variables,
   type Word,
@@ -58,13 +57,13 @@ export const KUBERNETES_COMMANDS: PlaceCommands<KubernetesFacts> = {
     const from = [`--from=cronjob/${cronJob}`, `--namespace=${namespace}`, '--dry-run=client', '--output=json']
     const made = await ask(['kubectl', 'create', 'job', name, ...from])
     const job = made.code === 0 ? parseOrNull(made.stdout) : null
-    if (job === null) return refusal(made)
+    if (job === null) return refusal(made, PASSING)
     const manifest = JSON.stringify(changedJob(job, variables))
     const created = await ask(['kubectl', 'create', `--namespace=${namespace}`, '--filename=-'], manifest)
     // The answer of an earlier try was lost: no other Job has this name.
     return created.code === 0 || created.stderr.includes('already exists')
       ? { kind: 'started', name }
-      : refusal(created)
+      : refusal(created, PASSING)
   },
   async look(ask, { namespace, container }, name) {
     const get = (...words: readonly string[]) =>
@@ -73,14 +72,12 @@ export const KUBERNETES_COMMANDS: PlaceCommands<KubernetesFacts> = {
     const job = found.code === 0 ? parseOrNull(found.stdout) : null
     if (job === null)
       return /\(NotFound\)/.test(found.stderr) ? { kind: 'gone' } : { kind: 'unanswered', why: lastLine(found.stderr) }
-    const conditions = valueAt(job, 'status', 'conditions')
-    const end = (Array.isArray(conditions) ? conditions : []).find(
+    const end = listAt(job, 'status', 'conditions').find(
       (one) => textAt(one, 'status') === 'True' && /^(?:Complete|Failed)$/.test(textAt(one, 'type') ?? ''),
     )
     const { stdout } = await get('pods', `--selector=job-name=${name}`)
     const pod = valueAt(parseOrNull(stdout), 'items', 0)
-    const statuses = valueAt(pod, 'status', 'containerStatuses')
-    const all: readonly unknown[] = Array.isArray(statuses) ? statuses : []
+    const all = listAt(pod, 'status', 'containerStatuses')
     const state = valueAt(all.find((one) => textAt(one, 'name') === container) ?? all[0], 'state')
     if (end !== undefined) {
       const exitCode = valueAt(state, 'terminated', 'exitCode')
@@ -102,24 +99,18 @@ export const KUBERNETES_COMMANDS: PlaceCommands<KubernetesFacts> = {
 const PASSING =
   /connect|time(?:d )?out|TLS handshake|EOF|Too ?[Mm]any ?[Rr]equests|InternalError|ServiceUnavailable|etcdserver|no such host/
 
-function refusal({ code, stderr }: Awaited<ReturnType<Ask>>): Begun {
-  const why = lastLine(stderr)
-  return code === null || PASSING.test(stderr) ? { kind: 'again', why, isNew: false } : { kind: 'refused', why }
-}
-
 /** A Job that is made by hand has no scheduled time, and its retries would force the slot again after a failure. */
 function changedJob(job: unknown, variables: TextVariables): unknown {
   const changes = new Set(['CRONLEDGER_EVENT_TIME', ...Object.keys(variables)])
   // Kubernetes replaces $(NAME) in a value, and reads $$ as one $.
   const added = Object.entries(variables).map(([name, value]) => ({ name, value: value.replaceAll('$', '$$$$') }))
   const withVariables = (container: unknown) => {
-    const env = valueAt(container, 'env')
-    const kept = (Array.isArray(env) ? env : []).filter((one) => !changes.has(textAt(one, 'name') ?? ''))
+    const kept = listAt(container, 'env').filter((one) => !changes.has(textAt(one, 'name') ?? ''))
     return { ...asRecord(container), env: [...kept, ...added] }
   }
   const [spec, template] = [asRecord(valueAt(job, 'spec')), asRecord(valueAt(job, 'spec', 'template'))]
   const pod = asRecord(template['spec'])
-  const containers = Array.isArray(pod['containers']) ? pod['containers'].map(withVariables) : []
+  const containers = listAt(pod, 'containers').map(withVariables)
   return {
     ...asRecord(job),
     spec: { ...spec, backoffLimit: 0, template: { ...template, spec: { ...pod, containers } } },
