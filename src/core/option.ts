@@ -36,8 +36,8 @@ interface Described {
   readonly required?: true | undefined
   /** In the first screen of the help of a command that runs a batch. `help COMMAND --all` shows the others, too. */
   readonly isUsual?: true | undefined
-  /** Without that, the option has no effect, and its author expects one. */
-  readonly requires?: Condition
+  /** Without that, the option has no effect, and its author expects one. `orForced`: it has one in a forced run. */
+  readonly requires?: Condition & { readonly orForced?: true }
   /** `own`: the value of this option that does not go with the others. */
   readonly excludes?: readonly (Condition & { readonly own: string; readonly why: string })[]
   /** Only a flag sets it: a variable of a batch would limit what its operator sees. */
@@ -121,7 +121,7 @@ export function checkTogether(
   }
   const given = Object.entries(table).filter(([name]) => values[name] !== undefined && values[name] !== false)
   for (const [name, { requires, excludes = [] }] of given) {
-    if (requires !== undefined && !holds(requires)) {
+    if (requires !== undefined && !holds(requires) && !(requires.orForced && holds({ option: 'force' }))) {
       const other = option(requires.option)
       const wanted = requires.is?.join(' or ') ?? (requires.atLeast === undefined ? '' : `${requires.atLeast} or more`)
       const found: OptionText =

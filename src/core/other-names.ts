@@ -46,6 +46,7 @@ const OTHER_NAMES: Readonly<Record<string, readonly string[]>> = {
   profile: ['Set the variable AWS_PROFILE.'],
   cmd: [BATCH_ADVICE],
   command: [BATCH_ADVICE],
+  'to-schedule': ['To see what a change of the schedule does: cronledger declare --dry-run'],
   'dry-run': ['To try a schedule: cronledger explain. To try the setup: cronledger setup --check'],
 }
 

@@ -124,9 +124,6 @@ export async function runTrigger<T>(
   if (options.force !== undefined && settings.catchUpMs !== null) {
     throw usageError(said`${option('catchUpMs')} cannot be used with a forced slot. Leave one of them out.`)
   }
-  if (options.force === undefined && options.afterTimeoutMs !== undefined && settings.after === null) {
-    throw usageError(said`${option('afterTimeoutMs')} requires ${option('after')}.`)
-  }
   const { context, objection, notices, knownPlace } = await readRequest(options, settings, parts)
   const emit = emitterOf(context, parts)
   const report = reportAndRethrow(emit)

@@ -103,6 +103,7 @@ export const SETTING_GROUPS = {
     },
     afterTimeoutMs: {
       kind: 'duration',
+      requires: { option: 'after', orForced: true },
       group: 'Overlap',
       default: HOUR_MS,
       bounds: [0, 31 * DAY_MS],

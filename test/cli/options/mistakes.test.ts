@@ -249,6 +249,7 @@ test.each([
   ['history', ['\u2014store', 'x'], '\u2014store. Did you mean --store?'],
   ['run', ['\u2013', 'true'], '\u2013. Did you mean --?'],
   ['run', ['--dry-run'], '--dry-run. To try a schedule: cronledger explain.'],
+  ['history', ['--to-schedule', 'x'], '--to-schedule. To see what a change of the schedule does: cronledger declare'],
 ])('the unknown option %s %j', (command, argv, message) => {
   expect(mistake(command, [...STORE, ...argv])).toContain(`unknown option ${message}`)
 })
