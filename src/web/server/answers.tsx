@@ -8,6 +8,7 @@ import type { Ledger } from '../../api.ts'
 import { type ErrorKind, LedgerError } from '../../core/errors.ts'
 import { type Clock, withDeadline } from '../../process/clock.ts'
 import { type Frame, LedgerHelp, ProblemView, pageText, ZONE_COOKIE } from '../views/frame/document.tsx'
+import { type WallClock, wallClock } from '../views/frame/time.tsx'
 import type { Assets } from './assets.ts'
 import type { Reading } from './read/reading.ts'
 import { answerWithin, shareAnswers } from './shared.ts'
@@ -75,6 +76,8 @@ type HttpStatus = 200 | 302 | 404 | Failure['status']
 export interface View {
   readonly title: string
   readonly main: Child
+  /** Left out: that of the zone that the reader has chosen, or else of UTC. */
+  readonly clock?: WallClock
   /** Whether something in the view runs or is about to run, or is still being read. */
   readonly moves: boolean
   /** The time that the ledger took for the view. Left out: all the time that it took to make the view. */
@@ -151,11 +154,12 @@ export function openAnswers({ store, clock, ledgerTimeoutMs, report }: AppOption
 
   /** Returns the page of a view as bytes, so that requests that share it also share its memory. */
   function render(view: View, zone: string | undefined): PageAnswer {
-    const { title, main, moves, costMs = 0, status = 200, location } = view
+    const { title, main, moves, clock: own = wallClock(zone ?? 'UTC'), costMs = 0, status = 200, location } = view
     const frame: Frame = {
       title,
       dress: { kind: 'served', stylePath: '/page.css', scriptPath: '/page.js' },
       store,
+      clock: own,
       zone,
       now: clock.now(),
       pollMs: Math.round(Math.max(moves ? MOVING_POLL_MS : QUIET_POLL_MS, POLL_FACTOR * costMs)),

@@ -10,8 +10,9 @@ import { checkTaskName } from '../../core/user-text.ts'
 import { findingsMetrics } from '../../format/metrics/openmetrics.ts'
 import { MissingSlot, MissingTask, NO_SLOT, NO_TASK } from '../views/frame/document.tsx'
 import { links, type OverviewQuery, type TaskQuery } from '../views/frame/links.ts'
-import { isMoving } from '../views/frame/slot-facts.ts'
-import { countInTitle, EmptyLedger, isEmpty, NeedsLine, NeedsList } from '../views/overview/needs.tsx'
+import { isMoving } from '../views/frame/slot-facts.tsx'
+import { wallClock } from '../views/frame/time.tsx'
+import { countInTitle, EmptyLedger, isEmpty, NeedsLine, NeedsList, zoneOfNeeds } from '../views/overview/needs.tsx'
 import { Overview } from '../views/overview/overview.tsx'
 import { SlotView } from '../views/slot/slot.tsx'
 import { type ShownFindings, taskSteps } from '../views/task/findings.tsx'
@@ -135,8 +136,9 @@ function viewsOfAll({ clock, store }: AppOptions, reading: ReadingOf, sharedNeed
     const { owner } = overviewQueryOf(context)
     const needs = owner ? all.ofOwner(owner) : all
     const model = modelWith(needs)
-    const props = { zone: zoneOf(context), now: clock.now() }
+    const props = { clock: wallClock(model.axis.clock.zone, true), now: clock.now() }
     return {
+      clock: props.clock,
       title: `${countInTitle(needs)}Tasks`,
       main: isEmpty(all) ? (
         <EmptyLedger store={store} />
@@ -159,15 +161,16 @@ function viewsOfAll({ clock, store }: AppOptions, reading: ReadingOf, sharedNeed
     const owner = context.req.query('owner')
     const all = await sharedNeeds()
     const needs = owner ? all.ofOwner(owner) : all
+    const own = wallClock(zoneOf(context) ?? zoneOfNeeds(needs), true)
     const main = (
       <>
         <nav class="crumbs" aria-label="Breadcrumbs">
           <a href={links.overview({ owner })}>Tasks</a>
         </nav>
-        <NeedsList needs={needs} store={store} owner={owner} zone={zoneOf(context)} now={clock.now()} />
+        <NeedsList needs={needs} store={store} owner={owner} clock={own} now={clock.now()} />
       </>
     )
-    return { title: `${countInTitle(needs)}Needs attention`, main, moves: !needs.isWhole, costMs: 0 }
+    return { title: `${countInTitle(needs)}Needs attention`, main, clock: own, moves: !needs.isWhole, costMs: 0 }
   }
 
   return { overview, needs }
@@ -204,6 +207,7 @@ function viewsOfTask({ store, clock }: AppOptions, reading: ReadingOf) {
     const findings = { ...found, steps: [...found.steps, ...ofTask] }
     return {
       title: head.task,
+      clock: head.clock,
       main: <TaskView head={head} findings={findings} recent={recent} page={page} now={own.now} />,
       moves: [...page.slots, ...recent.slots].some((record) => isMoving(record)),
     }
@@ -222,7 +226,8 @@ function viewsOfTask({ store, clock }: AppOptions, reading: ReadingOf) {
       return { title: NO_SLOT, main: <MissingSlot task={task} slot={slot} clock={clock} />, moves: true, status: 404 }
     }
     // The page asks often, because its reader is probably about to act, and one row is cheap to read.
-    return { title: `${task} ${formatInstant(slot)}`, main: <SlotView model={model} />, moves: true }
+    const main = <SlotView model={model} />
+    return { title: `${task} ${formatInstant(slot)}`, main, clock: model.clock, moves: true }
   })
 
   return { task, slot }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { raw } from 'hono/html'
 import type { Report } from '../../format/report.ts'
 import { pageText } from '../views/frame/document.tsx'
-import { wallClock } from '../views/frame/time.tsx'
+import { UTC, wallClock } from '../views/frame/time.tsx'
 import { hasMore, TaskChapter } from '../views/report/chapter.tsx'
 import { ReportSummary, reportTitle } from '../views/report/report.tsx'
 
@@ -17,6 +17,7 @@ export function* reportPieces(report: Report, style: string): Generator<string, 
     title: reportTitle(report, wallClock(report.zone)),
     dress: { kind: 'alone', style: raw(style), policy },
     store: report.store,
+    clock: UTC,
     now: report.madeAt,
     pollMs: null,
     children: [<ReportSummary report={report} />, raw(PIECES)],

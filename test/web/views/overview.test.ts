@@ -7,7 +7,14 @@ import { UTC, wallClock } from '../../../src/web/views/frame/time.tsx'
 import { axisUntil } from '../../../src/web/views/overview/axis.ts'
 import { cellFacts, cellsAhead, fillCells } from '../../../src/web/views/overview/cells.ts'
 import { GridLine, type TaskLine } from '../../../src/web/views/overview/grid.tsx'
-import { countInTitle, EmptyLedger, type Needs, NeedsLine, NeedsList } from '../../../src/web/views/overview/needs.tsx'
+import {
+  countInTitle,
+  EmptyLedger,
+  type Needs,
+  NeedsLine,
+  NeedsList,
+  zoneOfNeeds,
+} from '../../../src/web/views/overview/needs.tsx'
 import { countStates, groupTasks, statesOf } from '../../../src/web/views/overview/order.ts'
 import { Overview, type OverviewModel } from '../../../src/web/views/overview/overview.tsx'
 import { ILL, LATER, WELL } from '../../support/pages/needs.ts'
@@ -230,8 +237,8 @@ describe('what needs attention', () => {
     String(html)
       .replace(/<[^>]*>/g, '')
       .replaceAll('&#39;', "'")
-  const top = (needs: Needs) => NeedsLine({ needs, now: LATER, store: 'file:/a b.db' })
-  const list = (needs: Needs) => NeedsList({ needs, now: LATER, store: 'file:x' })
+  const top = (needs: Needs) => NeedsLine({ needs, clock, now: LATER, store: 'file:/a b.db' })
+  const list = (needs: Needs) => NeedsList({ needs, clock, now: LATER, store: 'file:x' })
 
   // The snapshot of all texts has the other answers.
   test.each<[Needs, string]>([
@@ -245,8 +252,8 @@ describe('what needs attention', () => {
 
   test('a finding is as old as it was when it was read, like its sentence', () => {
     const rowsAt = (now: number) =>
-      String(NeedsList({ needs: ILL, now, store: 'file:x' }))
-        .split('<tbody')
+      String(NeedsList({ needs: ILL, clock, now, store: 'file:x' }))
+        .split('<section class="case"')
         .slice(1)
     expect(rowsAt(ILL.now + 3_600_000)).toEqual(rowsAt(ILL.now))
     expect(rowsAt(ILL.now)).not.toEqual([])
@@ -272,15 +279,22 @@ describe('what needs attention', () => {
     const shared = { ...of(tasks.slice(0, 4)), kind: 'failed' as const, words: 'no disk', still: 2 }
     const problems = [shared, ...tasks.slice(4).map((task) => of([task]))]
     const text = textOf(top({ ...ILL, problems }))
-    expect(text).toMatch(/failed: no disk 4 tasks · 36 slots · .* · still: 2 tasks/)
+    expect(text).toMatch(/failed: no disk4 tasks · 36 slots · .* · still: 2 tasks/)
     expect(text.match(/task-\d+/g)).toEqual([4, 5, 6, 7].map((index) => `task-${index}`))
-    expect(text).toMatch(/All 9 problems$/)
+    expect(text).toMatch(/^8 slots need attention.*All 9 problems/)
     // The head of a problem of one task names it, too.
     expect(new Set(textOf(list({ ...ILL, problems })).match(/task-\d+/g)).size).toBe(12)
-    // Tasks of one team with the same text share a row.
-    expect(String(list({ ...ILL, problems })).match(/<tr><th scope="row">/g)).toHaveLength(9)
+    // A problem of several tasks has a line for each team.
+    expect(String(list({ ...ILL, problems })).match(/<dt>/g)).toHaveLength(1)
     const partial = textOf(top({ ...ILL, problems: [shared], isWhole: false }))
     expect(partial).toMatch(/failed: no disk, as far as checked.*cronledger rerun .* --all/)
+  })
+
+  test('of a failure, the cause comes first and the host last, and all times have the zone of the page', () => {
+    const text = textOf(NeedsList({ needs: ILL, clock: UTC, now: LATER, store: 'file:x' }))
+    expect(text).toContain('failed: exit code 3nightly · 03:001 h ago: attempt 1 failed (exit code 3) after 1s · host')
+    expect(text).not.toContain('JST')
+    expect(zoneOfNeeds(ILL)).toBe('Asia/Tokyo')
   })
 
   test('while tasks are still checked, and in an empty ledger, nothing looks like a success or like a problem', () => {

@@ -44,7 +44,7 @@ const PROBLEMS: Readonly<Record<string, unknown>> = {
 
 const axis = axisUntil(LATER, clock.zone, '30d')
 const props = { now: LATER }
-const summary = { store: 'dynamodb:cronledger', ...props }
+const summary = { store: 'dynamodb:cronledger', clock, ...props }
 
 const NONE = { count: 0, refused: 0 }
 const cells = axis.columns.map(({ from }, index): GridCell | null => {

@@ -16,6 +16,8 @@ export interface Frame {
   readonly title: string
   readonly dress: Dress
   readonly store: string
+  /** The clock of the page, and the zone that the reader has chosen for all times. */
+  readonly clock: WallClock
   readonly zone?: string | undefined
   readonly now: Instant
   /** The time after which the page asks for itself again, in milliseconds. Null when it never does. */
@@ -31,7 +33,9 @@ const ICON =
 
 /** Returns the HTML of a whole page. We must make all text with JSX, because JSX escapes all values. */
 export function pageText(frame: Frame): string {
-  const { title, dress, store, zone, now, pollMs, children } = frame
+  const { title, dress, store, clock, zone, now, pollMs, children } = frame
+  // It always has seconds, so that its width never changes.
+  const asOf = formatInstant(clock.localMs(now)).slice(0, 19).replace('T', ' ')
   const page = (
     <html lang="en">
       <head>
@@ -55,9 +59,9 @@ export function pageText(frame: Frame): string {
           </a>
           <span class="store">{printable(store)}</span>
           <span class="as-of" id="as-of">
-            as of <time datetime={formatInstant(now)}>{secondText(now)}</time> UTC
+            as of <time datetime={formatInstant(now)}>{asOf}</time> {clock.offset(now)}
           </span>
-          {dress.kind === 'served' && <TimesChoice zone={zone} />}
+          {dress.kind === 'served' && <TimesChoice clock={clock} zone={zone} />}
           <div class="banner">
             <p id="connection" role="status" />
             <p id="retry" hidden>
@@ -77,16 +81,16 @@ export function pageText(frame: Frame): string {
 /** The cookie that has the zone of all times. The script of the page sets it, and the server makes pages in that zone. */
 export const ZONE_COOKIE = 'cronledger-times'
 
-/** One choice for all times: in the zone of each task, of the browser, or in UTC. */
-function TimesChoice({ zone }: Pick<Frame, 'zone'>) {
+/** One choice for all times: in the zone of the tasks, of the browser, or in UTC. */
+function TimesChoice({ clock, zone }: Pick<Frame, 'clock' | 'zone'>) {
   const isOther = zone !== undefined && zone !== 'UTC'
   return (
     <label class="needs-script">
       Times
       <select id="times" autocomplete="off" data-cookie={ZONE_COOKIE}>
-        <option value="">of the task</option>
+        <option value="">{zone === undefined ? `${clock.zone} (of the tasks)` : 'of the tasks'}</option>
         <option value="browser" selected={isOther}>
-          {isOther ? `of the browser (${zone})` : 'of the browser'}
+          {isOther ? `${zone} (of the browser)` : 'of the browser'}
         </option>
         <option value="UTC" selected={zone === 'UTC'}>
           UTC
@@ -94,11 +98,6 @@ function TimesChoice({ zone }: Pick<Frame, 'zone'>) {
       </select>
     </label>
   )
-}
-
-/** Returns `2026-11-24 03:00:00` in UTC. It always has seconds, so that its width never changes. */
-function secondText(at: Instant): string {
-  return formatInstant(at).slice(0, 19).replace('T', ' ')
 }
 
 interface ProblemProps {

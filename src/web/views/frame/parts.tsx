@@ -35,7 +35,7 @@ export function Choice({ label, name, options, chosen }: ChoiceProps) {
 /** An owner. Each address of the web in it is a link. */
 export function Owner({ owner }: { readonly owner: string }) {
   // With a group, split returns the addresses between the other texts.
-  const parts = owner.split(/(https?:\/\/\S*[^\s,.;)])/i)
+  const parts = owner.split(/(https?:\/\/[^\s、。）]*[^\s、。）,.;)])/i)
   return (
     <span class="owner">
       {parts.map((part, index) =>

@@ -2,7 +2,7 @@ import type { Instant } from '../../../core/types.ts'
 import { printable } from '../../../format/text.ts'
 import type { JudgedSlot, SlotMark } from '../../../verdict/judge.ts'
 import { MARKS, MOST_URGENT_FIRST, type RejectedCount, rejectedCount, rejectionsText } from '../frame/marks.ts'
-import { type SlotFacts, slotFactsOf, slotFactTexts } from '../frame/slot-facts.ts'
+import { type SlotFacts, slotFactsOf, slotFactTexts } from '../frame/slot-facts.tsx'
 import { timeTexts, type WallClock } from '../frame/time.tsx'
 import type { Axis, Column } from './axis.ts'
 

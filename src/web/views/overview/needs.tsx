@@ -1,18 +1,20 @@
+import type { Child } from 'hono/jsx'
 import { groupedBy } from '../../../core/objects.ts'
+import { commonZone } from '../../../core/schedule/zone.ts'
 import type { Instant } from '../../../core/types.ts'
-import { countsText, findingDetail, totalOf } from '../../../format/check/finding.ts'
+import { countsText, totalOf } from '../../../format/check/finding.ts'
 import { problemName, teamsText } from '../../../format/check/problems.ts'
 import { counted, printable } from '../../../format/text.ts'
 import { firstRun } from '../../../verdict/command.ts'
 import type { TaskFinding } from '../../../verdict/judge.ts'
 import type { Problem, ProblemTask } from '../../../verdict/problems.ts'
 import { repairStep } from '../../../verdict/steps.ts'
-import { verdictOf } from '../../../verdict/verdict.ts'
-import { Badge } from '../frame/badge.tsx'
+import { Sign } from '../frame/badge.tsx'
 import { links } from '../frame/links.ts'
-import { Heads, Owner } from '../frame/parts.tsx'
+import { Owner } from '../frame/parts.tsx'
+import { Happened } from '../frame/slot-facts.tsx'
 import { CommandToCopy } from '../frame/steps.tsx'
-import { ageText, Said, Time, UTC, wallClock } from '../frame/time.tsx'
+import { ageText, Time, type WallClock } from '../frame/time.tsx'
 
 type Kind = TaskFinding['kind']
 
@@ -40,7 +42,8 @@ const OLD_MS = 60_000
 
 export interface NeedsProps {
   readonly needs: Needs
-  readonly zone?: string | undefined
+  /** All times of the page have its zone. */
+  readonly clock: WallClock
   readonly now: Instant
   readonly store: string
   /** The needs are those of the tasks whose owner contains this. Left out: of all. */
@@ -48,7 +51,8 @@ export interface NeedsProps {
 }
 
 /** The top of the overview: the problems that most tasks still have. */
-export function NeedsLine({ needs, zone, now, store, owner }: NeedsProps) {
+export function NeedsLine(props: NeedsProps) {
+  const { needs, clock, now, store, owner } = props
   const { problems, count, faults, isWhole, tasks } = needs
   const total = totalOf(count)
   // A page that is still checking must neither look like a problem nor like a success.
@@ -59,7 +63,12 @@ export function NeedsLine({ needs, zone, now, store, owner }: NeedsProps) {
       class={`needs ${isWhole && isCalm && tasks > 0 ? 'well' : isCalm ? 'open' : ''}`}
       aria-labelledby="needs-title"
     >
-      <NeedsSummary needs={needs} now={now} owner={owner} faults={faults.slice(0, 1)} allHref={links.overview()} />
+      <NeedsSummary {...props} faults={faults.slice(0, 1)} allHref={links.overview()}>
+        {total > 0 && ' '}
+        {total > 0 && (
+          <a href={links.needs(owner)}>{problems.length > 1 ? `All ${problems.length} problems` : 'All details'}</a>
+        )}
+      </NeedsSummary>
       {faults.length > 1 && (
         <p class="problem">
           <a href={links.needs(owner)}>and {counted(faults.length - 1, 'more task')}</a>
@@ -70,36 +79,36 @@ export function NeedsLine({ needs, zone, now, store, owner }: NeedsProps) {
           <ul>
             {problems.slice(0, NAMED).map((problem, index) => (
               <li>
-                <ProblemHead
-                  problem={problem}
-                  zone={zone}
-                  isWhole={isWhole}
-                  href={`${links.needs(owner)}#problem-${index + 1}`}
-                />
+                <NameOf problem={problem} isWhole={isWhole} />
+                <span>
+                  <FactsOf
+                    problem={problem}
+                    clock={clock}
+                    now={now}
+                    href={`${links.needs(owner)}#problem-${index + 1}`}
+                  />
+                  <TeamsOf problem={problem} />
+                </span>
               </li>
             ))}
           </ul>
           <Repair problems={problems} store={store} owner={owner} />
-          <p>
-            <a href={links.needs(owner)}>{problems.length > 1 ? `All ${problems.length} problems` : 'All details'}</a>
-          </p>
         </>
       )}
     </section>
   )
 }
 
+/** `allHref`: the same page without the filter by owner. */
 function NeedsSummary({
   needs,
+  clock,
   now,
   owner,
   faults,
   allHref,
-}: Pick<NeedsProps, 'needs' | 'now' | 'owner'> & {
-  readonly faults: readonly string[]
-  /** The same page without the filter by owner. */
-  readonly allHref: string
-}) {
+  children,
+}: NeedsProps & Readonly<{ faults: readonly string[]; allHref: string; children?: Child }>) {
   const { count, tasks, of, isWhole, now: readAt } = needs
   const total = totalOf(count)
   return (
@@ -107,9 +116,12 @@ function NeedsSummary({
       <h1 id="needs-title">
         {total === 0
           ? wellText(needs)
-          : `${atLeast(needs)}${total === 1 ? '1 slot needs' : `${total} slots need`} attention`}
+          : `${atLeast(needs)}${total === 1 ? '1 slot needs' : `${total.toLocaleString('en')} slots need`} attention`}
       </h1>
-      <p class="quiet">{spanText(needs)}</p>
+      <p class="quiet">
+        {spanText(needs)}
+        {children}
+      </p>
       {owner && (
         <p class="quiet">
           Only {counted(of, 'task')} whose owner has {JSON.stringify(printable(owner))}.{' '}
@@ -123,7 +135,7 @@ function NeedsSummary({
       )}
       {isWhole && now - readAt >= OLD_MS && (
         <p class="quiet">
-          Checked at <Time at={readAt} clock={UTC} />.
+          Checked at <Time at={readAt} near={now} clock={clock} />.
         </p>
       )}
       {faults.map((fault) => (
@@ -139,154 +151,158 @@ function Repair({ problems, store, owner }: Pick<Needs, 'problems'> & Pick<Needs
   const tasks = open.flatMap((one) => [...one.tasks, ...one.waiting])
   if (new Set(tasks.map(({ task }) => task)).size < 2) return null
   const [from, to] = [Math.min(...tasks.map((one) => one.from)), Math.max(...tasks.map((one) => one.to))]
+  const { command } = repairStep({ store, task: null, owner, from, to })
   return (
-    <details class="commands">
-      <summary>Run the missed and failed slots again</summary>
-      <CommandToCopy {...repairStep({ store, task: null, owner, from, to })} />
-    </details>
+    <div class="commands">
+      <CommandToCopy what="Run the missed and failed slots again" command={command} />
+    </div>
   )
 }
 
-type HeadProps = Readonly<{ problem: Problem; zone: string | undefined; isWhole: boolean; href?: string }>
+interface ProblemProps {
+  readonly problem: Problem
+}
 
-/** `failed: connection to db-7 refused · 22 tasks · 44 slots · 02:10 to 04:15 JST · still: 7 tasks`, and how many tasks each team has. */
-function ProblemHead({ problem, zone, isWhole, href }: HeadProps) {
+/** A problem of which only a part was read must not look like a whole one. */
+function NameOf({ problem, isWhole }: ProblemProps & Pick<Needs, 'isWhole'>) {
+  return (
+    <strong>
+      <Sign mark={problem.kind} /> {`${problemName(problem)}${isWhole ? '' : ', as far as checked'}`}
+    </strong>
+  )
+}
+
+/** Returns `22 tasks · 44 slots · 02:10 to 04:15 · still: 7 tasks`, or for one task its name. */
+function FactsOf({
+  problem,
+  clock,
+  now,
+  href,
+}: ProblemProps & Pick<NeedsProps, 'clock' | 'now'> & { readonly href?: string }) {
   const { tasks, waiting, slots, from, to, still } = problem
-  const teams = teamsText(problem)
   const [only] = tasks
+  const [begin, end] = [from, to].map((at) => <Time at={at} near={at === from ? now : from} clock={clock} isBrief />)
   return (
     <>
-      {/* A problem of which only a part was read must not look like a whole one. */}
-      <strong>{`${problemName(problem)}${isWhole ? '' : ', as far as checked'}`}</strong>{' '}
-      <span>
-        {tasks.length === 1 && only !== undefined ? (
-          <TaskNames tasks={[only]} />
-        ) : (
-          <a href={href}>{tasks.length} tasks</a>
-        )}{' '}
-        {slots > 1 && `· ${slots} slots `}· <DatesOf from={from} to={to} zone={zone ?? problem.zone} />
-        {still === 0 ? ' · since then done' : tasks.length > 1 && ` · still: ${counted(still, 'task')}`}
-        {waiting.length > 0 && ` · waiting for this: ${counted(waiting.length, 'task')}`}
-        {teams !== null && <span class="fact">{teams}</span>}
-      </span>
+      {tasks.length === 1 && only !== undefined ? (
+        <TaskLink task={only.task} />
+      ) : (
+        <a href={href}>{tasks.length} tasks</a>
+      )}
+      {slots > 1 && ` · ${slots} slots`} · {begin}
+      {from !== to && <> to {end}</>}
+      {still === 0 ? ' · since then done' : tasks.length > 1 && ` · still: ${counted(still, 'task')}`}
+      {waiting.length > 0 && ` · waiting for this: ${counted(waiting.length, 'task')}`}
     </>
   )
 }
 
-function DatesOf({
-  from,
-  to,
-  zone,
-  fromZone = zone,
-}: Readonly<{ from: Instant; to: Instant; zone: string; fromZone?: string }>) {
-  const clock = wallClock(zone)
-  const start = <Time at={from} clock={wallClock(fromZone)} isBrief />
-  if (from === to) return start
+function TeamsOf({ problem }: ProblemProps) {
+  const teams = teamsText(problem)
   return (
-    <>
-      {start} to <Time at={to} {...(fromZone === zone && { near: from })} clock={clock} isBrief />
-    </>
+    teams !== null && (
+      <>
+        {' '}
+        · <Owner owner={teams} />
+      </>
+    )
   )
 }
 
-/** All problems, each with its tasks and what is known of the newest slot of each. */
-export function NeedsList({ needs, store, owner, zone, now }: NeedsProps) {
+function TaskLink({ task }: { readonly task: string }) {
+  return (
+    <a class="task" href={links.task(task)}>
+      {printable(task)}
+    </a>
+  )
+}
+
+/** All problems, each with its tasks by team, and what is known of the newest slot. */
+export function NeedsList(props: NeedsProps) {
+  const { needs, store, owner, clock, now } = props
   return (
     <section id="needs" aria-labelledby="needs-title">
-      <NeedsSummary needs={needs} now={now} owner={owner} faults={needs.faults} allHref={links.needs()} />
+      <NeedsSummary {...props} faults={needs.faults} allHref={links.needs()} />
       <Repair problems={needs.problems} store={store} owner={owner} />
-      {needs.problems.length > 0 && (
-        <section class="scroll" tabindex={0} aria-label="Slots that need attention">
-          <table class="list stacked">
-            <thead>
-              <tr>
-                <Heads columns={[['Task'], ['Slots'], ['Newest slot']]} />
-              </tr>
-            </thead>
-            {needs.problems.map((problem, index) => (
-              <tbody id={`problem-${index + 1}`}>
-                <tr class="group">
-                  <th scope="rowgroup" colspan={3}>
-                    <ProblemHead problem={problem} zone={zone} isWhole={needs.isWhole} />
-                  </th>
-                </tr>
-                <TaskRows tasks={problem.tasks} zone={zone} now={needs.now} />
-                <TaskRows tasks={problem.waiting} zone={zone} now={needs.now} isWaiting />
-              </tbody>
-            ))}
-          </table>
+      {needs.problems.map((problem, index) => (
+        <section class="case" id={`problem-${index + 1}`}>
+          <h2>
+            <NameOf problem={problem} isWhole={needs.isWhole} />
+          </h2>
+          <p>
+            <FactsOf problem={problem} clock={clock} now={now} />
+            {problem.tasks.length === 1 && <TeamsOf problem={problem} />}
+          </p>
+          <Newest tasks={problem.tasks} clock={clock} now={needs.now} />
+          <dl>
+            {problem.tasks.length > 1 && <Teams tasks={problem.tasks} clock={clock} now={now} />}
+            <Teams tasks={problem.waiting} clock={clock} now={now} isWaiting />
+          </dl>
         </section>
-      )}
+      ))}
     </section>
   )
 }
 
-type RowsProps = Pick<NeedsProps, 'zone' | 'now'> & Readonly<{ tasks: readonly ProblemTask[] }>
+type TasksProps = Pick<NeedsProps, 'clock' | 'now'> & Readonly<{ tasks: readonly ProblemTask[] }>
 
-/** The tasks by team. Those of one team with the same text share a row. */
-function TaskRows({ tasks, isWaiting = false, ...props }: RowsProps & { readonly isWaiting?: boolean }) {
-  const teams = groupedBy(tasks, ({ owner = '' }) => owner)
-  return [...teams].map(([team, ofTeam]) => (
+/** The problem is named by the cause of a failure, so this says how and where it failed. */
+function Newest({ tasks, clock, now }: TasksProps) {
+  const [first, ...others] = tasks
+  if (first === undefined) return null
+  const { task, newest } = others.reduce((one, other) => (other.to > one.to ? other : one), first)
+  return (
+    <p>
+      <a href={links.slot(task, newest.slot)}>{ageText(newest.slot, now)}</a>
+      {others.length > 0 && ` ${printable(task)}`}: <Happened found={newest} near={newest.slot} clock={clock} isNamed />
+    </p>
+  )
+}
+
+/** How many tasks of a team are named. The others are folded. */
+const NAMES_SHOWN = 24
+
+/** A line for each team, in which the names of its tasks flow. */
+function Teams({ tasks, isWaiting = false, ...props }: TasksProps & { readonly isWaiting?: boolean }) {
+  return [...groupedBy(tasks, ({ owner = '' }) => owner)].map(([team, own]) => (
     <>
-      {(teams.size > 1 || team !== '' || isWaiting) && (
-        <tr class="team">
-          <th scope="rowgroup" colspan={3}>
-            {isWaiting && 'Waiting for this: '}
-            {team === '' ? 'no owner' : <Owner owner={team} />} · {counted(ofTeam.length, 'task')}
-          </th>
-        </tr>
-      )}
-      {[...groupedBy(ofTeam, alikeOf).values()].map((alike) => (
-        <TaskRow tasks={alike} {...props} />
-      ))}
+      <dt>
+        {isWaiting && 'Waiting for this: '}
+        {team === '' ? 'no owner' : <Owner owner={team} />} · {counted(own.length, 'task')}
+      </dt>
+      <dd>
+        <Names tasks={own.slice(0, NAMES_SHOWN)} {...props} />
+        {own.length > NAMES_SHOWN && (
+          <details>
+            <summary>and {counted(own.length - NAMES_SHOWN, 'other task')}</summary>
+            <Names tasks={own.slice(NAMES_SHOWN)} {...props} />
+          </details>
+        )}
+      </dd>
     </>
   ))
 }
 
-/** Returns what a row says of a task. */
-function alikeOf({ slots, from, to, newest }: ProblemTask): string {
-  return JSON.stringify([slots.length, from, to, newest.kind, newest.schedule.zone, findingDetail(newest)])
-}
-
-/** How many tasks a row names. The others are folded. */
-const NAMES_SHOWN = 8
-
-function TaskRow({ tasks, zone, now }: RowsProps) {
-  const [own] = tasks
-  if (own === undefined) return null
-  const { task, slots, from, fromZone, to, newest } = own
-  const age = ageText(newest.slot, now)
-  const rest = tasks.slice(NAMES_SHOWN)
-  const clock = zone ?? newest.schedule.zone
+/** Each has its newest slot, and how many slots it has. */
+function Names({ tasks, clock, now }: TasksProps) {
   return (
-    <tr>
-      <th scope="row">
-        <TaskNames tasks={tasks.slice(0, NAMES_SHOWN)} />
-        {rest.length > 0 && (
-          <details>
-            <summary>and {counted(rest.length, 'other task')}</summary>
-            <TaskNames tasks={rest} />
-          </details>
-        )}
-      </th>
-      <td>
-        <Badge mark={newest.kind} word={`${slots.length === 1 ? '' : `${slots.length} `}${newest.kind}`} />{' '}
-        <DatesOf from={from} to={to} zone={clock} fromZone={zone ?? fromZone} />
-      </td>
-      <td>
-        {tasks.length > 1 ? age : <a href={links.slot(task, newest.slot)}>{age}</a>}:{' '}
-        <Said said={verdictOf(newest, '').happened} near={newest.slot} clock={wallClock(clock)} />
-      </td>
-    </tr>
+    <ul>
+      {tasks.map(({ task, slots, to }) => (
+        <li>
+          <TaskLink task={task} />{' '}
+          <a class="quiet" href={links.slot(task, to)}>
+            {slots.length > 1 && `${slots.length} slots, `}
+            <Time at={to} near={now} clock={clock} isBrief />
+          </a>
+        </li>
+      ))}
+    </ul>
   )
 }
 
-function TaskNames({ tasks }: { readonly tasks: readonly ProblemTask[] }) {
-  return tasks.map(({ task }) => (
-    <a class="task" href={links.task(task)}>
-      {printable(task)}
-    </a>
-  ))
+/** Returns the zone of more than half of the tasks that have a problem. */
+export function zoneOfNeeds({ problems }: Needs): string {
+  return commonZone(problems.flatMap(({ tasks }) => tasks.map(({ newest }) => newest.schedule)))
 }
 
 export function EmptyLedger({ store }: { readonly store: string }) {

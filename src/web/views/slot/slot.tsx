@@ -56,7 +56,7 @@ export function SlotDetail({ model }: { readonly model: Described }) {
       <p class="facts">
         <Badge mark={mark} /> · {clock.zone}
         {newest !== undefined && <ForcedBy attempt={newest} />}
-        {owner !== undefined && model.kind !== null && (
+        {owner !== undefined && (
           <>
             {' '}
             · owner: <Owner owner={owner} />

@@ -9,7 +9,7 @@ import type { JudgedSlot, SlotMark } from '../../../verdict/judge.ts'
 import { Cell, Sign } from '../frame/badge.tsx'
 import { links } from '../frame/links.ts'
 import { MARKS, MOST_URGENT_FIRST } from '../frame/marks.ts'
-import { slotFactsOf, slotFactTexts } from '../frame/slot-facts.ts'
+import { slotFactsOf, slotFactTexts } from '../frame/slot-facts.tsx'
 import type { WallClock } from '../frame/time.tsx'
 
 /** How many slots the strip and the plot show. They have that many columns, also if there are fewer slots. */

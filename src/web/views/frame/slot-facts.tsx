@@ -1,11 +1,14 @@
 import { elapsed } from '../../../core/duration.ts'
 import { attemptCount } from '../../../core/row/attempts.ts'
+import { decidingAttempt } from '../../../core/row/decide.ts'
 import type { Instant } from '../../../core/types.ts'
 import { durationMsOf } from '../../../format/slot/row.ts'
 import { counted, printable } from '../../../format/text.ts'
-import type { JudgedSlot, SlotMark } from '../../../verdict/judge.ts'
+import { causeText, endingText } from '../../../verdict/endings.ts'
+import type { JudgedSlot, SlotMark, TaskFinding } from '../../../verdict/judge.ts'
+import { verdictOf } from '../../../verdict/verdict.ts'
 import { MARKS, type RejectedCount, rejectedCount, rejectionsText } from './marks.ts'
-import { timeTexts, type WallClock } from './time.tsx'
+import { Said, timeTexts, type WallClock } from './time.tsx'
 
 /** Returns whether a slot runs, or may start at any moment. */
 export function isMoving({ status }: JudgedSlot): boolean {
@@ -48,4 +51,28 @@ export function slotFactTexts(task: string, facts: SlotFacts, clock: WallClock):
     attempts === 0 ? '' : counted(attempts, 'attempt'),
     rejectionsText(rejected),
   ].filter(Boolean)
+}
+
+interface HappenedProps {
+  readonly found: TaskFinding
+  /** A time that stands before it. */
+  readonly near: Instant
+  readonly clock: WallClock
+  /** The cause of a failure stands before it. */
+  readonly isNamed?: boolean
+}
+
+/** What happened in the slot of a finding. Of a failure the cause comes first, then how it ended, and then where. */
+export function Happened({ found, near, clock, isNamed = false }: HappenedProps) {
+  const attempt = found.kind === 'failed' && found.own !== null ? decidingAttempt(found.own) : undefined
+  if (attempt?.phase !== 'ended') return <Said said={verdictOf(found, '').happened} near={near} clock={clock} />
+  const [cause, ending] = [causeText(attempt), endingText(attempt)]
+  const ms = durationMsOf(found)
+  return (
+    <>
+      {!isNamed && cause !== ending && `${printable(cause)} · `}
+      {printable(`attempt ${attempt.number} ${ending}`)}
+      {ms !== null && ` after ${elapsed(ms)}`} · {printable(attempt.host)}
+    </>
+  )
 }
