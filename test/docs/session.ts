@@ -8,7 +8,7 @@ import { MAIN, STOPPED_CLOCK } from '../support/cli.ts'
 import type { Block } from './markdown.ts'
 
 /** The time of a page that does not say another one: 19 s after 03:00 in Tokyo. */
-const DEFAULT_CLOCK = '2026-11-24T18:00:19Z'
+export const DEFAULT_CLOCK = '2026-11-24T18:00:19Z'
 const MARK = '@@ end of block'
 /** The run ids that the examples show, in their order. */
 const RUN_IDS = ['3148e9333408f2479a24', '7c01d5a9be62f4380d11', '19929ea0f4ad6805b5e5', 'a3f0c2771d9e48b65c02']
@@ -32,22 +32,37 @@ export function isRun({ kind, isHidden, attributes }: Block): boolean {
 }
 
 /**
- * Runs the shell blocks of a page from top to bottom in one bash, with the files that the page shows. The commands find
- * `cronledger`, and the AWS command line of Debian. The wall clock of `cronledger` shows the time that the page says, and
- * each further command starts a minute later. Returns what each block printed.
+ * Runs the shell blocks of a page from top to bottom in one bash, with the files that the page shows. The wall clock of
+ * `cronledger` shows the time that the page says, and each further command starts a minute later. Returns what each block printed.
  */
 export async function runPage(
   blocks: readonly Block[],
   { env = {}, folder }: SessionOptions,
 ): Promise<readonly Printed[]> {
+  const work = join(folder, 'work')
+  const script = [`set_clock '${DEFAULT_CLOCK}'`, ...blocks.flatMap(stepOf)]
+  const child = startShell(`${PRELUDE}\n${script.join('\n')}\n`, { folder, env })
+  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)])
+  const ends = [...stdout.matchAll(new RegExp(`${MARK} (\\d+)\n`, 'g'))]
+  const run = blocks.filter(isRun)
+  if (ends.length !== run.length) throw new Error(`the page ended early: ${stdout}${stderr}`)
+  return run.map((block, index) => {
+    const previous = ends[index - 1]
+    const start = previous === undefined ? 0 : previous.index + previous[0].length
+    const end = ends[index]
+    return { block, code: Number(end?.[1]), output: normalise(stdout.slice(start, end?.index), work) }
+  })
+}
+
+/** Starts a bash in `work` of this folder. Its commands find `cronledger`, and the AWS command line of Debian. */
+export function startShell(script: string, { env = {}, folder }: SessionOptions) {
   const bin = join(folder, 'bin')
   const work = join(folder, 'work')
   for (const path of [bin, work]) mkdirSync(path)
   writeFileSync(join(bin, 'cronledger'), STARTER)
   chmodSync(join(bin, 'cronledger'), 0o755)
   symlinkSync(process.execPath, join(bin, 'node'))
-  const script = [`set_clock '${DEFAULT_CLOCK}'`, ...blocks.flatMap(stepOf)]
-  const child = spawn('bash', ['-c', `${PRELUDE}\n${script.join('\n')}\n`], {
+  return spawn('bash', ['-c', script], {
     cwd: work,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {
@@ -62,16 +77,6 @@ export async function runPage(
       REPOSITORY: new URL('../..', import.meta.url).pathname,
       ...env,
     },
-  })
-  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)])
-  const ends = [...stdout.matchAll(new RegExp(`${MARK} (\\d+)\n`, 'g'))]
-  const run = blocks.filter(isRun)
-  if (ends.length !== run.length) throw new Error(`the page ended early: ${stdout}${stderr}`)
-  return run.map((block, index) => {
-    const previous = ends[index - 1]
-    const start = previous === undefined ? 0 : previous.index + previous[0].length
-    const end = ends[index]
-    return { block, code: Number(end?.[1]), output: normalise(stdout.slice(start, end?.index), work) }
   })
 }
 
@@ -106,7 +111,7 @@ function stepOf(block: Block): readonly string[] {
  * run ids, the host, the user, process ids, the folder, the version of the zone data, and how long a command took, which
  * becomes 0s. The delay of a start (`7s after …`) comes from the clock of the page, and stays.
  */
-function normalise(output: string, folder: string): string {
+export function normalise(output: string, folder: string): string {
   const ids = new Map<string, string>()
   const idOf = (id: string) => {
     const known = ids.get(id) ?? RUN_IDS[ids.size] ?? RUN_IDS[0] ?? ''
