@@ -48,7 +48,6 @@ export interface TellingLedger extends Ledger {
   ): ReturnType<typeof writeTold>
 }
 
-/** Returns the ledger of that name. The first call opens it. */
 export function createLedger({ store, log }: LedgerOptions): TellingLedger {
   const storeName = hideSecret(store)
   const connection = openOnUse(storeName)

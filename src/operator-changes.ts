@@ -43,7 +43,6 @@ interface OperatorDeps extends HistoryDeps, OperatorParts {}
 
 const NO_TASKS = said`no task has run yet in this ledger, so there is none to change. Is this the right ${option('store')}?`
 
-/** `reading` opens the ledger as the options of a call ask for it. */
 export function operatorMethods(
   reading: (options: ReadOptions) => Promise<HistoryDeps>,
   { host, random, known }: OperatorParts,

@@ -23,7 +23,6 @@ export interface CheckSettings extends Required<TimeRange> {
   readonly progress: (task: string, slot: Instant) => void
   /** Called for each slot of a task, newest first, also for one without a finding. */
   readonly emitSlot?: ((one: JudgedSlot) => void) | undefined
-  /** Called for each task that could not be read to the end. */
   readonly emitFault?: ((task: string) => void) | undefined
   /** Called at most once for a task and each kind of note. */
   readonly emitNote?: ((note: Note) => void) | undefined

@@ -46,7 +46,6 @@ export async function* concurrently<Item, Result>(
     )
   }
 
-  /** Never rejects, because the error of an item is thrown when it is its turn. */
   async function beginNext(): Promise<Begun<Result>> {
     const next = await list.next().catch((error: unknown) => ({ error }))
     if ('error' in next || next.done) {

@@ -26,10 +26,8 @@ export interface HistoryDeps {
   readonly consistent?: true | undefined
 }
 
-/** A text is ISO 8601 with an offset. */
 type QueryText = OrUndefined<{ readonly task: string; readonly since: string | Date; readonly until: string | Date }>
 
-/** Returns the query with its instants parsed. Throws a usage error if the name of the task or an instant is wrong. */
 export function queryOf({ task, since, until }: QueryText): Omit<HistoryQuery, 'limit'> {
   if (task !== undefined) checkTaskName(task)
   return {
@@ -121,7 +119,6 @@ export function ask<T>({ clock, pageTimeoutMs, signals }: HistoryDeps, question:
   return withDeadline(clock, pageTimeoutMs, signals, (signal) => question({ signal }))
 }
 
-/** Returns the rows that this version can read. */
 export async function readableRows(rows: AsyncIterable<StoredRow>): Promise<readonly Row[]> {
   const found: Row[] = []
   for await (const row of rows) {

@@ -5,7 +5,6 @@ import type { Instant, StoredRow } from '../core/types.ts'
 import type { TaskFacts } from '../verdict/found.ts'
 import type { HistoryQuery } from './history.ts'
 
-/** Yields rows of a task, the newest first. */
 type ReadRows = (query: Required<HistoryQuery>) => AsyncIterable<StoredRow>
 
 /** A page of so many rows costs what one row does. */
@@ -43,7 +42,6 @@ interface DatedQuery extends Pick<HistoryQuery, 'limit'> {
 /** Yields the rows of a task, the newest first, as `ledger.history` does. */
 export type ReadDated = (query: DatedQuery) => AsyncIterable<StoredRow>
 
-/** Returns what later runs say of one slot. */
 export async function readLaterOf(
   slot: Instant,
   row: StoredRow | null,

@@ -33,7 +33,6 @@ export interface RerunnableSettings {
   readonly emitDoubt?: ((slot: Date, why: LeftOut, judged: JudgedSlot) => void) | undefined
 }
 
-/** What the rerun of a range does with a slot that it selects. */
 export type RerunStep =
   /** `others`: the older slots whose work its run does, too, the newest first. */
   | {
@@ -156,7 +155,6 @@ function whyEnded({ own, later: { covering } }: JudgedSlot, endedRun: string | u
   return own === null ? 'missed' : 'failed'
 }
 
-/** Returns whether a run of a later slot does not go back before this one. */
 function isDone({ own, later }: JudgedSlot): boolean {
   return later.covering?.kind === 'done' || (own !== null && hasCompleted(own))
 }

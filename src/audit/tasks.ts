@@ -122,10 +122,8 @@ export function noScheduleText(task: string): string {
 
 export class UnknownTaskError extends LedgerError {
   readonly task: string
-  /** Empty if the tasks cannot be listed. */
   readonly names: readonly string[]
 
-  /** `names` is null if the tasks cannot be listed. */
   constructor(task: string, names: readonly string[] | null) {
     const hint =
       names?.length === 0

@@ -119,7 +119,6 @@ export function checkBytes(args: readonly string[]): void {
   )
 }
 
-/** Does the same for the environment, which the batch inherits. */
 export function checkEnvironmentBytes(env: Environment): void {
   if (!Object.entries(env).some((entry) => entry.join('').includes('\ufffd'))) return
   const entries = ownBytes('environ').toString('latin1').split('\0')

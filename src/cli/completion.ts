@@ -26,7 +26,6 @@ const help = {
 /** The argument with which the scripts ask what may follow. The words of the line come after `--`, the last one unfinished. */
 const OFFER = 'offer'
 
-/** A user who has pressed the tab key does not wait longer. */
 const TASKS_TIMEOUT_MS = 1_000
 
 export function completionOf(commands: CommandLoaders): Command {

@@ -17,7 +17,6 @@ import { Script } from 'node:vm'
 import { crc32 } from 'node:zlib'
 import type * as App from './app.ts'
 
-/** The length of a checksum: a CRC-32 in eight hexadecimal digits. */
 const SUM_BYTES = 8
 
 /** SQLite's native library, beside the executable, which cannot load a library that it contains. */
@@ -28,7 +27,6 @@ const CACHE = `${NODE}.cache`
 
 interface Loaded {
   readonly app: typeof App
-  /** Keeps what V8 has compiled for the next such start of this user, if no compiled form was found. Never throws. */
   readonly keepCompiled: () => void
 }
 

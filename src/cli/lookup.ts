@@ -30,7 +30,6 @@ export async function recordOf(ledger: Ledger, options: TaskReading): Promise<Kn
   return null
 }
 
-/** Returns the newest row of a task. Throws an error that names the nearest task if there is none. */
 export async function newestRowOf(ledger: Ledger, reading: TaskReading): Promise<StoredRow> {
   const row = await findNewestRow(ledger, reading)
   if (row === null) throw await unknownTaskOf(ledger, reading)
@@ -90,7 +89,6 @@ export async function readBoundedRange(options: RangeOptions, ledger: Ledger, no
   )
 }
 
-/** Returns the time zone of a task: that of the schedule in force, otherwise of the newest row, otherwise UTC. */
 async function zoneOfTask(reading: TaskReading, ledger: Ledger, now: Instant): Promise<string> {
   const schedules = (await recordOf(ledger, reading))?.schedules ?? []
   const spec = inForceAt(schedules, now)?.spec ?? readableRow(await findNewestRow(ledger, reading))?.schedule
@@ -110,7 +108,6 @@ export function envForAll(argv: readonly string[], env: Environment): Environmen
   return isGiven('all', argv) || isGiven('owner', argv) ? { ...env, CRONLEDGER_TASK: undefined } : env
 }
 
-/** Returns the name of the task, or null for all tasks. Throws a usage error unless the options have one of the two. */
 export function taskOrAll({ task, all }: OrUndefined<{ task: string; all: boolean }>): string | null {
   if (all && task !== undefined) throw usageError(`--all and task ${task} are both given. Use one of them.`)
   if (!all && task === undefined) {

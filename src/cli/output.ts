@@ -44,7 +44,6 @@ export async function printAll(
   }
 }
 
-/** Prints each text on lines of its own, or with `json` all of them as an array, as `printAll` does. */
 export function printTexts(texts: AsyncIterable<string>, json: boolean, end?: { readonly toTheEnd: boolean }) {
   async function* lines() {
     for await (const text of texts) yield `${text}\n`

@@ -24,7 +24,6 @@ export async function openProgress(env: Environment) {
     gracefulExit: false,
   })
   return {
-    /** Draws `done` of `total` with `text` after it, and leaves the cursor on that line. */
     show(done: number, total: number, text: string) {
       if (bar.isActive) bar.update(done, { text })
       else bar.start(total, done, { text })

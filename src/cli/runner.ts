@@ -37,7 +37,6 @@ function deliveryNote({ CRONLEDGER_DELIVERY_ATTEMPT: attempt = '', CRONLEDGER_EV
     : null
 }
 
-/** Returns the command of the batch. Throws a usage error if there is none. */
 export function checkBatchCommand(name: string, rest: readonly string[] | null): readonly [string, ...string[]] {
   const [file, ...args] = rest ?? []
   if (file === undefined)
@@ -113,7 +112,6 @@ function withoutOverlap(options: RunOptions, argv: readonly string[]) {
   }
 }
 
-/** Reports the events of runs in the log, as metrics and by notifications. Throws a usage error for a wrong option. */
 function openReporter(
   values: Values<typeof SUPERVISION_OPTIONS> & { readonly store: string },
   { argv, env, stops, sink }: Pick<CommandContext, 'argv' | 'env' | 'stops' | 'sink'>,

@@ -101,7 +101,6 @@ export const TOPICS: Readonly<Record<string, string>> = {
   operating: OPERATING,
 }
 
-/** What another word means: a topic, or a page of the documentation. */
 const OTHER_TOPICS = new Map([
   ['codes', 'exit-codes'],
   ['errors', 'exit-codes'],
@@ -126,7 +125,6 @@ const OTHER_TOPICS = new Map([
   ['library', 'docs/reference/library.md'],
 ])
 
-/** Returns the error for a word after `help` that is neither one of the commands nor a topic. */
 export function unknownTopic(name: string, commands: readonly string[]): LedgerError {
   const topics = Object.keys(TOPICS)
   const given = name.toLowerCase()

@@ -5,7 +5,6 @@ export const DAY_MS = 86_400_000
 
 const UNITS_MS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: DAY_MS } as const
 
-/** Reads one number and one unit (`10m`, `1.5h`) as whole milliseconds. Errors call the value `name`. */
 export function parseDuration(text: string, name: ValueName = 'duration'): number {
   const [, number, unit = ''] = /^(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h|d)$/.exec(text) ?? []
   if (!isKeyOf(unit, UNITS_MS)) {

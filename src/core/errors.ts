@@ -14,10 +14,8 @@ export interface OptionWord {
   readonly option: string
 }
 
-/** What an error calls a value: a word, or an option. */
 export type ValueName = string | OptionWord
 
-/** A text that may have options in it. */
 export type OptionText = readonly ValueName[]
 
 export const option = (name: string): OptionWord => ({ option: name })
@@ -45,7 +43,6 @@ export function worded(text: ValueName | OptionText, nameOf = (name: string) => 
     .join('')
 }
 
-/** An error that the caller can act on. The message is one line: what is wrong, the value, and what to do. */
 export class LedgerError extends Error {
   override readonly name = 'LedgerError'
   readonly kind: ErrorKind
@@ -70,7 +67,6 @@ export class LedgerError extends Error {
     this.refusesText = options?.refusesText ?? false
   }
 
-  /** Gives each option in the message its name in the library. */
   useLibraryNames(): void {
     const { message } = this
     this.message = worded(this.#said, (name) => name)
@@ -145,7 +141,6 @@ export function quote(value: string): string {
   )
 }
 
-/** Makes the error about one schedule from a text that says what is wrong with it. */
 export type Problem = (text: string | OptionText) => LedgerError
 
 export function scheduleProblem(expression: string): Problem {

@@ -93,7 +93,6 @@ export type RunEvent =
       readonly attempt: AttemptRecord
       readonly ending: Ending
       readonly durationMs: number
-      /** Why the batch ended this way, in one line. */
       readonly detail?: string
       readonly retries?: true
     } & Finish)

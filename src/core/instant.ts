@@ -67,7 +67,6 @@ export function isLocalTime(text: string): boolean {
   return /^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2})?$/.test(text)
 }
 
-/** In seconds or milliseconds since 1970, of the years 2001 to 2286. */
 export function isUnixTime(text: string): boolean {
   return /^[1-9]\d{9}(\d{3})?$/.test(text)
 }

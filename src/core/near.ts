@@ -1,6 +1,5 @@
 import { closest, distance } from 'fastest-levenshtein'
 
-/** The number of slips that every name may have. Two letters in the wrong order count as two slips. */
 const USUAL_SLIPS = 2
 const MAX_SLIPS = 3
 

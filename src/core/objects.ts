@@ -35,7 +35,6 @@ export function setWithin<Key, Value>(map: Map<Key, Value>, most: number, key: K
   if (map.size > most && first !== undefined) map.delete(first)
 }
 
-/** Every member may be left out, or be undefined. */
 export type OrUndefined<T> = { readonly [Name in keyof T]?: T[Name] | undefined }
 
 type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined | null> }

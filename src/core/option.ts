@@ -31,7 +31,6 @@ interface Described {
   readonly details?: string | undefined
   /** The group in the help. A required option is in the group of those. */
   readonly group?: OptionGroup
-  /** The placeholder for the value in the help, if it does not follow from the kind. */
   readonly value?: string
   readonly required?: true | undefined
   /** In the first screen of the help of a command that runs a batch. `help COMMAND --all` shows the others, too. */
@@ -44,7 +43,6 @@ interface Described {
   readonly isFlagOnly?: true
   /** The flag may have an empty value, which removes what is recorded. */
   readonly isClearable?: true
-  /** The text of the default in the help, if the default is not one value. */
   readonly otherwise?: string | undefined
 }
 
@@ -63,11 +61,9 @@ interface TextSpec extends Described {
   readonly default?: string | null
   /** The value usually contains spaces, so that users forget to quote it. */
   readonly spaces?: true
-  /** The option may be given several times. The values are joined by commas. */
   readonly repeats?: true
   /** The value may begin and end with quotes that belong to it. */
   readonly quotes?: true
-  /** The value is a command for a shell. */
   readonly shell?: true
 }
 

@@ -7,7 +7,6 @@ export interface EcsFacts {
   readonly kind: 'ecs'
   readonly region: string
   readonly cluster: string
-  /** `family:revision` */
   readonly taskDefinition: string
   readonly container: string
   /** For example `FARGATE`, `EC2` or `EXTERNAL`. Left out if the metadata does not have it. */
@@ -36,7 +35,6 @@ export interface KubernetesFacts {
 
 /** Distinguishes two batches of one name: a task definition or a CronJob, and where that is. */
 export interface PlaceParts extends Partial<Pick<KubernetesFacts, 'clusterId' | 'namespace' | 'cronJob'>> {
-  /** The task definition of ECS, without its revision. */
   readonly family?: string
 }
 

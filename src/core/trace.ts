@@ -32,7 +32,6 @@ export function spanIdOf({ runId, number }: { readonly runId: string; readonly n
   return runId.slice(0, 12).padStart(12, '0') + (number % 0xffff).toString(16).padStart(4, '0')
 }
 
-/** Returns the variable that makes the spans of a program parts of the attempt. */
 export function traceparent({ traceId, isSampled }: TraceContext, spanId: string): string {
   return `00-${traceId}-${spanId}-${isSampled ? '01' : '00'}`
 }

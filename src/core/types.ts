@@ -57,7 +57,6 @@ export interface ProcessMark {
   readonly pid: number
   /** When the process started, in clock ticks since boot (field 22 of /proc/PID/stat). Left out if /proc hides it. */
   readonly startTicks?: number
-  /** The boot id and the PID namespace. */
   readonly boot: string
 }
 
@@ -136,7 +135,6 @@ interface WaitingAttempt extends AttemptFacts {
 }
 
 interface BegunFacts extends AttemptFacts {
-  /** When an attempt that waited was claimed. */
   readonly claimedAt?: Instant
   /** The process of the batch, known from the first renewal on. */
   readonly process?: ProcessMark
@@ -267,7 +265,6 @@ interface RowFacts extends Key {
   readonly ownerRunId: string
   readonly schedule: ScheduleSpec
   readonly zoneData: string
-  /** Attempts that never started and are only counted here. */
   readonly unlistedAttempts: number
   readonly resolutions: readonly Resolution[]
   readonly expiresAt: Instant | null

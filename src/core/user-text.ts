@@ -20,7 +20,6 @@ export function isLogName(text: string): boolean {
   return isPlaceName(text.replaceAll('#', '_'))
 }
 
-/** Returns whether it has the form of the name of a time zone, such as `Etc/GMT+9`. */
 export function isZoneName(text: string): boolean {
   return isPlaceName(text.replaceAll('+', '_'))
 }
@@ -87,7 +86,6 @@ export function isPlaceholder(text: string): boolean {
 // The limits count bytes of UTF-8, because the stores count bytes. A row with 100 attempts and 100 resolutions that all
 // have the longest texts must stay below the 400 KB of a DynamoDB item.
 
-/** The limit allows a few sentences in any script. */
 const MAX_REASON_BYTES = 800
 /** The ARN of an ECS task has about 110 bytes. */
 export const MAX_PERSON_BYTES = 200

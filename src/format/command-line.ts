@@ -2,7 +2,6 @@ import { BLANKS, type Blank, type CommandWords, firstRun, type Word } from '../v
 import type { Step } from '../verdict/steps.ts'
 import { insideQuotes, shellWord } from './text.ts'
 
-/** Returns a command to copy. Each shell passes each word on as one. */
 export function commandText(command: CommandWords): string {
   return command.map((word) => shellParts(word).map(placeholderOf).join('')).join(' ')
 }
@@ -24,7 +23,6 @@ function placeholderOf(part: string | Blank): string {
   return typeof part === 'string' ? part : blankText(part)
 }
 
-/** Returns the text that stands for a blank until it is filled in. */
 export function blankText({ blank, inQuotes }: Blank): string {
   return inQuotes ? `"${BLANKS[blank]}"` : BLANKS[blank]
 }

@@ -19,14 +19,12 @@ export interface Explanation {
   /** Oldest first. */
   readonly previous: readonly Instant[]
   readonly next: readonly Instant[]
-  /** The span in which clock changes were looked for. */
   readonly clocksFrom: Instant
   readonly clocksUntil: Instant
   readonly clockNotes: readonly ClockNote[]
   readonly warnings: readonly string[]
 }
 
-/** The width of the narrowest terminal in common use. */
 const TERMINAL_COLUMNS = 80
 const LABEL_WIDTH = 'tolerance  '.length
 

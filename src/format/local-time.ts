@@ -59,7 +59,6 @@ interface ClockReading {
   readonly time: string
   /** In seconds. */
   readonly offset: number
-  /** Returns the abbreviation of the zone, or its offset. */
   name(): string
 }
 

@@ -5,15 +5,13 @@ import type { LogObject } from './log/log.ts'
 import { printable } from './text.ts'
 
 interface NotifyFormat {
-  /** Returns what the command gets for one event. `source` is the address of the ledger. */
+  /** `source` is the address of the ledger. */
   readonly event: (event: LogObject, source: string) => string
-  /** Returns what it gets for the problems of a check. */
   readonly digest: (digest: Digest, source: string) => string
   /** A check without --once sends each finding as an event. */
   readonly hasEach: boolean
 }
 
-/** The values of `--notify-format`. A new one is a name here, and an entry below. */
 export const NOTIFY_FORMAT_NAMES = ['json', 'cloudevents'] as const
 
 export const NOTIFY_FORMATS: Readonly<Record<(typeof NOTIFY_FORMAT_NAMES)[number], NotifyFormat>> = {
@@ -51,7 +49,6 @@ export interface TitleParts {
   readonly slot: Instant
   readonly timezone: string
   readonly owner: string | undefined
-  /** Only the first sentence is shown. */
   readonly cause: string
 }
 

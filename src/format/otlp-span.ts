@@ -5,7 +5,6 @@ import { endingText } from '../verdict/endings.ts'
 
 type Attributes = Readonly<Record<string, string | number>>
 
-/** The kind and the codes of OpenTelemetry. */
 const INTERNAL = 1
 const OK = 1
 const ERROR = 2

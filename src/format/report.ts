@@ -35,7 +35,6 @@ export const SLOT_CLASSES = keysOf(CLASSES)
 const REPORT_COUNTS = ['due', ...SLOT_CLASSES, 'repaired', 'duplicates', 'refused'] as const
 export type ReportCounts = Record<(typeof REPORT_COUNTS)[number], number>
 
-/** A forced attempt, or the decision of an operator about a slot. */
 export interface SlotDecision {
   readonly slot: Instant
   /** The zone of its schedule. */
@@ -46,7 +45,6 @@ export interface SlotDecision {
   readonly reason: string
 }
 
-/** A slot that did not complete in time with its first attempt. */
 export interface ExceptionalSlot {
   readonly slot: Instant
   /** The zone of its schedule. */
@@ -85,7 +83,6 @@ export interface TaskReport {
   readonly retirements: readonly Suspension[]
   readonly schedules: readonly ScheduleSince[]
   readonly changes: readonly RecordChange[]
-  /** Newest first, at most 10,000 of them. */
   readonly exceptions: readonly ExceptionalSlot[]
   readonly unlisted: number
   readonly problem: string | null
@@ -110,7 +107,6 @@ export function openTaskTally(happenedOf: (slot: JudgedSlot) => string) {
   const hash = createHash('sha256')
   return {
     counts,
-    /** The newest rows, which say how long the slots usually take. */
     paceRows: rows,
     addRow(one: JudgedSlot): void {
       const { own, row, slot } = one
@@ -206,13 +202,11 @@ export function totalCounts(tasks: readonly Pick<TaskReport, 'counts'>[]): Repor
 
 type Counted = Pick<TaskReport, 'counts' | 'isTimed'>
 
-/** Returns the share of the slots in time, of the tasks that state when a slot is in time. Null: none was due. */
 export function shareInTime(tasks: readonly Counted[]): string | null {
   const { due, inTime } = totalCounts(tasks.filter(({ isTimed }) => isTimed))
   return shareText(inTime, due)
 }
 
-/** Returns the share of the slots that completed, in time or not. Null: none was due. */
 export function shareCompleted(tasks: readonly Counted[]): string | null {
   const total = totalCounts(tasks)
   return shareText(countOf(total, ['calm', 'done']), total.due)
@@ -230,13 +224,10 @@ export interface Report {
   readonly zone: string
   readonly madeAt: Instant
   readonly store: string
-  /** The version of cronledger, and who made the report. */
   readonly version: string
   readonly by: string
-  /** The only task that was asked for. Left out: all tasks. */
   readonly task?: string | undefined
   readonly tasks: readonly TaskReport[]
-  /** The tasks that were retired before the period. */
   readonly leftOut: readonly string[]
   readonly problems: readonly string[]
 }

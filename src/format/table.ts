@@ -29,7 +29,6 @@ const COLORS: Readonly<Partial<Record<Status | `completed, ${SlotMark}`, number>
   skipped: YELLOW,
 }
 
-/** Returns the text in a colour, which takes no space. Undefined: as it is. */
 export function painted(text: string, color: number | undefined): string {
   return color === undefined ? text : `\u001b[${color}m${text}\u001b[0m`
 }
@@ -65,7 +64,6 @@ export function tableLine(cells: readonly TableCell[], widths: readonly number[]
   return texts.join(' '.repeat(GAP))
 }
 
-/** A column of a table on a terminal. */
 export interface Column<Source> {
   readonly heading: string
   readonly text: (source: Source) => string
@@ -85,7 +83,6 @@ export interface ShownColumn<Source> {
 
 type Cells<Source> = ReadonlyMap<Column<Source>, readonly TableCell[]>
 
-/** Returns the columns, each at least as wide as the cells in it, and the cells. */
 export function filledColumns<Source>(
   columns: readonly ShownColumn<Source>[],
   sources: readonly Source[],
@@ -105,7 +102,6 @@ export function filledColumns<Source>(
   return { wider, cells }
 }
 
-/** Returns the columns, as wide as their headings. */
 export function headedColumns<Source>(columns: readonly Column<Source>[]): readonly ShownColumn<Source>[] {
   return columns.map((column) => ({ column, width: widthOf([printable(column.heading)]) }))
 }
@@ -159,7 +155,6 @@ export function columnLines<Source>(
   })
 }
 
-/** Returns the lines below a table that name the columns that a narrow terminal has no room for. */
 export function leftOutLines<Source>(
   all: readonly Column<Source>[],
   shown: readonly ShownColumn<Source>[],
@@ -204,7 +199,6 @@ export function brokenLines(
   return lines
 }
 
-/** Returns the text, after a label that the later lines leave free. */
 export function hangingLines(label: string, text: string, columns: number | null): readonly string[] {
   const lines = brokenLines(printable(text).split(' '), columns && columns - label.length)
   return lines.map((line, index) => (index === 0 ? label : ' '.repeat(label.length)) + line)
@@ -240,10 +234,8 @@ export function widthOf(texts: readonly string[]): number {
   return texts.reduce((most, text) => Math.max(most, stringWidth(text)), 0)
 }
 
-/** A text that may be cut keeps at least this much of its beginning. */
 const SHORTEST = 8
 
-/** Returns the width that each column needs. */
 function widthsOf(rows: readonly (readonly TableCell[])[]): number[] {
   return (rows[0] ?? []).map((_, index) => widthOf(rows.map((row) => printable(row[index]?.text ?? ''))))
 }

@@ -25,7 +25,6 @@ export function insideQuotes(text: string): string {
   return text.replace(SPECIAL, (found) => `'"${found.replaceAll('\\', '\\\\')}"'`)
 }
 
-/** Returns `text` as one word of sh, bash, zsh and fish. */
 export function shellWord(text: string): string {
   return PLAIN_WORD.test(text) ? text : `'${insideQuotes(text)}'`
 }
@@ -35,12 +34,10 @@ export function listed(items: readonly string[], word: 'and' | 'or'): string {
   return items.length < 2 ? items.join('') : `${items.slice(0, -1).join(', ')} ${word} ${items.at(-1)}`
 }
 
-/** Returns `1 slot` or `2 slots`. */
 export function counted(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`
 }
 
-/** A line with a label. An empty label belongs to the line above. */
 export type Labelled = readonly [label: string, text: string]
 
 /** Returns the texts as lines, the first one with the label. `none` stands there if there are none. Left out: nothing does. */

@@ -130,7 +130,7 @@ function makeFile(path: string, content: string): number {
   }
 }
 
-/** Returns null if there is none. Never waits, and follows no link: the batch may have put anything there. */
+/** Never waits, and follows no link: the batch may have put anything there. */
 function readOwn(path: string, uid: number, most: number): Uint8Array | null {
   const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK, O_NOCTTY } = constants
   let file: number

@@ -91,7 +91,6 @@ export interface StopIo {
 }
 
 export interface StopReason {
-  /** The monotonic time at which the stop arrived. */
   readonly atMs: number
 }
 
@@ -99,7 +98,6 @@ export interface StopReason {
 const FINISH_RESERVE_MS = 5_000
 /** The largest share of the stop timeout that is reserved for the finish. The work needs time to stop as well. */
 const FINISH_SHARE = 1 / 3
-/** The share of this reserve that is kept for the exit. */
 const EXIT_SHARE = 1 / 5
 
 /** Returns how long before the end of the stop timeout the work must be over, in milliseconds. */

@@ -41,7 +41,6 @@ export interface Notifier {
 export function openNotifier(command: string, clock: Clock): Notifier {
   const over = new AbortController()
   const limit = pLimit(LANES)
-  /** The last notice of each slot. */
   const slots = new Map<string, Promise<void>>()
   let sent = 0
   let unsent = 0
@@ -88,7 +87,6 @@ export function openNotifier(command: string, clock: Clock): Notifier {
   }
 }
 
-/** Runs the command once, until it has ended or `signal` aborts. Returns why it failed, or null. */
 async function deliver(command: string, { input, env }: Notice, signal: AbortSignal): Promise<string | null> {
   if (signal.aborted) return 'there was not enough time to start the command'
   try {

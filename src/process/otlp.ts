@@ -4,9 +4,7 @@ import type { Environment } from '../core/types.ts'
 import { onAbort } from './clock.ts'
 
 export interface SpanSender {
-  /** Begins to send a request body. Never waits or throws. */
   send(body: string): void
-  /** Waits until all are sent, or until `signal` aborts. Returns a line about the failures, or null if there were none. */
   end(signal: AbortSignal): Promise<string | null>
 }
 

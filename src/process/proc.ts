@@ -9,7 +9,6 @@ function hasOwnProc(): boolean {
   }
 }
 
-/** A part of /proc/PID/stat. */
 export interface ProcessStat {
   readonly pid: number
   /** The short name of the program, for display. It has up to 15 bytes, which may be any bytes. */
@@ -74,7 +73,6 @@ function readLatin1(path: string): string | null {
   }
 }
 
-/** Returns the pids of all processes that this one can see. */
 export function processIds(): readonly number[] {
   if (!hasOwnProc()) return []
   try {

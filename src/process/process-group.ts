@@ -1,13 +1,12 @@
 import { errorCode } from '../core/errors.ts'
 import { processIds, readStat } from './proc.ts'
 
-/** The time between two looks at a process that is expected to end. */
 export const POLL_MS = 50
 
 /** The time that SIGKILL gets. After a stop, it is part of the reserve for the finish. */
 export const VANISH_MS = 1_000
 
-/** Sends a signal to a process, or to a group if the id is negative. Returns whether it was sent. */
+/** To a group if the id is negative. */
 export function sendSignal(id: number, signal: NodeJS.Signals): boolean {
   try {
     return process.kill(id, signal)

@@ -12,7 +12,6 @@ export type StopSignal = (typeof STOP_SIGNALS)[number]
 
 export interface StopRequest {
   readonly signal: StopSignal
-  /** The time at which the signal was handled, by `monotonicMs`. */
   readonly atMs: number
 }
 

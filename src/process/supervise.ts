@@ -8,7 +8,6 @@ import { markProcess } from './survivors.ts'
 
 export interface ChildRequest {
   readonly argv: readonly [string, ...string[]]
-  /** The whole environment of the child. The command is looked up in its `PATH`. */
   readonly env: Environment
   readonly timeoutMs: number | null
   readonly killAfterMs: number
@@ -32,7 +31,6 @@ export interface ChildHooks {
 /** Neither `exitCode` nor `signal`: it lives on. For `notStarted`, the code is that of a shell. */
 export interface ChildEnd extends Ending {
   readonly stoppedBy?: StopSignal
-  /** One line for the log. */
   readonly detail?: string
   /** The pid of a process of the batch that even SIGKILL could not end, or that this process may not signal. */
   readonly left?: number
@@ -185,7 +183,6 @@ function exitDetails(exit: CommandEnd | null, left: number | null): Omit<ChildEn
   }
 }
 
-/** Returns the part of an end that says which process of the attempt lives on. */
 export function whatIsLeft(pid: number, why: string): Pick<ChildEnd, 'left' | 'process' | 'detail'> {
   const mark = markProcess(pid)
   const isForbidden = [pid, -pid].some((id) => probe(id) === 'forbidden')

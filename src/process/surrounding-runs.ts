@@ -40,7 +40,6 @@ export function surroundingSlot({
   return id === undefined || task === undefined || Number.isNaN(slot) ? null : { task, slot }
 }
 
-/** Returns the value of `CRONLEDGER_RUN_ANCESTORS` for the batch of a run. */
 export function ancestorsText(insideOf: readonly string[], runId: string): string {
   return [...insideOf, runId].slice(-MAX_ANCESTORS).join(' ')
 }

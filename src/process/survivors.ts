@@ -11,7 +11,6 @@ const KILL_MS = 10_000
 /** A `tee` of the output, for example, ends a moment after the batch. */
 const SETTLE_MS = 500
 
-/** Returns null if the process has ended, and on systems without /proc. */
 export function markProcess(pid: number): ProcessMark | null {
   const stat = readStat(pid)
   const boot = readBoot()
@@ -83,7 +82,6 @@ export async function endLeftovers(
   }
 }
 
-/** Returns the first process of the attempt that does not end with its batch. */
 export async function findBackground(
   run: SearchedRun,
   batchPid: number | null,

@@ -91,7 +91,6 @@ export async function within<T>(
   return answer
 }
 
-/** The first wait between two tries. It doubles up to the longest wait. */
 const FIRST_WAIT_MS = 100
 /** A run notices within two seconds that the ledger is back, and a fleet that waits does not overload it. */
 const LONGEST_WAIT_MS = 2_000

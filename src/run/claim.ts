@@ -16,7 +16,6 @@ import type { Settings } from './settings.ts'
 import { readAround } from './task/range.ts'
 import { finishBy, type RunIo, type WriteResult, writeAsOwner } from './write.ts'
 
-/** The slot of a run. */
 export type SlotRequest = Pick<Claim, 'task' | 'window' | 'schedule'>
 
 /** The claim that a trigger asks for, and the reason against it that its event time gives. */
@@ -46,7 +45,6 @@ const WITHDRAWAL_SHARE = 1 / 3
 /** The ledger has just answered the claim. If an answer takes longer than two tries, it is unreachable. */
 const NOTE_TIMEOUT_MS = 10_000
 
-/** A trigger at work, before and after its claim. */
 export interface AskedSlot {
   readonly request: ClaimRequest
   readonly settings: Settings

@@ -46,7 +46,6 @@ export function beginWaiting(
   return writeClaimed(change, claimedSlot, ms)
 }
 
-/** Changes the row of the claimed slot. Throws as `beginWaiting` does. */
 export async function writeClaimed(
   change: (row: Row, stamp: Stamp) => PendingRow,
   { lease, halt }: ClaimedSlot,

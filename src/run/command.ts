@@ -17,12 +17,11 @@ import type { Settings } from './settings.ts'
 import { slotVariables } from './slot-variables.ts'
 
 export interface CommandOptions {
-  /** The command and its arguments. No shell reads them. */
+  /** No shell reads them. */
   readonly argv: readonly [string, ...string[]]
   readonly env: Environment
   /** Passed on to the command. */
   readonly stops: Stops
-  /** Null: without a limit. */
   readonly timeoutMs: number | null
 }
 
@@ -142,7 +141,6 @@ async function endAllOf(
   return whatIsLeft(left.pid, `(${left.command}) of this attempt still runs, so no retry follows`)
 }
 
-/** Returns the variables that tell a program of the batch which attempt it is a part of, and which slot to process. */
 export function attemptVariables(attempt: LiveAttempt) {
   return {
     ...slotVariables(attempt),

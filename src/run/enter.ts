@@ -166,7 +166,6 @@ async function refuseClaimed(refused: RefusedClaim, claimedSlot: ClaimedSlot): P
   return { status: 'refused', cause, row: null }
 }
 
-/** Notes the rejection of a trigger whose claim was given up. */
 async function noteEnded(
   rejection: Pick<Rejection, 'kind' | 'cause'>,
   { finish, finishCause }: Finish,

@@ -54,7 +54,6 @@ export interface LiveAttempt {
   readonly checkpoint: string | null
   /** Keeps what `read` returns for the next attempt, with each heartbeat. Undefined: the row stays. Must not throw. */
   keepCheckpoint(read: () => string | null | undefined): void
-  /** Logs a warning. The work goes on. */
   warn(message: string): void
 }
 
@@ -190,14 +189,12 @@ async function runClaimed<T>(
   }
 }
 
-/** How far a claimed slot has come, for an error that ends the run. */
 interface ClaimProgress<T> {
   /** How the attempt in progress ended: `notStarted` until its work has ended. */
   ending: Ending
   started: number
   /** The work of an attempt has started, and has not ended. */
   isWorking: boolean
-  /** The result of the attempt before, while the next one of the run has not started. */
   before: RunResult<T> | null
 }
 

@@ -180,7 +180,6 @@ export class Lease {
     return goesOn ? Number.POSITIVE_INFINITY : startableMs(this.#settings) - this.ageMs()
   }
 
-  /** Returns the time until another run may start. The work must have ended by then. */
   #killInMs(): number {
     return this.#settings.leaseMs - this.#settings.skewMs - this.ageMs()
   }

@@ -64,7 +64,6 @@ export async function acquireOverlapLock(
   }
 }
 
-/** What a run reads of the slots around its own before it takes the lock. */
 interface Neighbours extends Pick<Around, 'rows' | 'askedAt'>, Pick<Held, 'around'> {
   /** Returns why the run does not start now, although the lock is free, or while another slot has it (`isHeld`). */
   before(isHeld: boolean): Busy | RangeAnswer | null

@@ -38,7 +38,7 @@ export interface Force {
   /** An instant, a local time, a date that has one slot, or `latest`. */
   readonly slot: string | Date
   readonly reason: string
-  /** The operator's name. The default is the ECS task, or the user and the host. */
+  /** The default is the ECS task, or the user and the host. */
   readonly by?: string | undefined
   /** Gives the work no checkpoint, and removes that of the attempt before. */
   readonly fresh?: boolean | undefined

@@ -187,7 +187,6 @@ export const SETTING_GROUPS = {
       details: 'It may with --max-attempts above 1 and with --overlap skip or wait. Then continue is refused.',
     },
   },
-  /** The statements of the run about its task. `check`, the reports and the pages use it. */
   expectations: {
     graceMs: {
       kind: 'duration',

@@ -22,7 +22,7 @@ export function runKey(task: string, slot: Instant): string {
   return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
 }
 
-/** Returns `2026-11-25` and `2026-11-25T03:00:00+09:00`. Both are empty if this Node does not know the zone. */
+/** Both are empty if this Node does not know the zone. */
 export function localSlot({ slot, timezone }: Omit<ZonedSlot, 'task'>): { date: string; local: string } {
   const offset = offsetSeconds(timezone, slot)
   if (offset === null) return { date: '', local: '' }

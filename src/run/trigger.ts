@@ -40,7 +40,6 @@ export interface ReadTrigger {
   readonly notices: readonly RunEvent[]
 }
 
-/** If windows are shorter than this, a delivery that is a minute or two late can fall into the next window. */
 const SHORT_WINDOW_MS = 3_600_000
 /** A retention of two windows keeps the latest slot and the slot before it. */
 const RETAINED_WINDOWS = 2
@@ -128,7 +127,6 @@ function localTimeHint(text: string | undefined, { spec: { zone } }: Schedule, n
   return ` If ${local.slice(11, 16)} is the local time in ${zone}, write ${localSlot({ slot: meant, timezone: zone }).local}.`
 }
 
-/** Returns the zone, of those that a user may have meant, in which the schedule fires at the event time. */
 function zoneThatMatches(schedule: Schedule, eventTime: Instant, hostZone: string | undefined): string | undefined {
   return [hostZone, 'UTC'].find((zone) => {
     if (zone === undefined || zone === schedule.spec.zone || !isZone(zone)) return false

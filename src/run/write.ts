@@ -22,7 +22,7 @@ export interface RunIo extends WriteIo, StopIo {
   emit(event: RunEvent): void
 }
 
-/** The result of a write of an owner. `R` is the kind of row that was written. */
+/** `R` is the kind of row that was written. */
 export type WriteResult<R extends Row = PendingRow> =
   /** The row is in the ledger. `preparedAtMs` is the monotonic time from before its lease was computed. */
   | { readonly kind: 'ok'; readonly row: R; readonly preparedAtMs: number }

@@ -16,7 +16,6 @@ export function checkDescriptors(): void {
   }
 }
 
-/** Returns null if missing descriptors are not the reason. */
 export function noDescriptors(cause: unknown): LedgerError | null {
   const text = String(cause)
   const make = (what: string, remedy: string) =>

@@ -4,7 +4,6 @@ import type { Environment, Instant } from '../core/types.ts'
 export interface SetupFinding {
   readonly what: string
   readonly wrong: ErrorKind | null
-  /** What was found. If something is wrong, it also says what to do. */
   readonly text: string
 }
 
@@ -19,7 +18,6 @@ export interface InspectSettings {
   /** Returns the other tasks that a run comes after, and whose records it reads. It is called when the ledger has answered. */
   after(): Promise<readonly string[]>
   readonly skewMs: number
-  /** Whether a run in this environment sets a retention, for which the table needs its TTL. */
   readonly hasRetention: boolean
   now(): Instant
 }
@@ -28,7 +26,6 @@ export function ok(what: string, text: string): SetupFinding {
   return { what, wrong: null, text }
 }
 
-/** Returns the finding of a check, which returns what it found or throws a `LedgerError`. */
 export async function look(what: string, check: () => string | Promise<string>): Promise<SetupFinding> {
   try {
     return ok(what, await check())

@@ -14,18 +14,14 @@ export type { OpenedStore }
  * SQLite take time to load, and it may be impossible to install them.
  */
 interface LedgerKind {
-  /** The form of an address, for messages and the help. */
   readonly form: string
   readonly begin: RegExp
   /** Returns an address without what is secret in it, which only the connection gets. `none`: no address has a secret. */
   readonly hideSecret: 'none' | ((address: string) => string)
-  /** Whether its calls use no network. */
   readonly isLocal: boolean
   /** Whether a user can be allowed to see some of the tasks only, and then gets those without an error. */
   readonly mayHideTasks: boolean
-  /** Returns the place. Throws a usage error. */
   read(address: string): string
-  /** Returns an address that means the same in any folder of this host. */
   addressAnywhere(place: string, address: string): string
   open(place: string, env: Environment): Promise<OpenedStore>
   /** Two processes may call it at once. Throws `shape` if something else has that name, and then changes nothing. */
@@ -159,7 +155,6 @@ const LEDGERS = {
   },
 } as const satisfies Readonly<Record<string, LedgerKind>>
 
-/** Returns `dynamodb:TABLE, postgres://USER@HOST/DATABASE or file:PATH`. */
 export function ledgerForms(without?: keyof typeof LEDGERS): string {
   const kinds = keysOf(LEDGERS).filter((kind) => kind !== without)
   const forms = kinds.map((kind) => LEDGERS[kind].form)

@@ -20,7 +20,6 @@ export function slotBounds({ since, until }: { readonly since?: Instant; readonl
   }
 }
 
-/** Returns the text that sorts right after a slot. */
 export function after(slot: string): string {
   return `${slot} `
 }

@@ -12,7 +12,7 @@ export type Columns = Readonly<Record<string, unknown>>
 /** Enough for one request, and few enough that reading them does not hold up a stop. */
 export const SLOTS_PER_PAGE = 5_000
 
-/** Returns how to read the columns of a row or an entry. `parse` returns the value in a column of JSON. */
+/** `parse` returns the value in a column of JSON. */
 export function columnReader(parse: (column: unknown) => unknown) {
   const fieldsIn = (column: unknown, { task, slot }: Columns) => fieldsOf(parse(column), rowName(task, slot))
 

@@ -19,22 +19,18 @@ export type ListQuery = (
   | {
       readonly kind: 'task'
       readonly task: string
-      /** Inclusive. */
       readonly since?: Instant
-      /** Exclusive. */
       readonly until?: Instant
       /** The read is strongly consistent, so it may decide what a run does. */
       readonly consistent?: true
     }
   | {
       readonly kind: 'day'
-      /** A UTC date: `2026-11-24`. */
       readonly day: string
     }
 ) & {
   /** The most rows in a page, 1 to 1000. A page may hold fewer rows and still have a `next`. */
   readonly limit: number
-  /** The `next` of the page before, for the same query. */
   readonly cursor?: StoredKey
 }
 

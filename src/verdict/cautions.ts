@@ -7,7 +7,6 @@ import type { SlotInTask } from './found.ts'
 
 export const STALE_CAUTION =
   'It may still be running, or its work may be done. Before you run it again, look at its log (a line "The batch SUCCEEDED") and at the data.'
-/** The caution of several slots, if some of them are stale. */
 export const STALE_SLOTS_CAUTION =
   'The batch of a stale slot may still be running, or its work may be done. Look at each of them before you run it again.'
 export const REPEATED_CAUTION = 'The slot completed once. To run it again does its work a second time.'
@@ -84,7 +83,6 @@ export function failedCaution(row: Row | null): string | null {
   return [lostCaution(row), leftCaution(row?.attempts)].filter((text) => text !== null).join(' ') || null
 }
 
-/** Returns whether the attempt may have done the work without a report of its end. */
 export function isLost(attempt: AttemptRecord): boolean {
   return attempt.phase === 'ended' && attempt.outcome === 'abandoned' && hasStarted(attempt)
 }

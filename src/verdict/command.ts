@@ -34,13 +34,10 @@ interface ShellPart {
 /** One word of a command: a text, or parts that follow each other. It is not yet escaped for a shell. */
 export type Word = string | readonly (string | Blank | ShellPart)[]
 
-/** A command as the words that its program gets. */
 export type CommandWords = readonly Word[]
 
 export const REASON_WORD: Word = [{ blank: 'reason' }]
-/** The command of the batch, which may have any number of words. */
 export const BATCH_WORD: Word = [{ blank: 'command' }]
-/** Joins two commands. */
 export const PIPE: Word = [{ shell: '|' }]
 
 /** The variables that a run gets beside those that its place has. */
@@ -90,7 +87,6 @@ export type Look =
   | { readonly kind: 'gone' }
   | { readonly kind: 'unanswered'; readonly why: string }
 
-/** Returns what a program said last, which is its error. */
 export function lastLine(text: string): string {
   return text.trim().split('\n').at(-1)?.trim() || 'it said nothing'
 }

@@ -28,7 +28,6 @@ export function reportedText(attempt: AttemptRecord): string {
   return isCause ? `: ${reportLine(report)}` : ` (reported: ${reportLine(report)})`
 }
 
-/** Returns what an attempt does, `is running` or `is waiting`, or how it ended. */
 export function progressText(attempt: AttemptRecord): string {
   return attempt.phase === 'ended' ? endingText(attempt) : `is ${attempt.phase}`
 }

@@ -23,14 +23,12 @@ export interface TaskFacts {
   readonly now: Instant
   /** Null: the task has no record. Undefined: it cannot be read, or was not. */
   readonly record: TaskRecord | null | undefined
-  /** Its schedules, the oldest first. */
   readonly inForce: readonly InForce[]
   readonly gaps: readonly Gap[]
   readonly times: ExpectedTimes
   /** The end of the slots whose runs may have ranges. */
   readonly rangesUntil: Instant
   readonly rules: Rules | null
-  /** No scheduled run has stated its schedule. */
   readonly isOnlyDeclared: boolean
   /** How many attempts scheduled triggers may start. Left out: only a run knows. */
   readonly maxAttempts?: number | undefined
@@ -58,11 +56,9 @@ export function factsOf(
   }
 }
 
-/** A slot and its record, before it is judged. */
 export interface SlotRecord {
   readonly slot: Instant
   readonly row: StoredRow | null
-  /** Whether a slot without a row was due, or will be. Left out: yes. */
   readonly isExpected?: boolean
   /** Why a slot without a row may not have been due. Left out: it was certainly due. */
   readonly doubt?: Doubt | undefined

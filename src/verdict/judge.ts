@@ -29,7 +29,6 @@ export type FindingKind = keyof typeof FINDINGS
 export const FINDING_KINDS: readonly FindingKind[] = keysOf(FINDINGS)
 export const NO_FINDINGS: Readonly<Record<FindingKind, number>> = objectOf(FINDING_KINDS, () => 0)
 
-/** The meaning of the sign of a slot: its status, or what is said of it besides. */
 export type SlotMark = NonNullable<Rows['status']> | RemarkName | Extract<Rows, { readonly mark: string }>['mark']
 
 /**
@@ -53,20 +52,16 @@ export interface JudgedSlot extends SlotInTask {
   readonly remarks: Remarks
   /** The schedule of the slot: its times are shown in the zone of that. */
   readonly schedule: ScheduleSpec
-  /** The slot that kept it from starting. Left out: there is none. */
   readonly blockedBy?: Key
   readonly owner?: string
 }
 
-/** A slot that needs attention. */
 export type TaskFinding = JudgedSlot & { readonly kind: FindingKind; readonly status: Status }
 
 export interface TaskHealth {
   readonly task: string
-  /** The status of the newest slot that was due. Null if the range has none. */
   readonly status: Status | null
   readonly lastSuccessAt: Instant | null
-  /** How long the attempt took that succeeded last, in milliseconds. Null if the range has none. */
   readonly lastDurationMs: number | null
   readonly next: Instant | null
   readonly duplicates: number
@@ -136,7 +131,6 @@ export function isPastDoneBy({ slot, own, of: { now, times } }: SlotInTask): boo
   return times.doneByMs !== null && now >= slot + times.doneByMs && (own === null || !hasCompleted(own))
 }
 
-/** Returns whether the task states when its slots are in time. */
 export function isTimed({ lateAfterMs, doneByMs }: TaskFacts['times']): boolean {
   return lateAfterMs !== null || doneByMs !== null
 }

@@ -12,7 +12,6 @@ import { unmetOf } from './remarks.ts'
 // its slots that are done, are a streak. A problem is streaks of one kind and the same words that began together. A finding that
 // waits for another task stands below the problem that has the slot for which it waits.
 
-/** The findings of one task in a problem. */
 export interface ProblemTask {
   readonly task: string
   readonly owner: string | undefined
@@ -25,7 +24,6 @@ export interface ProblemTask {
   readonly newest: TaskFinding
   /** Whether the newest slot of the task that is over is one of these. */
   readonly isStill: boolean
-  /** The task for which these slots wait. Left out: for none. */
   readonly waitsFor?: string
 }
 
@@ -33,11 +31,8 @@ export interface Problem {
   readonly kind: FindingKind
   /** What is wrong, as most of its slots say it. Null: the kind says it all. Not yet safe to show. */
   readonly words: string | null
-  /** How many other texts count as the same words. */
   readonly alike: number
-  /** By name. */
   readonly tasks: readonly ProblemTask[]
-  /** The tasks whose slots wait for one of these, by name. */
   readonly waiting: readonly ProblemTask[]
   readonly from: Instant
   readonly to: Instant
@@ -84,7 +79,6 @@ interface TaskSlots {
   readonly count: Map<FindingKind, number>
   /** The spans of slots that are done, without another slot between them. */
   readonly done: { readonly to: Instant; from: Instant }[]
-  /** Slots that run, or wait for their next attempt. */
   readonly moving: Instant[]
   newestOver: Instant | null
   wasDone: boolean
@@ -145,7 +139,6 @@ export function collectProblems() {
     },
     /** Forgets the slots of a task, which will be read again. */
     forget: (task: string) => byTask.delete(task),
-    /** How many slots of each kind were found. */
     count(isWanted: (task: string) => boolean = () => true): Readonly<Record<FindingKind, number>> {
       const sum: Record<FindingKind, number> = { ...NO_FINDINGS }
       for (const [task, { count }] of byTask) if (isWanted(task)) for (const [kind, slots] of count) sum[kind] += slots

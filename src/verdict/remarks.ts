@@ -7,7 +7,6 @@ import { decisionSentence, type Sentence } from './sentence.ts'
 import { lookStep, rerunStep, resolveStep, type Step } from './steps.ts'
 import type { StepTarget } from './target.ts'
 
-/** The words of a remark, added to those of the situation. */
 interface RemarkWords {
   readonly happened: Sentence
   readonly workText?: string
@@ -72,7 +71,7 @@ export const REMARKS = {
 export type RemarkName = keyof typeof REMARKS
 export type Remarks = Readonly<Partial<Record<RemarkName, FoundRemark>>>
 
-/** Returns the rules of the task that the slot does not meet. A stale attempt may have ended, so it is not measured. */
+/** A stale attempt may have ended, so it is not measured. */
 export function unmetOf({ own, rowStatus, of, older = [] }: SlotInTask) {
   if (own === null || of.rules === null || rowStatus === 'stale') return []
   return unmetRules(own, of.rules, older, countSlotsIn(of), of.now)

@@ -2,12 +2,10 @@ import { tasksAfter } from '../core/task/pattern.ts'
 import type { Key } from '../core/types.ts'
 import type { VerdictRule } from './situations.ts'
 
-/** A slot that a repair runs, as far as the order needs it. */
 export interface SlotToRun extends Key {
   readonly work: VerdictRule['work']
 }
 
-/** Tasks, and those that each of them comes after (`--after`). */
 export type Upstreams = ReadonlyMap<string, readonly string[]>
 
 /** A slot in a plan. It waits for those above it only, so no circle of tasks can hold it up. */

@@ -22,7 +22,6 @@ import type { StepTarget } from './target.ts'
  */
 export type Sentence = readonly (string | { readonly at: Instant; readonly task?: string })[]
 
-/** Returns a schedule on one line: `0 3 * * * (Asia/Tokyo)`. */
 export function scheduleText({ expression, zone, anchor }: ScheduleSpec): string {
   return `${expression} (${zone}${anchor === undefined ? '' : `, from ${formatInstant(anchor)}`})`
 }
@@ -38,7 +37,6 @@ export function endedText(attempt: AttemptRecord): string {
   return `${name} ${endingText(attempt)}${took === '' ? '' : ` after ${took}`}${reportedText(attempt)}${lived}`
 }
 
-/** Returns how long an attempt took. Returns an empty text if it did not start, or if its end is not known. */
 function tookText(attempt: AttemptRecord): string {
   const { outcome } = attempt
   if (attempt.phase !== 'ended' || attempt.endedAt === undefined || outcome === 'abandoned' || !hasStarted(attempt))
@@ -70,12 +68,10 @@ export function lastSentence(row: Row | null): Sentence {
   return [ran === undefined || ran === last ? endedText(last) : `${endedText(ran)}, then ${endedText(last)}`, ...why]
 }
 
-/** Names a slot of another task: `slot 2026-11-25 03:00 of extract`. */
 export function keySentence({ task, slot }: Key): Sentence {
   return ['slot ', { at: slot, task }, ` of ${task}`]
 }
 
-/** Returns what an operator decided: `marked it as completed`. */
 export function decisionText(state: Resolution['state']): string {
   return state === 'SKIPPED' ? 'skipped it' : `marked it as ${state.toLowerCase()}`
 }
@@ -108,7 +104,6 @@ export function doubtSentence({ doubt }: StepTarget): Sentence {
   return ['may not have been due: ', ...why, ', no run is recorded']
 }
 
-/** Names the attempt that has not ended: `attempt 2 on ip-10-0-3-17`. */
 export function openName(row: Row | null): string {
   const attempt = row?.attempts.at(-1)
   return attempt === undefined ? 'an attempt' : `attempt ${attempt.number} on ${attempt.host}`

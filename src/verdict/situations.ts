@@ -62,12 +62,10 @@ type NextTrigger = 'starts' | 'depends' | 'duplicate' | 'refused' | 'paused'
 
 export interface Words {
   readonly happened: Sentence
-  /** What is known of the work, more exactly than by `work`. */
   readonly workText: string
   readonly nextTrigger: NextTrigger
   /** A warning that the operator must read before anything is run. Null: nothing. */
   readonly caution: string | null
-  /** The likeliest first. */
   readonly steps: readonly Step[]
 }
 
@@ -80,7 +78,6 @@ interface SituationRow {
   holds(found: SlotInTask): boolean
   /** Null: the slot has no row, and was never due. */
   readonly status: Status | null
-  /** The sign of the slot, if it is not that of its status. */
   readonly mark?: string
   /** How the report counts it. Null: not yet, or never. `inTime` may become a remark of the slot. */
   readonly class: string | null
@@ -416,7 +413,6 @@ function idleWork(found: SlotInTask): WorkDone {
   return hasBegun(own) ? 'unknown' : undoneWork(found)
 }
 
-/** Returns whether cronledger skipped the slot, and the next run has it in its range. */
 function isForNextRun({ own, of }: SlotInTask): boolean {
   return own !== null && isOverlapSkip(own) && of.rangesUntil === Number.POSITIVE_INFINITY
 }
@@ -465,7 +461,6 @@ function runNowSteps({ of: { record } }: SlotInTask, target: StepTarget): readon
   return [note === null ? run : { ...run, note }, complete]
 }
 
-/** Returns whether an operator or a later run has run a slot that was missed. */
 function isCaughtUp({ own, of }: SlotInTask): boolean {
   const first = own?.attempts.find(hasStarted)
   return own !== null && first !== undefined && missedForMs(own, of.times.graceMs) !== null && !isOfScheduler(first)
@@ -497,7 +492,6 @@ function blockerStep({ store }: StepTarget, row: Row | null): Step | null {
   return blocker && { ...showStep('see what it waited for', { store, ...blocker }), kind: 'other' }
 }
 
-/** Something runs or waits, so nothing can be decided yet. */
 function watchSteps(target: StepTarget): readonly Step[] {
   return [...logSteps('see its log', target), showStep('see what happened', target)]
 }

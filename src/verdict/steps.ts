@@ -34,13 +34,11 @@ export function showStep(what: string, { store, task, slot }: Pick<StepTarget, '
   return { kind: 'show', what, command: cronledger('show', { store, task, slot: formatInstant(slot) }) }
 }
 
-/** Returns the step that prints the log of the attempt. Returns nothing if it is unknown where that log is. */
 export function logSteps(what: string, { attempt }: StepTarget): readonly Step[] {
   const command = attempt === undefined ? null : logCommand(attempt)
   return command === null ? [] : [{ kind: 'log', what, command }]
 }
 
-/** Returns the step that tells whether the attempt still runs. Returns nothing if it is unknown where it ran. */
 export function stateSteps(what: string, { attempt }: StepTarget): readonly Step[] {
   const command = attempt === undefined ? null : stateCommand(attempt)
   return command === null ? [] : [{ kind: 'other', what, command }]
@@ -51,7 +49,6 @@ export function lookStep(target: StepTarget, log = 'check its log'): Step {
   return logSteps(log, target)[0] ?? showStep('see what happened', target)
 }
 
-/** Returns the variables that name the slot of a force. */
 export function slotVariables({ slot, only, otherSchedule }: Pick<StepTarget, 'slot' | 'only' | 'otherSchedule'>) {
   return {
     CRONLEDGER_FORCE_SLOT: formatInstant(slot),
@@ -98,10 +95,8 @@ interface SlotRange {
   readonly to: Instant | null
 }
 
-/** How many tasks a repair of several tasks runs side by side. */
 const USUAL_JOBS = '4'
 
-/** Returns the step that runs all missed and failed slots of several tasks again, where their batches run. */
 export function repairStep({ store, task, owner, only, from, to }: SlotRange): Step {
   const [begin, end] = [from, to && to + 1000].map((at) => at && formatInstant(at).replace(/:00Z$/, 'Z'))
   const range = { from: begin || undefined, to: end || undefined, status: only?.join(','), jobs: USUAL_JOBS }
@@ -152,7 +147,6 @@ export function resolveStep(
   return { kind: 'resolve', what, command }
 }
 
-/** Returns the step that records that the slots of a range completed: those with a status in `only`. */
 export function settleSteps(
   what: string,
   { store, task, slot }: StepTarget,

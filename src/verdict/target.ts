@@ -9,7 +9,6 @@ import { isSameSpec, isUnconfirmed, type Schedules } from '../core/task/task-rec
 import type { AttemptRecord, Host, Instant, Place, ScheduleSpec, StoredRow } from '../core/types.ts'
 import type { CommandPlace } from './place/places.ts'
 
-/** The slot that a command is for. */
 export interface StepTarget {
   /** Why the slot may not have been due. Left out: it was certainly due. */
   readonly doubt?: Doubt | undefined
@@ -19,7 +18,6 @@ export interface StepTarget {
   /** The schedule of the slot, if the container of the latest run has another one and would refuse it. */
   readonly otherSchedule?: ScheduleSpec | undefined
   readonly guards?: Guards
-  /** Where a run of the slot must start. Null: on a host, or it is unknown. */
   readonly place: CommandPlace | null
   /** The attempt whose log the operator needs. Left out: none has run. */
   readonly attempt?: AttemptRecord | undefined

@@ -17,9 +17,7 @@ export interface Span {
   readonly last: Instant
 }
 
-/** What a check sees of a bout. */
 interface SeenBout extends Span {
-  /** The kinds and words. */
   readonly likes: readonly string[]
   /** What its oldest streak is, as a name of its group. */
   readonly name: string
@@ -45,7 +43,6 @@ export interface Told {
   /** Random, of the write, which is recognised by it if its answer was lost. */
   readonly writeId: string
   readonly filter: string
-  /** When the last check began. */
   readonly at: Instant
   readonly groups: readonly Group[]
   /** Bouts of the sort `look` that were told and are over, and that a check still finds. */
@@ -74,16 +71,12 @@ function unreadBout(task: string, now: Instant): SeenBout {
   return { task, sort: 'unread', first: at, last: at, likes: [name], name, isPast: false }
 }
 
-/** What a check has seen. */
 export interface Seen {
   readonly now: Instant
-  /** From when on slots were read. */
   readonly from: Instant
   readonly skewMs: number
   readonly bouts: readonly Bout[]
-  /** The tasks that cannot be read. */
   readonly unread: readonly string[]
-  /** The tasks that were read to the end. */
   readonly whole: ReadonlySet<string>
   /** Whether all tasks that the check covers were read to the end. */
   readonly isWhole: boolean
@@ -118,7 +111,6 @@ export interface Decision {
 interface OpenSpan extends Span {
   first: Instant
   last: Instant
-  /** The id of its group. */
   readonly of: string
   /** It has a bout that is new in this check, or that was told, or that was told and is over. */
   has?: 'new' | 'told' | 'past'
@@ -127,7 +119,6 @@ interface OpenSpan extends Span {
 interface OpenGroup extends Group {
   spans: OpenSpan[]
   likes: readonly string[]
-  /** The bouts that are new in this check. */
   readonly fresh: Span[]
   readonly dropped: readonly string[]
   readonly isNew: boolean

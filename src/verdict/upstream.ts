@@ -7,7 +7,6 @@ import { judge } from './judge.ts'
 import { keySentence, type Sentence } from './sentence.ts'
 import { type Verdict, verdictOf } from './verdict.ts'
 
-/** Returns what is to be said of the slot that a run waits for. */
 export function verdictOfUpstream(
   { task, record, ...found }: UpstreamSlot,
   { store }: Pick<RunContext, 'store'>,

@@ -20,7 +20,6 @@ import { ofRow, otherScheduleOf, type StepTarget } from './target.ts'
  * the slot again, and `caution` must stand wherever `steps` stand.
  */
 export interface Verdict extends VerdictRule, Pick<JudgedSlot, 'situation' | 'status'> {
-  /** How many attempts count against `--max-attempts`. */
   readonly attempts: number
   /** How many attempts scheduled triggers may start. Left out: only a run knows. */
   readonly maxAttempts?: number | undefined
@@ -32,7 +31,6 @@ export type EventVerdict = Omit<Verdict, 'situation' | 'status'>
 const NO_RECORD = ', and no schedule of this task is recorded'
 const OFF_SCHEDULE = ', and no recorded schedule has this slot'
 
-/** Returns the target of the commands for a slot in the ledger `store`. */
 export function targetOfSlot({ task, slot, row, own, doubt, of }: JudgedSlot, store: string): StepTarget {
   const known = of.record ?? null
   return {

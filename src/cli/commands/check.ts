@@ -126,7 +126,6 @@ interface Asking {
   readonly progress: Progress | null
 }
 
-/** Returns whether any slot needs attention. Throws a usage error for a flag without effect. */
 async function printMetrics({ ledger, options, progress }: Asking, { argv }: CommandContext): Promise<boolean> {
   const ignored = ['notify', 'notifyFormat', 'notifyOn'].find((name) => isGiven(name, argv))
   if (ignored !== undefined) {
@@ -143,7 +142,6 @@ async function printMetrics({ ledger, options, progress }: Asking, { argv }: Com
   return hasFound
 }
 
-/** Tells each problem once. Throws a usage error for an option that does not go with it. */
 async function printOnce(
   name: string,
   { ledger, options, now, progress }: Asking,

@@ -159,7 +159,6 @@ function isWanted({ status, row, own, remarks }: JudgedSlot, { status: wanted, f
   )
 }
 
-/** Newest first. `emitProblem` gets the reason why missed slots are not shown. */
 async function historySlots(
   values: HistoryValues,
   ledger: Ledger,

@@ -122,19 +122,16 @@ function notExpectedOf({ record, suspensions: [retirement], now }: ChangeReport)
   return count === null ? null : ({ count, isMore: count === MAX_COUNTED } satisfies NotExpected)
 }
 
-/** How a command changes one task or all of them, and what it says then. */
 interface Change<Options> {
   one(ledger: Ledger, options: Options & { readonly task: string }): Promise<TaskChange>
   all(ledger: Ledger, options: Options): AsyncIterable<TaskChange | FailedTaskChange>
   text(report: ChangeReport): string
-  /** Returns the line about one task, or null if there is nothing to say. */
   lineOfAll(report: ChangeReport): string | null
   endOfAll(all: AllChanged): string
 }
 
 type OfAll = typeof TASK_OR_ALL & Pick<typeof TASK_CHANGE, 'store' | 'json'>
 
-/** Returns a command that makes a change of one task, or of all tasks with `--all`, and prints its result. */
 function changeCommand<Options extends OptionTable & OfAll>(
   help: CommandHelp & { readonly options: Options },
   change: Change<Values<Options>>,

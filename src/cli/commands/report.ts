@@ -91,7 +91,7 @@ export const report = defineCommand(help, async (values, { env, stops }) => {
   }
 })
 
-/** Returns a line for `sha256sum --check`, which escapes these characters of a name. */
+/** `sha256sum --check` escapes these characters of a name. */
 function sumLine(sum: string, name: string): string {
   const escaped = name.replaceAll('\\', '\\\\').replaceAll('\n', '\\n').replaceAll('\r', '\\r')
   return `${escaped === name ? '' : '\\'}${sum}  ${escaped}`

@@ -142,7 +142,6 @@ const SLOTS_AT_A_TIME = 1_000
 
 type RangeValues = Omit<ResolveValues, 'status'> & { readonly from: string; readonly status: readonly Selectable[] }
 
-/** Returns the slots of the range, the oldest first, and those that it leaves out. */
 async function selectRange(ledger: Ledger, values: RangeValues) {
   const slots: SelectedSlot[] = []
   const leftOut: LeftOutSlot[] = []

@@ -139,7 +139,6 @@ async function* blocks(summaries: AsyncIterable<TaskSummary>, now: Instant) {
   for await (const summary of summaries) yield taskText(summary, now)
 }
 
-/** Yields the tasks as a table. Retired tasks come last, since an operator rarely looks for them. */
 async function* table(summaries: AsyncIterable<TaskSummary>, screen: Screen, now: Instant, nothing: string) {
   const [active, retired]: [TaskSummary[], TaskSummary[]] = [[], []]
   for await (const summary of summaries) (isRetired(summary.record, now) ? retired : active).push(summary)

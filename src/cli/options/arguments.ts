@@ -98,14 +98,12 @@ export function isGiven(name: string, argv: readonly string[]): boolean {
   return argv.some((word) => word === flag || word.startsWith(`${flag}=`))
 }
 
-/** Returns whether an option is given with an empty value: by its flag, otherwise by its variable. */
 export function isEmptied(name: string, argv: readonly string[], env: Environment): boolean {
   const flag = `--${optionName(name)}`
   if (!isGiven(name, argv)) return env[variableOf(optionName(name))] === ''
   return argv.some((word, index) => word === `${flag}=` || (word === flag && argv[index + 1] === ''))
 }
 
-/** The values of the options by the names of their flags. */
 type Given = Map<string, string>
 
 /** yargs-parser must not guess a number, a list, a negation or another way to write a name. */
@@ -166,7 +164,6 @@ function readWords(line: Line, argv: readonly string[]) {
   return { given, strays }
 }
 
-/** Returns the option whose value comes right before the word. */
 function optionBefore(word: string, given: Given, argv: readonly string[]): Stray['before'] {
   for (const [flag, value] of given) {
     const at = argv.findIndex(

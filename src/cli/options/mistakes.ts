@@ -19,7 +19,6 @@ export interface Line {
 /** The hyphens of an option, or the long dash that a word processor makes of them. */
 export const DASHES = /^[-\u2010-\u2015\u2212]+/
 
-/** A word that an error may repeat as it is, without quotes. */
 const PLAIN = /^[\w./][\w./-]{0,99}$/
 
 /** Returns the error for an unknown option. It does not show the value, which may be a secret of the batch. */
@@ -85,7 +84,6 @@ export function unexpectedArgument(line: Line, strays: readonly [Stray, ...Stray
   return usageError(`${what}.${asTask} ${command.name} takes ${takes}. See cronledger ${command.name} --help.`)
 }
 
-/** The options whose values are told by their form. */
 const LOOKS_LIKE: Readonly<Record<string, (word: string) => boolean>> = {
   slot: isSlotText,
   schedule: isCron,
@@ -177,7 +175,6 @@ const SLOT_OPTIONS: ReadonlySet<string> = new Set('task schedule timezone anchor
 const GUARD_OPTIONS: ReadonlySet<string> = new Set(['status'])
 
 const PREFIX = variableOf('')
-/** The prefix of the variables that a run sets for its batch. */
 const RUN_PREFIX = variableOf('run-')
 
 /** Options of other commands, which read the same environment, and variables that the stack gives to the container. */
@@ -189,7 +186,6 @@ export const KNOWN_ELSEWHERE: ReadonlySet<string> = new Set(
 
 const KNOWN_VARIABLES = new Set([...Object.keys(RUN_OPTIONS), ...KNOWN_ELSEWHERE].map(variableOf))
 
-/** Returns whether it is the variable of an option of any command. */
 export function isKnownVariable(name: string): boolean {
   return KNOWN_VARIABLES.has(name)
 }

@@ -48,7 +48,6 @@ export interface Notify extends Omit<Notifier, 'send' | 'deliver'> {
   emit(event: LogObject, about: Omit<TitleParts, 'word'>): void
   /** Null: each finding is sent by itself. */
   readonly emitDigest: ((digest: Digest) => void) | null
-  /** Sends it at once. Returns why it failed, or null. */
   deliver(digest: Digest, ms: number): Promise<string | null>
   wants(kind: NotifyKind): boolean
 }

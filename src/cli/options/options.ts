@@ -8,7 +8,6 @@ import { FINDING_KINDS } from '../../verdict/judge.ts'
 
 export interface CommandHelp {
   readonly name: string
-  /** An imperative, and further sentences. */
   readonly summary: string
   readonly options: OptionTable
   /** The first argument may be the task, instead of `--task`. */
@@ -17,13 +16,11 @@ export interface CommandHelp {
   readonly runsBatch?: true
   /** The arguments in the usage line, if they are neither of the two above. */
   readonly takes?: string
-  /** The words that the first argument may be, for the completion. */
   readonly words?: readonly string[]
   readonly examples: ReadonlyArray<readonly [command: string, what: string]>
   readonly notes?: string
 }
 
-/** The kinds of notifications that a run sends. `check` sends those of its findings. */
 export const RUN_KINDS = ['started', 'succeeded', 'recovered', 'duplicate', 'refused', 'skipped', 'failed'] as const
 
 export const COMMON = {
@@ -116,7 +113,6 @@ export const COMMON = {
     isFlagOnly: true,
     help: 'Time zone of --since and --until',
   },
-  /** For the commands that list slots. */
   status: {
     kind: 'words',
     value: 'STATUS[,…]',
@@ -125,7 +121,6 @@ export const COMMON = {
     isFlagOnly: true,
     help: 'Only slots with one of these statuses',
   },
-  /** For the commands that only read, or write once. */
   ledgerTimeoutMs: { ...SETTINGS.ledgerTimeoutMs, otherwise: undefined },
   format: {
     kind: 'choice',

@@ -28,7 +28,6 @@ export function endedAttempts(row: Row | null): readonly EndedAttempt[] {
   return attempts.filter(isEnded)
 }
 
-/** The open attempt is always the last one. */
 export function openAttempt({ attempts }: PendingRow): OpenAttempt {
   const open = attempts.find(isOpen)
   if (open === undefined) throw new Error('a PENDING row without an open attempt')
@@ -82,7 +81,6 @@ export function batchReport(attempt: AttemptRecord): string | undefined {
   return attempt.phase === 'ended' ? attempt.report : undefined
 }
 
-/** Returns the process of the attempt that could not be ended and lived on. Returns undefined if there was none. */
 export function processLeftBy(attempt: AttemptRecord): ProcessMark | undefined {
   return attempt.phase === 'ended' && attempt.outcome !== 'abandoned' ? attempt.process : undefined
 }
@@ -91,7 +89,6 @@ export function isCatchUpTrigger(trigger: Trigger): boolean {
   return trigger.kind === 'scheduled' && trigger.source === 'catch-up'
 }
 
-/** Returns the completed slot from which the latest attempt went on. Undefined: it did not ask for one, or there was none. */
 export function sinceOf({ attempts }: Pick<Row, 'attempts'>): Instant | undefined {
   return attempts.at(-1)?.since
 }
@@ -107,7 +104,6 @@ export function waitReasonOf({ attempts }: Row): WaitReason | null {
   return last.waitsFor ?? (before?.runId === last.runId ? 'retry' : 'slot')
 }
 
-/** Returns the slot for which the attempt waits, or which kept it from starting. Null: there is none. */
 export function blockerOf(attempt: AttemptRecord | undefined): Key | null {
   return attempt === undefined || attempt.phase === 'running' ? null : (attempt.blockedBy ?? null)
 }
@@ -124,7 +120,6 @@ export function isLeftOpen({ state, resolutions, attempts }: Row): boolean {
   return state === 'FAILED' && resolutions.length === 0 && attempts.every(isOpen)
 }
 
-/** Returns the slot of its task to which the attempt gave way. Undefined: there is none. */
 export function gaveWayTo(attempt: AttemptRecord | undefined): Instant | undefined {
   return attempt?.phase === 'ended' ? attempt.gaveWayTo : undefined
 }

@@ -116,7 +116,6 @@ const RULES: Readonly<Record<Trigger['kind'] | 'caughtUp', readonly Rule[]>> = {
   ],
 }
 
-/** docs/explanation/how-it-works.md explains the rules. */
 export function decide(
   found: StoredRow | null,
   trigger: Trigger & { readonly slot: Instant },

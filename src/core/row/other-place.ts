@@ -17,7 +17,6 @@ export interface OtherPlace {
 
 type Origin = Pick<Host, 'ecsTask'> & PlaceParts
 
-/** Returns null if the places are the same, or if a fact of one of them is missing. */
 export function otherPlace(row: Row, trigger: Origin): OtherPlace | null {
   const attempt = decidingAttempt(row)
   if (attempt === undefined) return null

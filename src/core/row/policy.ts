@@ -43,7 +43,6 @@ export interface Guards {
 export interface RetryPolicy {
   /** The delay before the first retry, in milliseconds. With null, the trigger does not retry. */
   readonly retryDelayMs: number | null
-  /** With 1, all delays are equal. */
   readonly retryBackoff: number
 }
 
@@ -53,7 +52,6 @@ export const DEFAULT_SKEW_MS = 30_000
 /** A daily batch is due again after this long. */
 export const LONGEST_RETRY_DELAY_MS = DAY_MS
 
-/** `retry` counts from 1. */
 export function delayBeforeRetryMs({ retryDelayMs, retryBackoff }: RetryPolicy, retry: number): number {
   return Math.min((retryDelayMs ?? 0) * retryBackoff ** (retry - 1), LONGEST_RETRY_DELAY_MS)
 }
@@ -72,7 +70,6 @@ export interface Facts {
   readonly isCovered?: boolean
 }
 
-/** What may be said of a slot besides its status. */
 const REMARK_WORDS = ['unusual', 'late'] as const
 
 /** The words of `--status`. Each command takes those that it can select. */

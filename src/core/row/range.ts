@@ -31,7 +31,6 @@ interface Tried {
   readonly attempt: AttemptRecord
 }
 
-/** What the later runs of its task say of a slot. */
 export interface Later {
   /** Null: its own row decides. */
   readonly covering: Covering | null
@@ -186,7 +185,6 @@ export function collectRanges(settings: RangeSettings): Ranges {
   }
 }
 
-/** Reads the rows of a task in `[since, until)`, the newest first, and at most `limit` of them. */
 type ReadRows = (since: Instant, until: Instant, limit: number) => Promise<readonly StoredRow[]>
 
 /**

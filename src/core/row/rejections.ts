@@ -36,7 +36,7 @@ export function keptRejections({ rejections: { first, latest } }: Pick<Row, 'rej
   return latest === null || first.some(({ runId }) => runId === latest.runId) ? first : [...first, latest]
 }
 
-/** Returns how many triggers were rejected, and how many of them were refused: `3 (1 refused)`. The others are duplicates. */
+/** Returns `3 (1 refused)`. The others are duplicates. */
 export function rejectedWords({ count, refused }: Pick<Rejections, 'count' | 'refused'>, of = ''): string {
   return `${count}${of}${refused === 0 ? '' : ` (${refused} refused)`}`
 }

@@ -9,7 +9,6 @@ export type ReportedFacts = Readonly<Record<string, Fact>>
 
 export const MAX_REPORT_BYTES = 2_048
 const MAX_FACTS = 20
-/** A log line should stay readable. */
 const MAX_LINE_BYTES = 400
 
 /** The colours of a terminal, and the other sequences that begin with `ESC [`. */
@@ -53,7 +52,6 @@ function cutWithMark(text: string, most: number): string {
   return fitting(most) === text ? text : `${fitting(most - 3)}…`
 }
 
-/** Returns the facts of a report, in their order. Null: it is a text. */
 export function reportedFacts(report: string | undefined): ReportedFacts | null {
   if (report === undefined || !report.startsWith('{')) return null
   const parsed = parseOrNull(report)

@@ -7,7 +7,6 @@ export interface StatusSettings {
   readonly graceMs: number
 }
 
-/** Returns the status that a row alone has. The task may state that the slot is overdue (`src/verdict/judge.ts`). */
 export function statusOfRow(row: StoredRow, settings: Pick<StatusSettings, 'now' | 'skewMs'>): Status {
   if (isUnreadable(row)) return 'unknown'
   switch (row.state) {

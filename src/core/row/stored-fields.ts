@@ -40,7 +40,6 @@ type Members<T> = { readonly [K in keyof T]-?: T extends Record<K, T[K]> ? Membe
 export interface StoredForm<T> {
   encode(value: T): StoredDocument
   decode(fields: Fields): T
-  /** The stored names, without those of flat members. */
   readonly names: readonly string[]
 }
 
@@ -78,7 +77,6 @@ export function formOf<T extends object>(members: Members<T>): StoredForm<T> {
 
 /** A text for people, which may have any characters. It is shown, and never becomes a part of a command. */
 export const TEXT: Member<string> = { encode: (value) => value, decode: text }
-/** The other texts. */
 export const TASK = textOf(isTaskName, 'the name of a task')
 export const PLACE_NAME = textOf(
   isPlaceName,
@@ -208,7 +206,6 @@ export function optional<T>(fields: Fields, name: string, read: Read<T>): T | un
   return fields.values[name] === undefined ? undefined : read(fields, name)
 }
 
-/** Returns the name of a row in a message. The task may have any characters. */
 export function rowName(task: unknown, slot: unknown): string {
   return `row ${shownTask(String(task))} ${isPrintable(String(slot)) ? slot : quote(String(slot))}`
 }

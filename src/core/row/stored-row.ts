@@ -241,7 +241,7 @@ const OWNED = formOf<Omit<UncheckedRow, keyof Key | 'rejections'>>({
 /** The owner's part of a row without its key. A write sets those that the row has, and removes the others. */
 export const OWNER_FIELDS: readonly string[] = ['day', ...SCHEDULE.names, ...OWNED.names]
 
-/** Encodes the owner's part of a row. Throws if it is impossible: that is a bug and must not be written. */
+/** Throws if the row is impossible: that is a bug and must not be written. */
 export function encodeRow(row: Row): StoredDocument {
   const objection = rowInvariantViolation(row)
   if (objection !== null) throw new Error(`impossible row ${nameOf(row)}: ${objection}`)

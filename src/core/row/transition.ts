@@ -86,7 +86,6 @@ export function claimRow(base: Row | null, claim: Claim, stamp: Stamp, leaseMs: 
   return isWaiting ? claimed : withRange(claimed, null)
 }
 
-/** Returns what a row keeps, or begins with, when another run becomes its owner. */
 function takenOver(found: Row | null, { task, window, schedule, zoneData, runId }: NewOwner, { writeId }: Stamp) {
   const before = found ?? {
     schemaVersion: SCHEMA_VERSION,

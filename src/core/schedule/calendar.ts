@@ -6,7 +6,6 @@ export type Direction = 1 | -1
 
 export interface Day {
   readonly day: number
-  /** 0 is Sunday. */
   readonly weekday: number
   readonly length: number
 }
@@ -49,7 +48,6 @@ export const DAY_SECONDS = DAY_MS / 1000
 const FIRST_DAY = Date.UTC(FIRST_SEARCHED_YEAR, 0, 1) / DAY_MS
 const LAST_DAY = Date.UTC(LAST_SEARCHED_YEAR, 11, 31) / DAY_MS
 
-/** 1970-01-01 was a Thursday. */
 const FIRST_WEEKDAY = 4
 
 /** A month has one of 28 shapes: its length and its first weekday. Each is computed when it is first needed. */

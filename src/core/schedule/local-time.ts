@@ -17,7 +17,6 @@ export class AmbiguousTime extends LedgerError {
 
 const DAYS_FROM_NOW = { yesterday: -1, today: 0, tomorrow: 1 }
 
-/** Returns whether the text is a whole day: a date, or `yesterday`, `today` or `tomorrow`. */
 export function isDay(text: string): boolean {
   return isDate(text) || isKeyOf(text, DAYS_FROM_NOW)
 }

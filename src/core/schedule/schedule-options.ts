@@ -43,7 +43,6 @@ export function readSchedule({ schedule, timezone = 'UTC', anchor }: ScheduleOpt
   })
 }
 
-/** The reverse of `readSchedule`. */
 export function scheduleOptions({ expression, zone, anchor }: ScheduleSpec): ScheduleOptions {
   return { schedule: expression, timezone: zone, ...(anchor !== undefined && { anchor: formatInstant(anchor) }) }
 }

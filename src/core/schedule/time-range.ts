@@ -6,7 +6,7 @@ import type { Instant } from '../types.ts'
 import { ambiguousTime, dayIn, instantsOf, isDay, withDate } from './local-time.ts'
 import { offsetSeconds } from './zone.ts'
 
-/** The range `[since, until)`. An absent end is open. */
+/** `[since, until)`. An absent end is open. */
 export interface TimeRange {
   readonly since?: Instant
   readonly until?: Instant
@@ -91,7 +91,7 @@ function withinYears(at: Instant): Instant {
   return Math.min(Math.max(FIRST_INSTANT, at), LAST_READ_INSTANT)
 }
 
-/** Yields the UTC dates that contain the instants of `[since, until)`, the newest first. */
+/** The newest first. */
 export function* daysIn(since: Instant, until: Instant): Generator<string, void, undefined> {
   for (let day = Math.floor((until - 1) / DAY_MS); day >= Math.floor(since / DAY_MS); day -= 1) {
     yield utcDate(day * DAY_MS)

@@ -69,7 +69,6 @@ const LAW_CHANGES: readonly LawChange[] = [
   ['2026c', '2026-09-20', 'Morocco has UTC+0 all year', 'Africa/Casablanca', 'Africa/El_Aaiun'],
 ]
 
-/** Returns a warning for each change of law that `zoneData`, a release such as `2025c`, does not have. */
 function zoneDataWarnings(zone: string, zoneData: string): readonly string[] {
   // Without a release, as in a Node without ICU data, nothing can be said.
   if (!/^\d{4}[a-z]/.test(zoneData)) return []

@@ -15,7 +15,6 @@ interface Piece {
   readonly offset: number
 }
 
-/** From the ICU data of Node. */
 export interface Zone {
   pieceAt(second: number): Piece
 }

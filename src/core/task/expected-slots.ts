@@ -147,7 +147,6 @@ function gapAt(gaps: readonly Gap[], slot: Instant): Gap | null {
   return gaps.find(({ from, until }) => from <= slot && slot < until) ?? null
 }
 
-/** The record of a slot: its row, or the key of a slot that was due and has no row. */
 export type AuditedSlot<Found = StoredRow> =
   | { readonly row: Found; readonly missed: null }
   | { readonly row: null; readonly missed: DueKey }

@@ -1,6 +1,5 @@
 // Several tasks are written in one way everywhere: the begin of their names and a star, `pay/*`. A star alone: all tasks.
 
-/** Returns whether a task has the name, or begins with the prefix. */
 export function isTaskOf(wanted: string, task: string): boolean {
   return wanted.endsWith('*') ? task.startsWith(wanted.slice(0, -1)) : task === wanted
 }

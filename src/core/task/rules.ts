@@ -38,7 +38,6 @@ export interface Unmet extends Rule {
   readonly slots: number
 }
 
-/** Returns how many slots the run of a row did or does, counted up to `most`. */
 export type CountSlots = (row: Row, most?: number) => number
 
 const MAX_RULES = 10
@@ -143,7 +142,6 @@ function numbersOf(name: string, rows: readonly Row[]): readonly number[] {
   return completed.map((row) => measured(row, name)).filter((value) => typeof value === 'number')
 }
 
-/** How many rows are read for the pace of a task: the newest, and those that say what is usual. */
 export const PACE_ROWS = 41
 
 /** How long the newest completed slot took, and how long the slots before it usually take, in milliseconds. */
@@ -160,7 +158,6 @@ export function paceOf(rows: readonly Row[], countSlots: CountSlots): Pace {
   return { durationsMs: numbersOf('duration', rows), usualMs: usual && Math.round(usual) }
 }
 
-/** Returns whether these rows, the newest first, are enough for the pace of a task. */
 export function isPaceKnown(rows: readonly Row[], countSlots: CountSlots): boolean {
   return valuesOfPace(rows, countSlots).length === MOST_USUAL
 }

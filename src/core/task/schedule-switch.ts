@@ -28,7 +28,6 @@ export interface Period {
   withTo: number
 }
 
-/** A command answers within a second. */
 const MAX_SLOTS = 100_000
 
 interface Listed {
@@ -74,7 +73,6 @@ export function isPlainSwitch(from: Schedule, to: Schedule, after: Instant, unti
   }
 }
 
-/** Returns at most two. */
 function firstSlots(schedule: Schedule, after: Instant, until: Instant): readonly Instant[] {
   const slots: Instant[] = []
   let slot = expectedSlotAfter(schedule, after)

@@ -20,7 +20,6 @@ export function pauseFor({ pauses }: Pick<TaskRecord, 'pauses'>, slot: Instant, 
   return pauses.findLast(holds) ?? null
 }
 
-/** Returns the retirement that covers `slot` and that nothing has ended, or null. */
 export function retirementAt({ retirements }: Pick<TaskRecord, 'retirements'>, slot: Instant): Suspension | null {
   return retirements.findLast((one) => one.until === null && covers(one, slot)) ?? null
 }

@@ -132,7 +132,6 @@ function atMost(most: number, schedules: Schedules, now: Instant): Schedules {
   return atMost(most, schedules.toSpliced(dropped, 1).reduce<Schedules>(withoutRepeat, []), now)
 }
 
-/** Adds a schedule, unless it is the one before it, which then goes on. */
 function withoutRepeat(schedules: Schedules, next: ScheduleSince): Schedules {
   const last = schedules.at(-1)
   if (last === undefined || !isSameSpec(last.spec, next.spec)) return [...schedules, next]

@@ -103,7 +103,6 @@ export function rangesUntil({ expectations, changes = [] }: Pick<TaskRecord, 'ex
   return Math.max(from, at)
 }
 
-/** Returns the newest change after which the runs of the task had no ranges. */
 export function endOfRanges(changes: readonly RecordChange[]): RecordChange | undefined {
   return changes.findLast(({ before }) => before['sinceLastSuccess'] !== undefined)
 }
@@ -134,13 +133,11 @@ export interface Suspension extends Decided {
   readonly until: Instant | null
   /** It is a pause of all tasks. Only such a pause ends when all tasks are resumed. */
   readonly ofAll?: true
-  /** The operator who ended it early, and the reason. */
   readonly ended?: Decided
 }
 
 /** A change of the schedule or of the expectations, which an operator declared or a run stated. */
 export interface RecordChange extends Decided {
-  /** When it is in force. */
   readonly from: Instant
   /** The stored members that differ. A member is missing where the record had none. */
   readonly before: StoredDocument
@@ -187,7 +184,6 @@ export function isUnconfirmed({ declared }: Pick<ScheduleSince, 'declared'>): bo
   return declared === 'unconfirmed' || declared === 'forced'
 }
 
-/** Returns whether the task is only declared: it has schedules, and no run has stated one of them. */
 export function isOnlyDeclared({ schedules }: { readonly schedules: readonly Pick<ScheduleSince, 'declared'>[] }) {
   return schedules.length > 0 && schedules.every(({ declared }) => declared === 'unconfirmed')
 }

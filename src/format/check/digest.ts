@@ -14,19 +14,16 @@ export interface Digest extends Readonly<Record<string, unknown>> {
   readonly event: 'digest' | 'repaired'
   readonly title: string
   readonly time: string
-  /** Of a message of `check --once`. */
   readonly number?: string
 }
 
 export interface DigestContext {
   readonly store: string
-  /** The task or the prefix of the check. */
   readonly task: string | undefined
   readonly since: Instant
   readonly now: Instant
 }
 
-/** Returns one notification for all problems. What it has no room for, it counts. */
 export function digestOf(problems: readonly Problem[], context: DigestContext): Digest {
   return fitting((most) => digestWith(problems, context, most))
 }
@@ -40,7 +37,6 @@ export function digestWith(
   return { ...messageOf(problems, now, most), level: 'error', event: 'digest', command }
 }
 
-/** Returns the message with the most tasks of each problem with which it has a size that all services take. */
 export function fitting(digestWith: (most: number) => Digest): Digest {
   for (const most of [Number.POSITIVE_INFINITY, 50, 20, 5, 1]) {
     const digest = digestWith(most)
@@ -49,7 +45,6 @@ export function fitting(digestWith: (most: number) => Digest): Digest {
   return digestWith(0)
 }
 
-/** Returns the first problem as one line, with its teams: what is wrong, how many, since when and whose it is. */
 export function digestTitle(problems: readonly Problem[], now: Instant): string {
   const [first, ...others] = problems
   if (first === undefined) return ''

@@ -16,7 +16,6 @@ import type { LogObject } from '../log/log.ts'
 import { doubtJson } from '../slot/row.ts'
 import { sentenceText, verdictJson } from '../verdict.ts'
 
-/** Returns `2 missed, 1 failed`, or an empty text when all counts are zero. */
 export function countsText(count: Readonly<Partial<Record<FindingKind, number>>>): string {
   return Object.entries(count)
     .flatMap(([kind, number]) => (number === 0 ? [] : `${number} ${kind}`))
@@ -27,7 +26,7 @@ export function totalOf(count: Readonly<Record<FindingKind, number>>): number {
   return Object.values(count).reduce((sum, number) => sum + number, 0)
 }
 
-/** Which slots a check has looked at. The zone is that of the reader. */
+/** The zone is that of the reader. */
 export interface Checked extends Required<TimeRange> {
   readonly zone: string
   readonly now: Instant
@@ -37,7 +36,6 @@ export interface Checked extends Required<TimeRange> {
   readonly mayHideTasks: boolean
 }
 
-/** Returns `3 slots need attention: 2 missed, 1 failed`, or where nothing was found. */
 export function checkSummary(count: Readonly<Record<FindingKind, number>>, checked: Checked): string {
   const { mayHideTasks } = checked
   const total = totalOf(count)
@@ -111,7 +109,6 @@ export function findingEvent(found: TaskFinding, now: Instant, store: string): L
   }
 }
 
-/** Returns what happened in the slot of a finding. The text is not yet safe on a terminal. */
 export function findingDetail(found: TaskFinding): string {
   // The sentence about a slot does not depend on its ledger.
   return sentenceText(verdictOf(found, '').happened, found.slot, found.schedule.zone)

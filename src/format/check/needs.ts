@@ -21,7 +21,6 @@ import { zonedTime } from '../local-time.ts'
 import { commandLines, stepsOnScreen, widthOf } from '../table.ts'
 import { printable } from '../text.ts'
 
-/** Slots for which one command does the same. */
 interface Group {
   readonly newest: TaskFinding
   readonly oldest: TaskFinding
@@ -44,7 +43,7 @@ interface NeedsOfTask {
 
 type NeedsOfTasks = Map<string, NeedsOfTask>
 
-/** Returns an empty collection of the findings for `needsLines`. They come newest first for each task. */
+/** The findings of each task must come newest first. */
 export function collectNeeds(): { add(found: TaskFinding): void; readonly needs: NeedsOfTasks } {
   const needs: NeedsOfTasks = new Map()
   return {
@@ -63,7 +62,6 @@ export function collectNeeds(): { add(found: TaskFinding): void; readonly needs:
   }
 }
 
-/** Returns how the slot is dealt with, and what is equal for those with which it is. */
 function wayOf(found: TaskFinding): { readonly way: (typeof WAYS)[number]; readonly name: string | TaskFinding } {
   const { doubt, of, status } = found
   // The slots that one change of the schedule leaves in doubt.
@@ -81,7 +79,6 @@ function wayOf(found: TaskFinding): { readonly way: (typeof WAYS)[number]; reado
   return { way: 'alone', name: found }
 }
 
-/** Returns the caution of a failed slot of a range, whose words are not printed. */
 function cautionOf({ own, kind }: TaskFinding): string | null {
   return kind === 'failed' ? failedCaution(own) : null
 }
@@ -195,7 +192,6 @@ export interface RepairScope {
   readonly task: string | undefined
   readonly owner: string | undefined
   readonly status: readonly FindingKind[] | undefined
-  /** The check went up to now. */
   readonly isOpen: boolean
 }
 

@@ -28,7 +28,6 @@ function problemFacts(problem: Problem, now: Instant): readonly string[] {
   ]
 }
 
-/** The words of a problem keep at least this much of their beginning. */
 const SHORTEST = 24
 
 /** Returns the problem on one line, with the beginning of long words, as the title of a message. Safe to show. */
@@ -121,7 +120,6 @@ function taskLines(
   ]
 }
 
-/** Returns what was seen of the newest slot of the only task. */
 function detailLines(
   { newest, owner, from, to }: ProblemTask,
   columns: number | null,
@@ -189,7 +187,6 @@ function cutTo(line: string, columns: number | null): string {
   return columns === null ? line : cut(line, columns)
 }
 
-/** A title has room for so many teams. */
 const MOST_TEAMS = 3
 
 /** Returns `Payments 11 tasks, Data 8 tasks, 2 more teams, no owner 3 tasks`, or the one team. Null: no task has an owner. */
@@ -209,7 +206,6 @@ export function teamsText({ tasks }: Problem): string | null {
   )
 }
 
-/** Returns the problem as JSON, with so many of its tasks. */
 export function problemJson(problem: Problem, now: Instant, most = Number.POSITIVE_INFINITY) {
   const { kind, words, alike, tasks, waiting, from, to, zone, slots, still } = problem
   const listed = [...tasks, ...waiting]

@@ -9,7 +9,6 @@ import { counted, listed, printable } from '../text.ts'
 import { type Digest, type DigestContext, digestTitle, digestWith, fitting, MAX_LINES } from './digest.ts'
 import { problemLines } from './problems.ts'
 
-/** What a check with `--once` has to tell, and how to name it. */
 export interface Telling {
   readonly decision: Decision
   problems(isWanted: (streak: Streak) => boolean): readonly Problem[]
@@ -35,7 +34,6 @@ function othersText(others: readonly string[]): string {
   return printable(`running again, or cannot be read: ${others.join(', ')}`)
 }
 
-/** Returns the title of a group: what is wrong, how many, since when, and whose it is. */
 function titleOf({ group, spans, state }: GroupNews, telling: Telling, now: Instant): string {
   const { found, others } = foundIn(spans, telling)
   if (state !== 'over' && found.length > 0) return digestTitle(found, now)
@@ -65,7 +63,6 @@ function teamsOf(tasks: readonly string[], { ownerOf }: Telling, most: number) {
   return Object.fromEntries(teams.sort(([, one], [, other]) => other - one).slice(0, most))
 }
 
-/** Returns the message for what is new and what has joined. */
 export function openMessage(number: string, telling: Telling, context: DigestContext): Digest {
   const { open } = telling.decision
   const { found, others } = foundIn(
@@ -90,7 +87,6 @@ export function openMessage(number: string, telling: Telling, context: DigestCon
   })
 }
 
-/** Returns the message for what is over. */
 export function overMessage(number: string, telling: Telling, now: Instant): Digest {
   const { over } = telling.decision
   const [first, ...others] = over
@@ -121,7 +117,6 @@ function overLines(telling: Telling, now: Instant): readonly string[] {
   })
 }
 
-/** Returns what is new, has joined and is over, as lines. */
 export function toldLines(telling: Telling, screen: Screen, now: Instant): readonly string[] {
   const { open } = telling.decision
   const parts = (['new', 'joined'] as const).flatMap((state) => {

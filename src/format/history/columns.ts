@@ -36,7 +36,6 @@ export type CsvValue = Fact | null | undefined
 
 /** A column of `history`: with `csv` it is in CSV, and with `table` it is in the table of a terminal. */
 interface HistoryColumn {
-  /** A value that is not known is an empty cell. */
   readonly csv?: (source: SlotSource) => CsvValue
   readonly table?: TableLook
 }
@@ -44,7 +43,6 @@ interface HistoryColumn {
 /** What may be asked of a table besides: `tasks`: several tasks can come. `forced`: the slots that an operator forced. */
 export type Asked = 'tasks' | 'forced'
 
-/** Without a text, the table shows what CSV has. */
 type TableLook = Omit<Column<SlotSource>, 'text'> &
   Partial<Pick<Column<SlotSource>, 'text'>> & {
     readonly onlyWith?: Asked
@@ -53,7 +51,6 @@ type TableLook = Omit<Column<SlotSource>, 'text'> &
 const always = () => true
 const NUMBER = /^-?\d[\d.e+-]*$/
 
-/** By the name in the first line of CSV. */
 const HISTORY_COLUMNS: Readonly<Record<string, HistoryColumn>> = {
   slot: { csv: ({ one }) => formatInstant(one.slot), table: { heading: 'SLOT (UTC)' } },
   task: { csv: ({ one }) => one.task, table: { heading: 'TASK', onlyWith: 'tasks', cutTo: [32, 8] } },

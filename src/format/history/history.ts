@@ -51,12 +51,10 @@ async function* csvPieces(groups: Groups, { fields }: HistoryStyle): Pieces {
   for await (const slots of groups) yield csvLines(slots, fields)
 }
 
-/** Returns the first line, with its line end. `fields` are the names of the facts that have columns. */
 export function csvHead(fields: readonly string[] = []): string {
   return csvText([csvColumns(fields).map(({ name }) => name)])
 }
 
-/** Returns one line for each slot, with line ends. */
 export function csvLines(slots: readonly JudgedSlot[], fields: readonly string[] = []): string {
   const columns = csvColumns(fields)
   return csvText(slots.map(sourceOf).map((source) => columns.map(({ cellOf }) => cellOf(source))))
@@ -73,11 +71,9 @@ export function csvText(cells: readonly (readonly CsvValue[])[]): string {
 }
 
 interface TableStyle extends Screen {
-  /** Decides which further columns the table has. */
   readonly asked: readonly Asked[]
   readonly fields: readonly string[]
   readonly nothing: () => Promise<string>
-  /** Returns the line below the table. It is called at the end. */
   readonly total: () => string
 }
 

@@ -24,7 +24,6 @@ export type LogFormat = 'json' | 'text' | 'quiet'
 /** The name of an event in the log. The end of an attempt has one of three names, which say how it ended. */
 type LogEventName = Exclude<RunEvent['event'], 'ended'> | 'completed' | 'failed' | 'unrecorded'
 
-/** An event as a JSON object. It has these fields, and others that depend on the event. */
 export interface LogObject {
   readonly time: string
   readonly level: LogEntry['level']

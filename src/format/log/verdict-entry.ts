@@ -195,7 +195,6 @@ function lastFor(cause: RefusalCause, row: StoredRow | null): AttemptRecord | un
   }
 }
 
-/** Returns whether the attempt did not report its end, or reported a process that lives on. */
 function mayLive(attempt: AttemptRecord): boolean {
   if (attempt.phase !== 'ended') return attempt.phase === 'running'
   return attempt.outcome === 'abandoned' || attempt.process !== undefined

@@ -12,7 +12,6 @@ const METRIC_UNITS = {
   Refused: 'Count',
   Failed: 'Count',
   Completed: 'Count',
-  /** How long the batch ran. Left out when it did not start. */
   Duration: 'Milliseconds',
   /** How long after its slot a scheduled attempt started, or was claimed if it never started. */
   Lateness: 'Milliseconds',

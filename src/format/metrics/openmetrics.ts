@@ -81,7 +81,6 @@ export async function* healthMetrics(tasks: AsyncIterable<TaskHealth>): AsyncGen
   yield END
 }
 
-/** The findings that the pages share, as they were `ageMs` ago. */
 export interface SharedFindings {
   readonly ageMs: number
   readonly tasks: number
@@ -89,7 +88,6 @@ export interface SharedFindings {
   readonly byTask: ReadonlyMap<string, ReadonlyMap<string, number>>
 }
 
-/** Only tasks with findings have samples of their own. Memory holds them anyway. */
 export function findingsMetrics({ ageMs, tasks, unreadable, byTask }: SharedFindings): string {
   const families: readonly (FamilyHead & { readonly samples: readonly Sample[] })[] = [
     {

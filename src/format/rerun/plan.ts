@@ -16,7 +16,6 @@ import { localTimeIn, zonedTime } from '../local-time.ts'
 import { counted, listed, printable, printableLines, safeJson } from '../text.ts'
 import { sentenceText } from '../verdict.ts'
 
-/** A slot that a command selects, and as what. */
 export interface SelectedSlot extends JudgedSlot {
   readonly zone: string
   /** `named`: the operator named it, whatever its status is. `running`: its end is waited for, and nothing starts in it. */
@@ -26,7 +25,6 @@ export interface SelectedSlot extends JudgedSlot {
 }
 
 export interface PlannedSlot extends SelectedSlot {
-  /** Null: the command after `--` runs here. */
   readonly place: CommandPlace | null
   /** What its run gets beside the slot, by the flags of a rerun. */
   readonly options: TextVariables
@@ -42,7 +40,6 @@ export interface LeftOutSlot extends Key {
   readonly steps: readonly Step[]
   /** The other slots of its task with this reason need the command of the oldest one. */
   readonly isAlike?: true
-  /** Nothing says how to start its task. */
   readonly target?: StepTarget
 }
 
@@ -53,7 +50,6 @@ export interface RepairPlan {
   readonly only: readonly Rerunnable[]
   readonly steps: readonly PlannedStep[]
   readonly leftOut: readonly LeftOutSlot[]
-  /** What the operator must confirm of the places. */
   readonly foreign: readonly string[]
   /** For each task, how long its slots usually take, in milliseconds. Without a task: that is not known. */
   readonly usualMs: ReadonlyMap<string, number>
@@ -70,7 +66,6 @@ export function doubtfulSlot({ task, slot, schedule: { zone } }: JudgedSlot, why
   return { task, slot, zone, why, text: `${LEFT_OUT[why]}. Read what check says first.`, steps, isAlike: true }
 }
 
-/** Returns the variables that a run of the slot on its place gets. */
 export function placeVariables(one: PlannedSlot, { store, only }: Pick<RepairPlan, 'store' | 'only'>): TextVariables {
   const options = Object.entries(one.options).map(([name, value]) => [
     `CRONLEDGER_${name.replaceAll('-', '_').toUpperCase()}`,
@@ -84,7 +79,6 @@ export function slotName({ task, slot, zone }: Key & { readonly zone: string }):
   return `${task} ${zonedTime(slot, zone)}`
 }
 
-/** The places that the headline names. A plan lists all. */
 const MAX_PLACES = 12
 
 /** Returns what is going to run: `18 slots of 9 tasks of 3 owners, 4 tasks side by side, on ECS batch/… They usually take about 1h 20m.` */
@@ -121,7 +115,6 @@ function placeName({ place }: PlannedSlot): string {
   return place === null ? 'this host' : commandsOf(place).name(place)
 }
 
-/** Returns the lines of a plan for one step. A plan of one task does not repeat its name. */
 export function stepOfPlan(step: PlannedStep, { steps, store }: RepairPlan, isOne: boolean): string {
   const upstream = step.after.flatMap((number) => steps[number] ?? []).filter(({ task }) => task !== step.task)
   const after = upstream.length === 0 ? '' : `, after ${listed(upstream.map(slotName), 'and')}`
@@ -177,13 +170,11 @@ export function leftOutJson({ task, slot, zone, why, text }: LeftOutSlot): strin
   return safeJson({ task, slot: formatInstant(slot), zone, leftOut: why, reason: text })
 }
 
-/** Returns a command for each slot, to be pasted alone. */
 export function commandOfPlan(step: PlannedStep, plan: RepairPlan): string {
   const target = { ...targetOfSlot(step, plan.store), place: step.place, only: plan.only }
   return commandText(rerunStep('', target, plan).command)
 }
 
-/** So many slots of a reason are named. */
 const MAX_LISTED = 10
 
 /** Those of one reason stand together. The slots of a task that need the same command have it once. */
@@ -212,7 +203,6 @@ function linesOf(slots: readonly LeftOutSlot[], reason: string | undefined): rea
   return [`  ${slotName(first)}${others}`, ...stepLines(range).map((line) => `  ${line}`)]
 }
 
-/** Returns what a plan says after its steps. */
 export function planEnd(plan: RepairPlan, jobs: number): readonly string[] {
   const head = plan.steps.length === 0 ? nothingText(plan) : headline(plan, jobs)
   return [head, ...leftOutLines(plan.leftOut, plan.reason)]
@@ -246,7 +236,6 @@ export interface RepairCounts {
   readonly left: number
 }
 
-/** Returns `4 done (1 of them by another run), 1 failed, 0 not run.` */
 export function countsText({
   done,
   byOthers,
@@ -276,7 +265,6 @@ export function failedLines(
   return [...head, ...lines, ...(more > 0 ? [`  and ${more} more (cronledger check lists them)`] : [])].map(printable)
 }
 
-/** Returns a line of the log of a repair, or with `counts` the last one. */
 export function repairJson(
   level: 'info' | 'warn' | 'error',
   message: string,
@@ -295,7 +283,6 @@ export function repairJson(
   })
 }
 
-/** With the longest usual text after it, the bar fits a terminal of 80 columns. */
 const BAR_CHARS = 20
 
 /** Returns the line before each slot: `[#####...............] 25%  1 of 4 done, next nightly 2026-… (missed)`. */

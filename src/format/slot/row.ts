@@ -68,7 +68,6 @@ function attemptJson(attempt: AttemptRecord): Record<string, unknown> {
   }
 }
 
-/** Returns what a history says of a slot besides its status. */
 export function remarkWords({ remarks, own }: Pick<JudgedSlot, 'remarks' | 'own'>): readonly string[] {
   const names = keysOf(remarks)
   return names.length > 0 && isSettled(own) ? [...names, 'settled'] : names
@@ -88,7 +87,6 @@ export function slotJson(one: JudgedSlot) {
   }
 }
 
-/** Returns the slot whose run has done, or does, the work of this one. Undefined: there is none. */
 export function coveredByOf({ later: { covering } }: Pick<JudgedSlot, 'later'>): string | undefined {
   return covering?.by ? formatInstant(covering.by.slot) : undefined
 }

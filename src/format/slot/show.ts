@@ -19,7 +19,6 @@ import { nextTriggerText, sentenceText, verdictJson } from '../verdict.ts'
 import { absentJson, coveredByOf, rowJson } from './row.ts'
 import { slotTimeline, type TimelineEntry, withSource } from './timeline.ts'
 
-/** A judged slot with its words. */
 export interface ShownSlot extends JudgedSlot {
   readonly verdict: Verdict
   readonly target: StepTarget
@@ -112,7 +111,6 @@ function rowFacts(row: Row, status: Status | null, zone: string): Readonly<Recor
   return Object.fromEntries(Object.entries(facts).map(([name, sentence]) => [name, sentence.map(textOf).join('')]))
 }
 
-/** Returns the facts about a slot, by name. Not yet safe to show. */
 export function slotFacts(row: Row) {
   const { slot, windowEnd, schedule, rejections, unlistedAttempts, leaseUntil, checkpoint, expiresAt } = row
   const since = sinceOf(row)
@@ -134,7 +132,6 @@ export function slotFacts(row: Row) {
   } satisfies Readonly<Record<string, Sentence>>
 }
 
-/** In characters: what fits on a line. JSON has all of it. */
 const SHOWN_CHECKPOINT = 60
 
 function checkpointText(checkpoint: string): string {

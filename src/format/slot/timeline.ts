@@ -22,7 +22,6 @@ import { otherPlaceText } from '../../verdict/sentence.ts'
 interface TimelineItem {
   readonly at: Instant
   readonly text: string
-  /** The run, the trigger and the place. An empty text when there is nothing to say. */
   readonly source: string
 }
 
@@ -35,7 +34,6 @@ export interface TimelineEvent extends TimelineItem {
 
 interface RejectedTriggers extends TimelineItem {
   readonly kind: 'rejections'
-  /** When the last of them came. */
   readonly until: Instant
   /** Those that the row lists. It only counts the others. */
   readonly listed: readonly TimelineEvent[]
@@ -78,7 +76,6 @@ function isAlike(one: Rejection, other: Rejection, row: Row): boolean {
   return one.kind === other.kind && one.cause === other.cause && differenceText(one, row) === differenceText(other, row)
 }
 
-/** Says what tells the trigger from the attempt: its command line, and its place. */
 function differenceText(rejection: Rejection, row: Row): string {
   const other = otherPlace(row, rejection)
   const command = rejection.commandHash === undefined ? '' : ', with another command line'
@@ -150,7 +147,6 @@ function rejectionEvent(rejection: Rejection, row: Row): TimelineEvent {
   )
 }
 
-/** Turns `tooManyAttempts` into `too many attempts`. */
 function rejectionCause({ cause }: Rejection): string {
   if (cause === 'survivor') return 'a process of an earlier attempt still runs'
   return cause.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)

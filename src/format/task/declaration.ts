@@ -67,7 +67,6 @@ function periodText({ unit, name, runs, withFrom, withTo }: Period): string {
   return `${unit === 'week' ? 'the week of ' : ''}${name} ${often}: it has ${counted(withFrom, 'slot')} under the old schedule, and ${counted(withTo, 'slot')} under the new one`
 }
 
-/** Returns the schedule that is in force, and those that are declared for later, as labelled texts. */
 export function schedulesAhead({ schedules }: Pick<TaskRecord, 'schedules'>, now: Instant): readonly Labelled[] {
   return currentAndLater(schedules, now).map((one, index) => {
     const begin = one.since > now ? `from ${formatInstant(one.since)} on` : `since ${formatInstant(one.since)}`
@@ -93,7 +92,6 @@ export function declaredJson({ task, changed, record, unknownAfter, affected, ne
   return safeJson({ ...facts, ...openJson(record, now) }, 2)
 }
 
-/** Returns a schedule with the names of `schema/task.schema.json`. */
 export function storedScheduleJson({ since, spec, declared }: ScheduleSince) {
   return {
     since: formatInstant(since),
@@ -106,7 +104,6 @@ export function storedScheduleJson({ since, spec, declared }: ScheduleSince) {
 
 // Texts about the pauses and retirements of a task. They are not yet safe on a terminal.
 
-/** Returns an instant for an operator: `2026-11-24 12:00 JST (2026-11-24T03:00:00Z)`. */
 export function bothTimes(instant: Instant, zone: string): string {
   return `${zonedTime(instant, zone)} (${formatInstant(instant)})`
 }
@@ -115,7 +112,6 @@ export function isCancelled({ from, until }: Suspension): boolean {
   return until !== null && until <= from
 }
 
-/** Returns `from … until …, by ada: reason`, with who ended it before its end. */
 export function suspensionText(one: Suspension, zone: string): string {
   const { from, until, ended } = one
   const end = until === null ? ' on' : ` until ${bothTimes(until, zone)}`
@@ -146,7 +142,6 @@ export function openTexts(record: TaskRecord, now: Instant, zone: string): reado
   ]
 }
 
-/** Returns a pause or a retirement as JSON, with the names of `schema/task.schema.json`. */
 export function suspensionJson({ from, until, ofAll, ended, ...decided }: Suspension) {
   return {
     from: formatInstant(from),

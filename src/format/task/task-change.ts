@@ -24,7 +24,6 @@ export interface NotExpected {
   readonly isMore: boolean
 }
 
-/** Returns the answer to `pause`: what is in force, what it means, and how to end it. */
 export function pausedText(report: ChangeReport): string {
   const { task, zone, now, record, suspensions } = report
   const [pause] = suspensions
@@ -58,7 +57,7 @@ function earlierText({ from, at }: Suspension): string {
     : 'A slot that was missed before the pause is still reported.'
 }
 
-/** Returns the answer to `retire`. `notExpected` is null if the schedules of the task cannot be read. */
+/** `notExpected` is null if the schedules of the task cannot be read. */
 export function retiredText(report: ChangeReport, notExpected: NotExpected | null): string {
   const { task, zone, now, suspensions, changed } = report
   const [retirement] = suspensions
@@ -125,12 +124,10 @@ export function resumedOneText(report: ChangeReport): string | null {
   return report.changed ? printable(`${task}: ${resumedEffect(report)}`) : null
 }
 
-/** The tasks that a change of all tasks changed, and those that it could not. */
 export interface AllChanged {
   readonly store: string
   readonly changed: number
   readonly failed: readonly string[]
-  /** Whether a pause that was recorded is not over. */
   readonly isOpen: boolean
   /** Whether this user may be allowed to see some of the tasks only. */
   readonly mayHideTasks: boolean
@@ -193,7 +190,6 @@ function resumedMeanwhile({ task }: ChangeReport): string {
   return printable(`${task}: not changed: another operator resumed the task at the same time`)
 }
 
-/** The commands are complete, so that they work where the reader pastes them. */
 function resumeStep(what: string, { store, task }: ChangeReport): Step {
   return { kind: 'other', what, command: cronledger('resume', { store, task }) }
 }

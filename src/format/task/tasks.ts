@@ -73,7 +73,6 @@ export function tasksTable(
   return [...lines, '', totalText(summaries), ...teams, ...leftOutLines(all, columns, screen)]
 }
 
-/** A duration of at least this many times the usual one has a colour. */
 const SLOW = 2
 
 /** With 14 columns of a name, most are told apart. `name` is that of the zone, if all times have it. */
@@ -129,7 +128,6 @@ function totalText(summaries: readonly TaskSummary[]): string {
   return `${tasks}, ${open.length} with open slots: ${slots}${more}`
 }
 
-/** Returns the owners with open slots, a line for each, those with the most of them first. */
 function teamLines(summaries: readonly TaskSummary[], columns: number): readonly string[] {
   const byOwner = groupedBy(summaries, ({ record }) => record.expectations?.owner ?? 'no owner')
   const lines = [...byOwner].flatMap(([owner, own]) => {
@@ -159,20 +157,17 @@ export function orderedTasks(
   return ranked.sort((one, other) => one.rank - other.rank).map(({ summary }) => summary)
 }
 
-/** Returns how long the attempt of the last slot has run so far. Undefined: none runs. */
 function ranSoFarMs(last: LastSlot | null, now: Instant): number | undefined {
   const attempt = last?.rowStatus === 'running' ? last.own?.attempts.at(-1) : undefined
   return attempt && Math.max(0, now - attempt.startedAt)
 }
 
-/** Returns how long the newest completed slot took, or the last one has run so far. */
 function tookText({ last, pace: { durationsMs } }: TaskSummary, now: Instant): string {
   const soFar = ranSoFarMs(last, now)
   const [newest] = durationsMs
   return soFar !== undefined ? `${elapsed(soFar)} so far` : newest === undefined ? '' : elapsed(newest)
 }
 
-/** Returns how many times as long as usual that is. Null: not known. */
 function slownessOf({ last, pace: { durationsMs, usualMs } }: TaskSummary, now: Instant): number | null {
   const tookMs = ranSoFarMs(last, now) ?? durationsMs[0]
   return tookMs === undefined || usualMs === null ? null : tookMs / Math.max(1, usualMs)

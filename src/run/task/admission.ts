@@ -32,7 +32,6 @@ export type Obstacle =
   | { readonly cause: 'paused'; readonly pause: Suspension }
   /** A newer cronledger wrote the record, so it is unknown whether the task is paused. */
   | { readonly cause: 'newerTaskRecord' }
-  /** Only if the run is strict. */
   | { readonly cause: 'scheduleChanged'; readonly inForce: ScheduleSpec }
 
 /**
@@ -92,7 +91,6 @@ export function isFirstRun(event: RunEvent): boolean {
 const BEHIND =
   'the clock of this host is years behind, so this run is recorded in a slot that is long over, and states no schedule. Correct the clock.'
 
-/** Returns the latest slot that another run may have had. The slot of the run itself is due. */
 function latestDueSlot({ request, settings, io }: ClaimedSlot): Instant {
   return Math.max(request.window.slot, latestSlot({ now: io.clock.now(), skewMs: settings.skewMs }))
 }

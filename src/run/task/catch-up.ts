@@ -83,7 +83,6 @@ async function readUsable(
   return pauseFor(record, slot, io.clock.now(), settings.skewMs) === null ? record : null
 }
 
-/** The oldest missed slots, the oldest of them first, and how many are left. */
 interface Oldest {
   readonly slots: readonly MissedSlot[]
   readonly left: number
@@ -122,7 +121,6 @@ async function findOldest(
   })
 }
 
-/** Returns the oldest of the slots, which come newest first. Holds `MAX_CAUGHT_UP` of them. */
 async function oldestOf(missed: AsyncIterable<MissedSlot>): Promise<Oldest> {
   const slots: MissedSlot[] = []
   let left = 0

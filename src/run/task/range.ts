@@ -17,18 +17,14 @@ import type { RunIo } from '../write.ts'
 const FIRST_ROWS = 10
 const MORE_ROWS = 100
 
-/** What the rows around a slot say. */
 export interface Around {
-  /** What the later runs say of the slot. */
   readonly later: Later
   /** The own row of the slot, without the attempt that asks. Null: there is none, or it does not count for that attempt. */
   readonly own: Row | null
   readonly start: RangeStart
   /** The run of an earlier slot that has started and has not ended. */
   readonly running: Row | null
-  /** The rows that were read. */
   readonly rows: ReadonlyMap<Instant, StoredRow>
-  /** The time from before they were read. */
   readonly askedAt: Instant
 }
 
@@ -119,7 +115,6 @@ export async function* newestRows(
   }
 }
 
-/** Returns the first `limit` rows. */
 export async function taken(rows: AsyncIterable<StoredRow>, limit = Number.POSITIVE_INFINITY) {
   const found: StoredRow[] = []
   for await (const one of rows) if (found.push(one) >= limit) break

@@ -12,7 +12,6 @@ import type { Clock } from '../../process/clock.ts'
 import type { CallOptions, Store } from '../../store/store.ts'
 import { type AskIo, askWithin, Unanswered, within } from '../ask.ts'
 
-/** The task records that a program has read. */
 export interface KnownRecords {
   /** Returns a record by which a run may start. */
   get(task: string): TaskRecord | null
@@ -80,7 +79,6 @@ export function writeRecord(
 
 export interface TaskChangeRequest {
   readonly task: string
-  /** The change in words, for an error: `the pause`. */
   readonly what: string
   /** Returns the changed record, or null if the record already is as it should be. It may be called several times. */
   change(record: TaskRecord): TaskRecord | null

@@ -225,7 +225,6 @@ async function findMissing(own: PendingRow, claimedSlot: ClaimedSlot): Promise<D
   return null
 }
 
-/** Returns where the range begins, if that is known while the run waits. Null: it has none, or there is no success. */
 async function rangeStart(row: PendingRow, claimedSlot: ClaimedSlot): Promise<Instant | null> {
   const { settings, io, halt } = claimedSlot
   if (!settings.sinceLastSuccess) return null

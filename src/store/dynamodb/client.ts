@@ -57,7 +57,6 @@ interface Trail {
 
 type Send<T> = (client: DynamoDBClient, options: SendOptions) => Promise<T>
 
-/** The names of the errors that are answers for the caller. They are thrown unchanged. */
 const ANSWERS = new Set(['ConditionalCheckFailedException', 'ResourceInUseException', 'UnknownOperationException'])
 
 /** Returns whether the error says that the server does not know the request. Development servers lack some. */
@@ -132,7 +131,6 @@ export function connect({ table, env, config }: DynamoOptions): Dynamo {
   }
 }
 
-/** Returns the variable that names another endpoint than that of the region, as the SDK reads it, or null. */
 export function endpointVariableOf(env: Environment): string | null {
   if (env['AWS_IGNORE_CONFIGURED_ENDPOINT_URLS'] === 'true') return null
   return ['AWS_ENDPOINT_URL_DYNAMODB', 'AWS_ENDPOINT_URL'].find((name) => env[name]) ?? null

@@ -75,7 +75,6 @@ export function areOfRole(env: Environment): boolean {
   return SOURCE_VARIABLES.some(([variable]) => env[variable])
 }
 
-/** Returns a profile as a message shows it. It may be a key that was put into the wrong variable. */
 export function shownProfile(profile: string): string {
   return quote(withoutSecrets(profile))
 }

@@ -6,13 +6,11 @@ import { type MissingCredentials, shownProfile, withoutSecrets } from './credent
 export interface DynamoRequest {
   readonly action: string
   readonly table: string
-  /** The host of the endpoint, or the region. */
   readonly place: string
   readonly env: Environment
   /** The variable that sends requests to another endpoint than that of the region, or null. */
   readonly endpointVariable: string | null
   readonly missing: MissingCredentials | null
-  /** Whether none of the tries may have reached DynamoDB. */
   readonly changedNothing: boolean
 }
 
@@ -30,7 +28,6 @@ const THROTTLED_NAMES = /Throttl|ThroughputExceeded|RequestLimitExceeded/
 const NOT_CONNECTED = /ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH/
 const NOT_CONNECTED_IN_TIME = /did not establish a connection/
 
-/** Returns whether the error of one try says that it was not sent, because the connection failed. */
 export function isNotConnected(error: unknown): boolean {
   return NOT_CONNECTED.test(errorCode(error) ?? '') || NOT_CONNECTED_IN_TIME.test(firstLine(error))
 }
@@ -118,7 +115,6 @@ function throttlingReasons(error: unknown): readonly string[] {
   return reasons.flatMap(({ reason }) => (reason === undefined ? [] : [withoutSecrets(reason)]))
 }
 
-/** The message of a request that took longer than its caller could wait. It follows `no answer`. */
 const NOT_IN_TIME = 'in time'
 
 function noRegion(env: Environment): string {

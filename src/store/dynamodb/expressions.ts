@@ -79,7 +79,6 @@ interface Own {
   readonly values: StoredDocument
 }
 
-/** Returns the condition, the attributes to set and to add to, and the names and values that these use. */
 function noteBracket(count: number, entry: StoredDocument): [condition: string, set: string, add: string, own: Own] {
   const remember = ', #rejectedBy :runIds'
   if (count < FIRST_REJECTIONS) {
@@ -127,7 +126,6 @@ export function slotsQueryInput(task: string, bounds: ReturnType<typeof slotBoun
   }
 }
 
-/** The index has only the keys of the rows of a UTC date. */
 export const dayKeysQuery = (day: string) => inDay(day, 'begins_with(#slot, :day)')
 
 /** A batch may write any item with this `day` into the partition of its own task, so the slot must fit, too. */

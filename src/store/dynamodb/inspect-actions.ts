@@ -27,12 +27,10 @@ const NEVER = {
 
 type ProbeKey = Readonly<Record<'task' | 'slot', AttributeValue>>
 
-/** Harmless calls. Each needs the permission after which it is named. */
 const PROBES = {
   'dynamodb:GetItem': (TableName: string, Key: ProbeKey) =>
     new GetItemCommand({ TableName, Key, ConsistentRead: true }),
   'dynamodb:PutItem': (TableName: string, Item: ProbeKey) => new PutItemCommand({ TableName, Item, ...NEVER }),
-  /** What `check --once` has told. */
   'dynamodb:PutItem of #told/*': (TableName: string, { slot }: ProbeKey) =>
     new PutItemCommand({ TableName, Item: { task: { S: '#told/#check' }, slot }, ...NEVER }),
   'dynamodb:UpdateItem': (TableName: string, Key: ProbeKey) =>
@@ -60,7 +58,6 @@ const PROBES = {
       ExpressionAttributeNames: { '#day': 'day' },
       ExpressionAttributeValues: toItem({ ':day': NOTHING }),
     }),
-  /** The list of the tasks. */
   'dynamodb:Query on index by-day for #task': (TableName: string) =>
     new QueryCommand({ TableName, ...TASKS_QUERY, Limit: 1 }),
   'dynamodb:BatchGetItem': (table: string, Key: ProbeKey) =>

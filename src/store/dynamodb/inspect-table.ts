@@ -87,7 +87,6 @@ function regionSource(dynamo: Dynamo, table: string, env: Environment): string {
   return dynamo.isRegionOfTask() ? 'the ARN of the ECS task' : 'the shared files'
 }
 
-/** Names only the source. No part of the credentials themselves may be shown. */
 function inspectCredentials(dynamo: Dynamo, call: CallOptions): Promise<SetupFinding> {
   return look('credentials', async () => {
     const found = await dynamo.ask('GetItem', (client) => client.config.credentials(), call)

@@ -59,7 +59,6 @@ export async function describeRecovery(dynamo: Dynamo, call: CallOptions): Promi
   }
 }
 
-/** No catch-up looks back further than this. */
 const LONGEST_CATCH_UP_MS = 31 * DAY_MS
 
 /** Returns what to do about a table that was restored, or null if it was not. A restore takes the table back in time. */
@@ -99,7 +98,6 @@ export function canHaveTtl(table: TableDescription): boolean {
   return table.MultiRegionConsistency !== 'STRONG'
 }
 
-/** Returns the state of the table's TTL, or null if the server has no TTL. */
 export async function describeTtl(dynamo: Dynamo, call: CallOptions): Promise<TimeToLiveDescription | null> {
   const command = new DescribeTimeToLiveCommand({ TableName: dynamo.table })
   try {

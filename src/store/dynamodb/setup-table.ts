@@ -63,7 +63,6 @@ export async function describeTable(dynamo: Dynamo, call: CallOptions): Promise<
   }
 }
 
-/** Makes the table. Returns false if another setup was faster. */
 async function create(dynamo: Dynamo, call: CallOptions): Promise<boolean> {
   const command = new CreateTableCommand(createTableInput(dynamo.table))
   try {

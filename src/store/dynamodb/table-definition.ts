@@ -19,7 +19,6 @@ export function readTableDefinition(): TableDefinition {
   return JSON.parse(readSchema('table.json'))
 }
 
-/** Returns the `CreateTable` request. TTL and point-in-time recovery have requests of their own. */
 export function createTableInput(TableName: string): CreateTableCommandInput {
   const { TimeToLiveSpecification: _, PointInTimeRecoverySpecification: __, ...definition } = readTableDefinition()
   return { TableName, ...definition }
@@ -40,7 +39,6 @@ export function remedyFor(table: string, different: readonly string[], wanted: T
 
 const noIndex = (name: string) => `it has no index ${name}`
 
-/** Returns the properties that a ledger needs, by the name that a message gives them. */
 function partsOf(table: TableDescription): ReadonlyMap<string, string> {
   const types = new Map(table.AttributeDefinitions?.map((one) => [one.AttributeName, one.AttributeType]))
   const keyText = (schema: TableDescription['KeySchema']) =>

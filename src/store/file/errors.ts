@@ -30,7 +30,6 @@ const IOERR = 10
 /** SQLite says only in general what is wrong. A trial of the same call may say why. */
 const VAGUE: ReadonlySet<number> = new Set([8, IOERR, CANTOPEN])
 
-/** Returns whether another process holds the lock. The same call may succeed a moment later. */
 export function isBusy(error: unknown): boolean {
   return BUSY.has(sqliteCode(error))
 }
@@ -121,7 +120,6 @@ function otherOwnerOf(path: string): string | null {
   }
 }
 
-/** Node has no name for this error (EDQUOT). */
 function isOverQuota(error: unknown): boolean {
   return error instanceof Error && 'errno' in error && error.errno === -system.errno.EDQUOT
 }

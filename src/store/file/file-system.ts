@@ -70,7 +70,6 @@ function isMountPoint(path: string): boolean {
   }
 }
 
-/** Returns the type of the file system as a text for the operator. linux/magic.h lists the numbers. */
 export function placeKind(path: string): string {
   const type = fileSystemType(path) ?? fileSystemType(dirname(path))
   return type === null ? 'unknown' : `0x${type.toString(16)}`

@@ -7,7 +7,6 @@ import { type FileDatabase, openFileDatabase } from './database.ts'
 import { checkPlace, placeKind } from './file-system.ts'
 import { untilUnlocked } from './lock-wait.ts'
 
-/** The bits of a mode that give access to users other than the owner. */
 const OTHERS = 0o077
 
 export async function* inspectFile(given: string, call: CallOptions): AsyncGenerator<SetupFinding> {
@@ -40,7 +39,6 @@ export async function* inspectFile(given: string, call: CallOptions): AsyncGener
   }
 }
 
-/** Ends a transaction that must not be committed. */
 const ROLL_BACK = new Error('rolled back')
 
 /** Writes a page into the journal and rolls it back. On a full disk, the lock alone would still be free. */

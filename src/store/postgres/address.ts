@@ -20,9 +20,7 @@ export interface PostgresAddress {
   /** The address without its password, for logs and for commands that are printed. */
   readonly name: string
   readonly config: ClientConfig
-  /** Prints the password. Null: there is no such command. */
   readonly passwordCommand: string | null
-  /** The server and the database, for messages. */
   readonly place: string
   readonly schema: string
   readonly table: string

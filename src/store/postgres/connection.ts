@@ -18,7 +18,6 @@ const CONNECT_MS = 10_000
 /** How long a statement may take, in milliseconds, as for DynamoDB. Its caller asks again. */
 const ANSWER_MS = 5_000
 
-/** How often a statement is sent that the server ends in favour of another one. */
 const CONFLICT_TRIES = 5
 
 /** How often a password is asked for again after the server has refused one, and the wait before, in milliseconds. */

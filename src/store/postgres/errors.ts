@@ -4,10 +4,8 @@ import type { PostgresAddress } from './address.ts'
 import { PASSWORD_COMMAND } from './password-command.ts'
 
 interface PostgresRequest {
-  /** The purpose of the statement, such as `the claim`. */
   readonly what: string
   readonly address: PostgresAddress
-  /** False if the statement was not sent, because there was no connection. */
   readonly wasSent: boolean
 }
 

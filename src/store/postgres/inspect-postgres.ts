@@ -6,7 +6,6 @@ import { encodingText, standbyText } from './errors.ts'
 import { denialOfClaim, mayBeHidden } from './row-security.ts'
 import { COLUMNS, missingParts } from './setup-postgres.ts'
 
-/** The rights that the roles of `schema/postgres.sql` have on the table. */
 const RIGHTS = {
   runner: ['SELECT', 'INSERT', 'UPDATE'],
   operator: ['SELECT', 'INSERT', 'UPDATE'],

@@ -10,13 +10,10 @@ const [COMMAND_MS, MAX_AGE_MS] = [10_000, 600_000]
 /** In characters. The longest tokens have a few thousand. */
 const MAX_LENGTH = 65_536
 
-/** A password that a command prints. It stays in the memory of this process. */
 export interface PasswordCommand {
   /** Runs the command, unless its last answer may still be used. Throws `unreachable` if it fails: another try may help. */
   fetch(signal: AbortSignal): Promise<void>
-  /** Returns what it printed last. */
   current(): string
-  /** The server does not accept what it printed last. */
   forget(): void
 }
 

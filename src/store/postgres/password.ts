@@ -4,7 +4,6 @@ import { quote } from '../../core/errors.ts'
 /** The passwords that came with addresses, by the address without it. They stay in the memory of this process. */
 const passwords = new Map<string, string>()
 
-/** No address is equal to it, because a host has no space. */
 const INVALID = 'postgres://(not a valid address)'
 
 /** The settings of a connection to PostgreSQL. The names are those of libpq, as parameters of an address and as variables. */
@@ -52,7 +51,6 @@ export function decoded(text: string): string {
   return text.replace(/(%[0-9a-f]{2})+/gi, (bytes) => Buffer.from(bytes.replaceAll('%', ''), 'hex').toString())
 }
 
-/** Returns the password that an address had before `hidePostgresPassword`. */
 export function hiddenPassword(name: string): string | undefined {
   return passwords.get(name)
 }

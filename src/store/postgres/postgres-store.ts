@@ -229,7 +229,6 @@ async function find(postgres: Postgres, sql: Statements, task: string, slot: str
   return null
 }
 
-/** Runs a query for several rows. Throws if the server is a standby. */
 async function query(postgres: Postgres, sql: string, values: readonly unknown[], call: CallOptions) {
   const found = await postgres.ask('a query', sql, values, call)
   checkPrimary(postgres, found[0])

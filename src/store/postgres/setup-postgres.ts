@@ -9,7 +9,6 @@ import { encodingText } from './errors.ts'
 /** A row has its slot, an entry its kind (`#task`). Texts are compared byte by byte, so that slots sort by time. */
 export const COLUMNS = ['task', 'slot', 'day', 'version', 'schema_version', 'expires_at', 'document', 'notes'] as const
 
-/** Returns the parts of a ledger by their names, each with the statement that makes it. */
 export function partsOfLedger({ schema, table }: PostgresAddress): Readonly<Record<string, string>> {
   const name = `${schema}.${table}`
   return {
@@ -31,7 +30,6 @@ export function partsOfLedger({ schema, table }: PostgresAddress): Readonly<Reco
 
 const FIND_PARTS = 'SELECT name FROM unnest($2::text[]) AS name WHERE to_regclass($1 || name) IS NOT NULL'
 
-/** Another process made the same part a moment before. */
 const MADE_BY_ANOTHER = new Set(['23505', '42710', '42P07'])
 
 export async function setUpPostgres(name: string, env: Environment, call: CallOptions): Promise<'created' | 'found'> {
@@ -59,7 +57,6 @@ export async function missingParts({ address, ask }: Postgres, call: CallOptions
   return new Set(parts.filter((part) => !names.has(part)))
 }
 
-/** Returns whether this call made the part. */
 async function make({ ask }: Postgres, statement: string, call: CallOptions): Promise<boolean> {
   try {
     await ask('setup', statement, [], call)

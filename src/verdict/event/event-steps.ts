@@ -25,7 +25,6 @@ export function endStep(survivor: Survivor | null, { host }: RunContext): readon
   return [{ kind: 'other', what: `wait until it ends, or end it on ${host.host}`, command: ['kill', `${pid}`] }]
 }
 
-/** Returns the steps after an error of the ledger that no further try can fix. */
 export function unusableSteps(context: RunContext): readonly Step[] {
   const { store, task } = context
   // The operator may have more permissions than the run, so the check must be for the role of a run.

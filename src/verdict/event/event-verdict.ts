@@ -92,7 +92,6 @@ function verdictOfRow(row: StoredRow | null, context: RunContext, now: Instant, 
   return verdictOf(judge({ slot, row, later }, of), targetOf(context, row))
 }
 
-/** Returns what the later run says that has the slot of the event in its range. */
 function laterOfEvent({ by, cause }: EventOf<'duplicate' | 'refused'>): Later {
   if (by === undefined) return NOTHING_LATER
   const covering = cause === 'completed' ? 'done' : cause === 'running' ? 'running' : null
@@ -141,7 +140,6 @@ function verdictOfRefusal(event: EventOf<'refused'>, context: RunContext, now: I
   }
 }
 
-/** The causes that the state of the slot does not explain. */
 type OtherCause =
   | 'tooManyAttempts'
   | 'tooLate'

@@ -10,7 +10,6 @@ import { againSteps, logSteps, rerunStep, resolveStep, type Step, showStep } fro
 import { type StepTarget, targetOf } from '../target.ts'
 import { type EventVerdict, namedSlots } from '../verdict.ts'
 
-/** Returns the attempt as it ended, as the run knows it. */
 export function endedAttempt({ attempt, ending, durationMs }: EventOf<'ended'>): AttemptRecord {
   return { ...attempt, phase: 'ended', ...ending, endedAt: attempt.startedAt + Math.round(durationMs) }
 }
@@ -83,7 +82,6 @@ const REPEATED = ' The next run repeats the work of all these slots until the su
 const STILL_RUNNING =
   'If it is not recorded, the slot is shown as running, and cannot be run again, until it becomes stale.'
 
-/** Returns what is known of a result that is not recorded for certain, to follow `the result`. */
 export function unrecordedText(finish: Exclude<FinishResult, 'recorded'>, cause: string | undefined): string {
   if (finish === 'unanswered') return `may not be recorded: ${cause}`
   const why = {

@@ -21,7 +21,6 @@ export function logAddress(place: Place): string | null {
   return `https://${host}/cloudwatch/home?region=${region}#logsV2:${path}`
 }
 
-/** Returns a text as the console writes it: escaped twice, with `$` in place of `%`. */
 function consoleText(text: string): string {
   return encodeURIComponent(encodeURIComponent(text)).replaceAll('%', '$')
 }

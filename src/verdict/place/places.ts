@@ -4,7 +4,6 @@ import type { CommandWords, PlaceCommands } from '../command.ts'
 import { ECS_COMMANDS, type EcsPlace } from './ecs.ts'
 import { KUBERNETES_COMMANDS } from './kubernetes.ts'
 
-/** The facts about a place that the commands need. */
 export type CommandPlace = EcsPlace | Exclude<Place, { kind: 'ecs' }>
 
 const PLACES: { readonly [Kind in CommandPlace['kind']]: PlaceCommands<Extract<CommandPlace, { kind: Kind }>> } = {
@@ -13,7 +12,6 @@ const PLACES: { readonly [Kind in CommandPlace['kind']]: PlaceCommands<Extract<C
 }
 
 export function commandsOf(place: CommandPlace): PlaceCommands<CommandPlace> {
-  // The kind says which one it is.
   return PLACES[place.kind] as PlaceCommands<CommandPlace>
 }
 

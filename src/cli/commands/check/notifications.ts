@@ -7,7 +7,6 @@ import type { Notify } from '../../options/notify.ts'
 
 interface Told {
   readonly store: string
-  /** The task or the prefix of the check. */
   readonly task?: string | undefined
   readonly status?: readonly FindingKind[] | undefined
 }

@@ -30,7 +30,6 @@ import {
 } from '../../../verdict/told.ts'
 
 export interface OnceOptions {
-  /** Whom is told. */
   readonly name: string
   readonly store: string
   /** The task or the prefix of the check. */
@@ -46,7 +45,6 @@ export interface OnceOptions {
 
 type OnceCheck = CheckOptions & { readonly since: Date; readonly until: Date }
 
-/** What is told, as lines and as messages. */
 export interface Tidings {
   readonly telling: Telling
   readonly messages: readonly Digest[]
@@ -117,7 +115,6 @@ function filterText({ task, owner, status, notifyOn }: OnceOptions): string {
   return [task === undefined || task === '*' ? 'all tasks' : `task ${task}`, ...flags].join(' ')
 }
 
-/** What was told to this name. */
 function openEntry(ledger: TellingLedger, options: OnceOptions, ledgerTimeoutMs: number | undefined) {
   const { name, store } = options
   const filter = filterText(options)
@@ -234,7 +231,6 @@ function openSight(
           if (isCovered(name)) await readAgain(name)
         }
     },
-    /** Returns whether one of the tasks was read again. */
     async lookAgain(tasks: ReadonlySet<string>): Promise<boolean> {
       const left = [...tasks].filter((task) => !looked.has(task))
       const limit = pLimit(LANES)
@@ -253,7 +249,6 @@ function openSight(
           byTask.get(task)?.moving.some((slot) => first <= slot && slot <= last) === true,
       }
     },
-    /** How many slots of each kind are open, also if they were told before. */
     found: () => ({ count: count(isCovered), unread: unreadTasks().length }),
   }
 }

@@ -8,7 +8,6 @@ import type { Problem } from '../../../verdict/problems.ts'
 
 interface CheckText {
   readonly store: string
-  /** Print the commands for each task, which are always printed for a single one. */
   readonly commands: boolean | undefined
   readonly scope: RepairScope
   readonly screen: Screen
@@ -33,7 +32,6 @@ export async function* findingsText(
   const hasCommands = commands === true || needs.size === 1
   const lines = problemLines(problems(), screen, now, scope.owner !== undefined)
   for (const line of [...lines, ...(hasCommands ? needsLines(needs, store, columns) : [])]) yield `${line}\n`
-  // There is no summary then.
   if (failure !== null) throw failure
   const repair = repairLines(needs, scope, columns)
   const advice =

@@ -48,7 +48,6 @@ function environmentOf(argv: readonly string[], env: Environment): Environment {
   return { ...Object.fromEntries(Object.entries(env).filter(([name]) => isKept(name))), ...store }
 }
 
-/** Returns the words of `argv` for an option, as they were given. */
 function wordsOf(name: string, argv: readonly string[]): readonly string[] {
   const flag = `--${optionName(name)}`
   const at = argv.findIndex((word) => word === flag || word.startsWith(`${flag}=`))

@@ -79,7 +79,6 @@ export async function runLanes(
   return lanes
 }
 
-/** Returns the exit code of a repair. */
 export function exitCodeOfRepair(
   { counts, firstFailure }: Lanes,
   readCode: number,

@@ -39,7 +39,6 @@ export interface RepairValues extends Omit<RerunValues, 'status' | 'by'> {
   readonly by: string
   /** One task is meant, so that a command that is given runs here, also if a place is recorded. */
   readonly isOne: boolean
-  /** The command after `--`. */
   readonly batch: readonly string[] | null
   /** Whether the operator can be asked, or nothing starts. */
   readonly canAsk: boolean
@@ -129,7 +128,6 @@ function optionsOf({ reason, by, fresh, ignoreAfter, slot }: RepairValues, { exp
   }
 }
 
-/** Returns why the slot cannot be started. Null: it can. */
 async function problemOf(
   step: PlannedSlot,
   { batch, canAsk, dryRun, isOne, store, status: only }: RepairValues,
@@ -157,7 +155,6 @@ function openClusters(env: Environment) {
   }
   return {
     problemOf,
-    /** Returns what the operator must confirm before these slots are run. */
     async foreignOf(slots: readonly PlannedSlot[]): Promise<readonly string[]> {
       const texts = await Promise.all(slots.map(problemOf))
       return [...new Set(texts.filter((text) => text !== null))]

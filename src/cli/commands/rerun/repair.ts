@@ -61,7 +61,6 @@ const {
   ...OF_BATCHES
 } = SUPERVISION_OPTIONS
 
-/** Runs the slots of one or several tasks again, or prints the plan. Returns the exit code. */
 export async function repair(asked: Asked, context: CommandContext): Promise<number> {
   const { argv, env, stops } = context
   const { dryRun = false, isOne, batch, jobs = 1, log } = asked
@@ -251,7 +250,6 @@ function openTeller(format: 'text' | 'json' | 'quiet', sink: CommandContext['sin
   }
   return {
     say,
-    /** For people. */
     lines,
     /** Names the slots that are left out, with what the operator can do. */
     leftOut({ leftOut, reason }: RepairPlan): void {

@@ -2,7 +2,6 @@ import { usageError } from '../../../core/errors.ts'
 import { type OptionTable, optionName } from '../../../core/option.ts'
 import { COMMON } from '../../options/options.ts'
 
-/** The options of a command that changes one slot, or the slots of a range. */
 export const SLOT_OR_RANGE = {
   slot: {
     ...COMMON.slot,

@@ -26,9 +26,7 @@ export interface SlotIo {
   readonly planId: string
   readonly clock: Clock
   readonly ask: Ask
-  /** Reads the slot as it is now. */
   read(one: PlannedSlot): Promise<JudgedSlot>
-  /** Runs the command here. Resolves to its exit code. */
   startHere(one: PlannedSlot): Promise<number>
   say(one: PlannedSlot, text: string): void
   /** Nothing is to start any more. */
@@ -72,7 +70,6 @@ function endOfDone({ why }: PlannedSlot, { status }: JudgedSlot): SlotEnd {
   }
 }
 
-/** A run that has begun. */
 interface Started {
   readonly name: string
   /** Resolves to how it goes on: here, when it has ended. */

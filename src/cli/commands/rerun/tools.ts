@@ -10,7 +10,6 @@ import type { Ask } from '../../../verdict/command.ts'
 /** A place that does not answer for this long is asked again later. */
 const ANSWER_MS = 60_000
 
-/** Returns whether PATH has the program. */
 export function hasTool(name: string, { PATH = '' }: Environment): boolean {
   return PATH.split(delimiter).some((folder) => {
     try {

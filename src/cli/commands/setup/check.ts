@@ -35,10 +35,8 @@ export interface SetupCheckOptions {
   readonly ledgerTimeoutMs: number | undefined
 }
 
-/** The width of the column of names. All names but one fit in it. */
 const NAME_COLUMNS = 22
 
-/** Returns the exit code of the gravest finding. */
 export async function checkSetup(options: SetupCheckOptions, json: boolean, env: Environment): Promise<number> {
   const found = new Set<ErrorKind | null>()
   async function* texts() {
@@ -53,7 +51,6 @@ export async function checkSetup(options: SetupCheckOptions, json: boolean, env:
   return gravestExit(found)
 }
 
-/** Yields a finding for everything that a run needs. It changes nothing. */
 export async function* inspectSetup(options: SetupCheckOptions, env: Environment): AsyncGenerator<SetupFinding> {
   const { store, task = null, role = 'operator', ledgerTimeoutMs = SETTINGS.ledgerTimeoutMs.default } = options
   const signal = AbortSignal.timeout(ledgerTimeoutMs)

@@ -48,7 +48,6 @@ export const BATCH_OPTIONS = {
   computed: { kind: 'switch', help: 'Only what follows from the schedule, for the CDK and Terraform' },
 } as const satisfies OptionTable
 
-/** `outputs` is the content of the file. */
 export type BatchOptions = Values<typeof BATCH_OPTIONS>
 
 /** The template has this number of variables, and of secrets. */
