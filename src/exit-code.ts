@@ -51,10 +51,7 @@ function exitCodeOfSlot(
   }
 }
 
-function exitCodeOfFailure(
-  failed: Extract<SlotResult<unknown>, { status: 'failed' }>,
-  stopSignal: string | null,
-): number {
+function exitCodeOfFailure(failed: Extract<SlotResult<unknown>, { status: 'failed' }>, stopSignal: string | null) {
   const { outcome, exitCode, signal } = failed
   switch (outcome) {
     case 'timedOut':

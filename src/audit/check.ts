@@ -93,11 +93,7 @@ export async function* checkTask(known: KnownTask, settings: CheckSettings, deps
 }
 
 /** Yields nothing for a retired task without findings. Throws as `checkedSlots` does. */
-export async function* taskHealth(
-  known: KnownTask,
-  settings: CheckSettings,
-  deps: HistoryDeps,
-): AsyncGenerator<TaskHealth, void> {
+export async function* taskHealth(known: KnownTask, settings: CheckSettings, deps: HistoryDeps) {
   const findings = { ...NO_FINDINGS }
   let status: Status | null = null
   let lastSuccess = Number.NEGATIVE_INFINITY

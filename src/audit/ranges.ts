@@ -1,4 +1,4 @@
-import { collectRanges, firstSpanMs, type Later, type Ranges, readLater } from '../core/row/range.ts'
+import { collectRanges, firstSpanMs, type Ranges, readLater } from '../core/row/range.ts'
 import { slotAfter } from '../core/schedule/slot.ts'
 import { scheduleWith } from '../core/task/schedules-in-force.ts'
 import type { Instant, StoredRow } from '../core/types.ts'
@@ -42,12 +42,7 @@ interface DatedQuery extends Pick<HistoryQuery, 'limit'> {
 /** Yields the rows of a task, the newest first, as `ledger.history` does. */
 export type ReadDated = (query: DatedQuery) => AsyncIterable<StoredRow>
 
-export async function readLaterOf(
-  slot: Instant,
-  row: StoredRow | null,
-  of: TaskFacts,
-  history: ReadDated,
-): Promise<Later> {
+export async function readLaterOf(slot: Instant, row: StoredRow | null, of: TaskFacts, history: ReadDated) {
   const read: ReadRows = ({ since, until, ...asked }) =>
     history({ ...asked, since: new Date(since), until: new Date(until) })
   return (await laterRanges(of, slot, read)).of(slot, row)

@@ -17,12 +17,7 @@ import { sentenceText } from './verdict.ts'
  * Returns the answer to a decision that was recorded. If the answer of the ledger was lost, the row may be newer than it. `others`
  * are the other slots that its run had in its range, the newest first.
  */
-export function resolvedText(
-  row: Row,
-  state: Resolution['state'],
-  reason: string,
-  others: readonly JudgedSlot[] = [],
-): string {
+export function resolvedText(row: Row, state: Resolution['state'], reason: string, others: readonly JudgedSlot[] = []) {
   const { task, slot, schedule, resolutions } = row
   const line = `${task} ${zonedTime(slot, schedule.zone)}: recorded as ${state.toLowerCase()}: ${reason}`
   const later =

@@ -83,10 +83,7 @@ export interface ShownColumn<Source> {
 
 type Cells<Source> = ReadonlyMap<Column<Source>, readonly TableCell[]>
 
-export function filledColumns<Source>(
-  columns: readonly ShownColumn<Source>[],
-  sources: readonly Source[],
-): { readonly wider: readonly ShownColumn<Source>[]; readonly cells: Cells<Source> } {
+export function filledColumns<Source>(columns: readonly ShownColumn<Source>[], sources: readonly Source[]) {
   const cells = new Map(
     columns.map(({ column }) => {
       const texts = sources.map((source) => printable(column.text(source)))
@@ -107,10 +104,7 @@ export function headedColumns<Source>(columns: readonly Column<Source>[]): reado
 }
 
 /** Returns those that fit the screen. What room is left is for the columns that were cut, the first one first. */
-export function fittedColumns<Source>(
-  wished: readonly ShownColumn<Source>[],
-  limit: number,
-): readonly ShownColumn<Source>[] {
+export function fittedColumns<Source>(wished: readonly ShownColumn<Source>[], limit: number) {
   if (widthOfColumns(wished) <= limit) return wished
   const cut = (columns: typeof wished, which: 0 | 1) =>
     columns.map(({ column, width }) => ({ column, width: Math.min(width, column.cutTo?.[which] ?? width) }))
@@ -182,13 +176,7 @@ export function cut(text: string, width: number): string {
  * Returns the words as lines that fit the screen, each with this indent and the later ones also with `hanging`. `joint` ends
  * a line that goes on in the next one. A word that is wider than the screen stays whole.
  */
-export function brokenLines(
-  words: readonly string[],
-  columns: number | null,
-  indent = '',
-  joint = '',
-  hanging = '  ',
-): readonly string[] {
+export function brokenLines(words: readonly string[], columns: number | null, indent = '', joint = '', hanging = '  ') {
   const [first = '', ...others] = words
   const lines = [`${indent}${first}`]
   for (const word of others) {

@@ -33,11 +33,7 @@ export function probe(id: number): 'living' | 'forbidden' | null {
  *
  * `forbiddenOnly`: only one that this process may not signal counts.
  */
-export function livingMember(
-  groupId: number,
-  known: number | null = null,
-  { forbiddenOnly = false } = {},
-): number | null {
+export function livingMember(groupId: number, known: number | null = null, { forbiddenOnly = false } = {}) {
   if (probe(-groupId) === null) return null
   let isShown = false
   const isLiving = (pid: number): boolean => {

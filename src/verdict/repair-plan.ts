@@ -15,10 +15,7 @@ export type InOrder<Slot> = Slot & {
 }
 
 /** Returns the slots in their order: tasks for which no work was done first, then by slot, depth and name. */
-export function planSteps<Slot extends SlotToRun>(
-  slots: readonly Slot[],
-  upstreams: Upstreams,
-): readonly InOrder<Slot>[] {
+export function planSteps<Slot extends SlotToRun>(slots: readonly Slot[], upstreams: Upstreams) {
   const tasks = new Set(slots.map(({ task }) => task))
   const waitsFor = new Map(
     [...tasks].map((task) => {

@@ -53,11 +53,7 @@ function checkTogether(values: RerunValues, argv: readonly string[]): void {
 }
 
 /** Runs one slot in the foreground: the command has the terminal, and gets its signals. */
-async function rerunSlot(
-  values: RerunValues & { readonly task: string },
-  slot: string,
-  context: CommandContext,
-): Promise<number> {
+async function rerunSlot(values: RerunValues & { readonly task: string }, slot: string, context: CommandContext) {
   const { stops } = context
   const { ignoreAfter, reason = '', by, fresh, status = DEFAULT_FORCED } = values
   const runner = openRunner(help.name, values, context)

@@ -43,12 +43,7 @@ const SINCE_DONE = 'since then done'
  * Returns each problem with its tasks by team. `isOfOwner`: the reader has asked for an owner, so one that all tasks have is not
  * said again.
  */
-export function problemLines(
-  problems: readonly Problem[],
-  screen: Screen,
-  now: Instant,
-  isOfOwner = false,
-): readonly string[] {
+export function problemLines(problems: readonly Problem[], screen: Screen, now: Instant, isOfOwner = false) {
   const most =
     screen.columns === null
       ? Number.POSITIVE_INFINITY
@@ -96,11 +91,7 @@ interface TaskLines {
   readonly isAlone: boolean
 }
 
-function taskLines(
-  { tasks, waiting }: Problem,
-  { columns }: Screen,
-  { most, isKnown, isAlone }: TaskLines,
-): readonly string[] {
+function taskLines({ tasks, waiting }: Problem, { columns }: Screen, { most, isKnown, isAlone }: TaskLines) {
   const [only] = tasks
   const rows = teamRows(tasks, most, isKnown, columns === null ? Number.POSITIVE_INFINITY : Math.floor(columns / 2))
   const lines =

@@ -78,10 +78,7 @@ interface TableStyle extends Screen {
 }
 
 /** The first group decides which columns there are. A later group makes them wider where all of them still fit. */
-async function* tableText(
-  groups: AsyncIterable<readonly JudgedSlot[]>,
-  style: TableStyle,
-): AsyncGenerator<string, void, undefined> {
+async function* tableText(groups: AsyncIterable<readonly JudgedSlot[]>, style: TableStyle) {
   const limit = style.columns ?? Number.POSITIVE_INFINITY
   const all = tableColumns(style.fields).filter(({ onlyWith }) => !onlyWith || style.asked.includes(onlyWith))
   let columns: readonly ShownColumn<SlotSource>[] = headedColumns(all)

@@ -252,10 +252,7 @@ export function countsText({
 }
 
 /** Returns the slots that failed, each with the command that shows it: their lines may be far above. */
-export function failedLines(
-  failed: readonly { readonly one: PlannedSlot; readonly text: string }[],
-  store: string,
-): readonly string[] {
+export function failedLines(failed: readonly { readonly one: PlannedSlot; readonly text: string }[], store: string) {
   const more = failed.length - MAX_LISTED
   const lines = failed.slice(0, MAX_LISTED).flatMap(({ one, text }) => {
     const step = showStep('see what happened', { store, task: one.task, slot: one.slot })

@@ -51,12 +51,7 @@ export interface TaskSummary {
 }
 
 /** Returns the tasks as a table, a line for each, with all times in the zone of most of them, or else of the reader, and the totals. */
-export function tasksTable(
-  summaries: readonly TaskSummary[],
-  screen: Screen,
-  now: Instant,
-  zoneOfReader: string,
-): readonly string[] {
+export function tasksTable(summaries: readonly TaskSummary[], screen: Screen, now: Instant, zoneOfReader: string) {
   const zone = commonZone(
     summaries.map((one) => ({ zone: zoneOfTask(one) })),
     zoneOfReader,

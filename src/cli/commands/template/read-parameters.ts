@@ -114,12 +114,7 @@ const pairsIn = (text: string): readonly Pair[] =>
     .filter(Boolean)
     .map((pair) => [pair.replace(/=.*/s, ''), pair.replace(/^.*?=/s, '')])
 
-function checkValue(
-  name: string,
-  value: string,
-  known: ReadonlyMap<string, Parameter>,
-  wrong: (why: string) => Error,
-): void {
+function checkValue(name: string, value: string, known: ReadonlyMap<string, Parameter>, wrong: (why: string) => Error) {
   const parameter = PAIR_PARAMETERS.includes(name) ? undefined : known.get(name)
   if (parameter === undefined) {
     const isOpen = (one: string) => ![...Object.keys(OPTION_OF), ...PAIR_PARAMETERS, ...OUTPUTS].includes(one)
