@@ -42,10 +42,6 @@ export function colorOfStatus(status: string): number | undefined {
 const GAP = 2
 const GRAPHEMES = new Intl.Segmenter('en')
 
-export function lineWidthOf(widths: readonly number[]): number {
-  return widths.reduce((sum, width) => sum + width, GAP * Math.max(0, widths.length - 1))
-}
-
 export interface TableCell {
   readonly text: string
   readonly color?: number | undefined
@@ -122,7 +118,7 @@ export function fittedColumns<Source>(wished: readonly ShownColumn<Source>[], li
 }
 
 export function widthOfColumns(columns: readonly ShownColumn<never>[]): number {
-  return lineWidthOf(columns.map(({ width }) => width))
+  return columns.reduce((sum, { width }) => sum + width, GAP * Math.max(0, columns.length - 1))
 }
 
 export function headingLine<Source>(columns: readonly ShownColumn<Source>[]): string {
@@ -220,28 +216,4 @@ export function commandLines(command: CommandWords, columns: number, indent: str
 
 export function widthOf(texts: readonly string[]): number {
   return texts.reduce((most, text) => Math.max(most, stringWidth(text)), 0)
-}
-
-const SHORTEST = 8
-
-function widthsOf(rows: readonly (readonly TableCell[])[]): number[] {
-  return (rows[0] ?? []).map((_, index) => widthOf(rows.map((row) => printable(row[index]?.text ?? ''))))
-}
-
-/** If the lines are wider than the screen, the columns in `flexible` are cut, the first of them first. */
-export function alignedLines(
-  rows: readonly (readonly TableCell[])[],
-  { columns, color }: Screen,
-  flexible: readonly number[],
-): readonly string[] {
-  const safe = rows.map((row) =>
-    row.map((cell) => ({ ...cell, text: printable(cell.text), color: color ? cell.color : undefined })),
-  )
-  const widths = widthsOf(safe)
-  for (const index of flexible) {
-    const width = widths[index] ?? 0
-    const excess = Math.max(0, lineWidthOf(widths) - (columns ?? Number.POSITIVE_INFINITY))
-    widths[index] = Math.max(Math.min(width, SHORTEST), width - excess)
-  }
-  return safe.map((row) => tableLine(row, widths))
 }

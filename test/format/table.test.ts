@@ -1,6 +1,6 @@
 import stringWidth from 'string-width'
 import { expect, test } from 'vitest'
-import { alignedLines, lineWidthOf, tableLine } from '../../src/format/table.ts'
+import { tableLine } from '../../src/format/table.ts'
 
 const lineOf = (texts: readonly string[], widths: readonly number[]) =>
   tableLine(
@@ -12,7 +12,6 @@ test('a line of a table holds its cells in their widths, and has no space at its
   expect(lineOf(['a', 'bc', ''], [3, 2, 5])).toBe('a    bc')
   expect(lineOf(['', '', 'x'], [3, 2, 5])).toBe('         x')
   expect(lineOf(['', ''], [3, 2])).toBe('')
-  expect(lineWidthOf([3, 2, 5])).toBe(14)
 })
 
 test.each([
@@ -43,18 +42,4 @@ test('a line of a table has numbers at the right', () => {
       [3, 4],
     ),
   ).toBe('  7    12')
-})
-
-test('aligned lines fit the screen: the flexible texts are cut, and none of them is lost', () => {
-  const rows = [
-    ['a-task-with-a-name', '1 failed', 'https://example.org/runbook'],
-    ['b', '12 missed', ''],
-  ].map((texts) => texts.map((text) => ({ text, color: 31 })))
-  const lines = (columns: number | null) => alignedLines(rows, { columns, color: false }, [2, 0])
-  expect(lines(null)).toEqual([
-    'a-task-with-a-name  1 failed   https://example.org/runbook',
-    'b                   12 missed',
-  ])
-  expect(lines(45)).toEqual(['a-task-with-a-name  1 failed   https://examp…', 'b                   12 missed'])
-  expect(lines(34)).toEqual(['a-task-with-…  1 failed   https:/…', 'b              12 missed'])
 })
