@@ -29,8 +29,8 @@ test('the page of exit codes has each code of cronledger', () => {
   const { found, noRow, failed: _, signal, ...ofRun } = EXIT
   for (const code of Object.values(ofRun)) expect(page('exit-codes')).toMatch(new RegExp(`^\\| ${code} \\|`, 'm'))
   expect(page('exit-codes')).toMatch(new RegExp(`^\\| ${signal} \\+ n \\|`, 'm'))
-  expect(page('exit-codes')).toContain(`| \`check\` | ${found} |`)
-  expect(page('exit-codes')).toContain(`| \`show\` | ${noRow} |`)
+  expect(page('exit-codes')).toContain(`- \`check\` ${found}: `)
+  expect(page('exit-codes')).toContain(`- \`show\` ${noRow}: `)
 })
 
 test('the topic about exit codes has each code of cronledger', () => {
