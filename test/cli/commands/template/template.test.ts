@@ -51,7 +51,7 @@ test('each placeholder of a template is on its page, and no other', () => {
   const page = read('docs/reference/templates.md')
   for (const path of ['iam/runner', 'iam/operator']) {
     const names = new Set([...file(`${path}.json`).matchAll(/\$\{(\w+)\}/g)].map(([, name]) => name))
-    const [, cell = ''] = new RegExp(`\`${path}\\.json\`.*\\| ([^|]*) \\|$`, 'm').exec(page) ?? []
+    const [, cell = ''] = new RegExp(`\`${path}\\.json\`.*Placeholders: (.*)$`, 'm').exec(page) ?? []
     expect(new Set([...cell.matchAll(/`(\w+)`/g)].map(([, name]) => name))).toEqual(names)
   }
 })
