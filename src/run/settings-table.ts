@@ -139,7 +139,7 @@ export const SETTING_GROUPS = {
       default: 30 * SECOND_MS,
       bounds: [SECOND_MS, HOUR_MS],
       help: 'Time that the orchestrator allows after its SIGTERM',
-      details: 'On ECS, the stopTimeout of the container. Of it, 5 s (at most a third) are kept to record the end.',
+      details: 'On ECS, the stopTimeout of the container. 5 s (at most a third of it) are kept to record the end.',
     },
   },
   lease: {
