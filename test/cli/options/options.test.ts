@@ -83,8 +83,8 @@ async function listsOfOthers(): Promise<string> {
       own.filter((item) => !(asRun.includes(item) || shared.includes(item))),
     )
     const links = [
-      ...(asRun.length === 0 ? [] : [`As for [\`run\`](options.md): ${named(asRun)}\`.`]),
-      ...(shared.length === 0 ? [] : [`As for [several commands](#several-commands): ${named(shared)}\`.`]),
+      ...(asRun.length === 0 ? [] : [`As in [\`run\`](options.md): ${named(asRun)}\`.`]),
+      ...(shared.length === 0 ? [] : [`As [above](#several-commands): ${named(shared)}\`.`]),
     ]
     return `${list}${links.length === 0 ? '' : `\n${links.join(' ')}\n`}`
   })
