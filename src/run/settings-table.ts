@@ -62,7 +62,7 @@ export const SETTING_GROUPS = {
       bounds: [0, LONGEST_RETRY_DELAY_MS],
       otherwise: 'no retry',
       help: 'Retry in the same run this long after a failure',
-      details: 'Up to --max-attempts. Without this option, only later triggers retry.',
+      details: 'Up to --max-attempts attempts. Without this option, only later triggers retry.',
     },
     retryBackoff: {
       kind: 'integer',
@@ -184,7 +184,8 @@ export const SETTING_GROUPS = {
       default: null,
       otherwise: 'continue, or stop if another run may start then',
       help: 'Action if the lease cannot be renewed',
-      details: 'It may with --max-attempts above 1 and with --overlap skip or wait. Then continue is refused.',
+      details:
+        'With --max-attempts above 1, and with --overlap skip or wait, another run may start: then continue is refused.',
     },
   },
   expectations: {

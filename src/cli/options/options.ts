@@ -98,7 +98,7 @@ export const COMMON = {
     kind: 'text',
     value: 'TIME',
     help: 'Slots since an instant, local time, a date, or 7d ago',
-    details: 'Also yesterday, today, or the latest time of day (02:00).',
+    details: 'Also yesterday, today, or a time of day (02:00), which is the latest one.',
   },
   until: {
     kind: 'text',

@@ -22,7 +22,7 @@ export const RUN_GROUPS = {
       otherwise: 'now',
       help: 'Scheduled time of the trigger, or k8s-job:NAME',
       details:
-        'With an offset or Z. Also the JSON of an EventBridge event, @FILE, or - for standard input: see schedules.md.',
+        'It must have an offset or Z. It may also be the JSON of an EventBridge event, @FILE, or - for standard input (see schedules.md).',
     },
     ...slot,
   },
