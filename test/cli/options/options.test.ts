@@ -33,7 +33,12 @@ function itemOf([name, spec]: [string, OptionSpec]): string {
   const value = valueName(spec)
   const meaning = [`${spec.help}.`, spec.details ?? ''].join(' ').trimEnd()
   const isSaid = 'choices' in spec && spec.choices.every((choice) => `${value} ${meaning}`.includes(choice))
-  const values = [spec.kind === 'switch' ? '' : defaultText(spec), isSaid ? '' : allowedText(spec)].filter(Boolean)
+  const allowed = `${'choices' in spec ? 'of ' : ''}${allowedText(spec)}`
+  const values = [
+    spec.kind === 'switch' ? '' : defaultText(spec),
+    isSaid ? '' : allowed,
+    spec.isFlagOnly ? 'flag only' : '',
+  ].filter(Boolean)
   const inParentheses = values.length === 0 ? '' : ` (${values.join('; ')})`
   return `- \`${`--${optionName(name)} ${value}`.trimEnd()}\`${inParentheses}: ${meaning.replaceAll('<', '&lt;')}\n`
 }
