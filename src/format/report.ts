@@ -2,9 +2,10 @@ import { createHash } from 'node:crypto'
 import { formatInstant } from '../core/instant.ts'
 import { keysOf, objectOf } from '../core/objects.ts'
 import { hasStarted, isRepaired, latenessMsOf } from '../core/row/attempts.ts'
+import { placeJson } from '../core/row/stored-place.ts'
 import { medianOf, PACE_ROWS } from '../core/task/rules.ts'
 import { RECORD_CHANGE, type RecordChange, type ScheduleSince, type Suspension } from '../core/task/task-record.ts'
-import type { AttemptRecord, Instant, Row } from '../core/types.ts'
+import type { AttemptRecord, Instant, Place, Row } from '../core/types.ts'
 import { progressText } from '../verdict/endings.ts'
 import type { JudgedSlot, SlotClass } from '../verdict/judge.ts'
 import { decisionText } from '../verdict/sentence.ts'
@@ -32,7 +33,7 @@ export const CLASSES: Readonly<Record<CountedClass, readonly [words: string, 'ca
 }
 export const SLOT_CLASSES = keysOf(CLASSES)
 
-const REPORT_COUNTS = ['due', ...SLOT_CLASSES, 'repaired', 'duplicates', 'refused'] as const
+const REPORT_COUNTS = ['due', ...SLOT_CLASSES, 'repaired', 'forced', 'duplicates', 'refused'] as const
 export type ReportCounts = Record<(typeof REPORT_COUNTS)[number], number>
 
 export interface SlotDecision {
@@ -43,6 +44,10 @@ export interface SlotDecision {
   readonly by: string
   readonly what: string
   readonly reason: string
+  /** Whether it is a forced attempt. */
+  readonly isForced: boolean
+  /** Of the attempt, with its log. Left out: it is not known, or nothing was run. */
+  readonly place?: Place | undefined
 }
 
 export interface ExceptionalSlot {
@@ -111,6 +116,7 @@ export function openTaskTally(happenedOf: (slot: JudgedSlot) => string) {
     addRow(one: JudgedSlot): void {
       const { own, row, slot } = one
       if (own !== null && decisions.length < MAX_LISTED) decisions.push(...decisionsOf(own, slot))
+      counts.forced += own?.attempts.filter(({ trigger }) => trigger.kind === 'forced').length ?? 0
       if (own !== null && rows.length < PACE_ROWS) rows.push(own)
       if (row === null) return
       recorded += 1
@@ -167,12 +173,13 @@ export function openTaskTally(happenedOf: (slot: JudgedSlot) => string) {
 function decisionsOf({ attempts, resolutions, schedule: { zone } }: Row, slot: Instant): readonly SlotDecision[] {
   return [
     ...attempts.flatMap((attempt) => {
-      const { trigger, startedAt } = attempt
+      const { trigger, startedAt, place } = attempt
       if (trigger.kind !== 'forced') return []
-      return [{ slot, zone, at: startedAt, by: trigger.by, what: forcedText(attempt), reason: trigger.reason }]
+      const { by, reason } = trigger
+      return [{ slot, zone, at: startedAt, by, what: forcedText(attempt), reason, isForced: true, place }]
     }),
     ...resolutions.map(({ at, by, state, reason }) => {
-      return { slot, zone, at, by, what: decisionText(state), reason }
+      return { slot, zone, at, by, what: decisionText(state), reason, isForced: false }
     }),
   ].sort((one, other) => other.at - one.at)
 }
@@ -183,17 +190,18 @@ function forcedText(attempt: AttemptRecord): string {
     : 'asked to run it again, and it was not started'
 }
 
-function countOf(counts: ReportCounts, kinds: readonly string[]): number {
-  return SLOT_CLASSES.reduce((sum, name) => sum + (kinds.includes(CLASSES[name][1]) ? counts[name] : 0), 0)
+/** The classes that are `done`, in time or not, or `lost`. */
+export const classesOf = (kind: 'done' | 'lost') =>
+  SLOT_CLASSES.filter((name) => CLASSES[name][1] === kind || (kind === 'done' && CLASSES[name][1] === 'calm'))
+
+export function sumOf(counts: ReportCounts, names: readonly CountedClass[]): number {
+  return names.reduce((sum, name) => sum + counts[name], 0)
 }
 
-/** Returns at most ten tasks with slots that did not complete, those with the most of them first. */
+/** Returns the tasks with slots that did not complete, those with the most of them first. */
 export function worstTasks(tasks: readonly TaskReport[]): readonly TaskReport[] {
-  const lost = ({ counts }: TaskReport) => countOf(counts, ['lost'])
-  return tasks
-    .filter((one) => lost(one) > 0)
-    .sort((one, other) => lost(other) - lost(one))
-    .slice(0, 10)
+  const lost = ({ counts }: TaskReport) => sumOf(counts, classesOf('lost'))
+  return tasks.filter((one) => lost(one) > 0).sort((one, other) => lost(other) - lost(one))
 }
 
 export function totalCounts(tasks: readonly Pick<TaskReport, 'counts'>[]): ReportCounts {
@@ -209,7 +217,7 @@ export function shareInTime(tasks: readonly Counted[]): string | null {
 
 export function shareCompleted(tasks: readonly Counted[]): string | null {
   const total = totalCounts(tasks)
-  return shareText(countOf(total, ['calm', 'done']), total.due)
+  return shareText(sumOf(total, classesOf('done')), total.due)
 }
 
 /** Returns `99.2 %`, cut and not rounded, because 100 % must mean all of them. */
@@ -226,7 +234,9 @@ export interface Report {
   readonly store: string
   readonly version: string
   readonly by: string
+  /** The name, or the prefix, and the owner that were asked for. Left out: all tasks. */
   readonly task?: string | undefined
+  readonly owner?: string | undefined
   readonly tasks: readonly TaskReport[]
   readonly leftOut: readonly string[]
   readonly problems: readonly string[]
@@ -264,7 +274,9 @@ function taskReportJson({
   return {
     ...task,
     recordedFrom: instantOrNull(recordedFrom),
-    decisions: decisions.map((one) => ({ ...one, slot: formatInstant(one.slot), at: formatInstant(one.at) })),
+    decisions: decisions.map(({ place, ...one }) => {
+      return { ...one, slot: formatInstant(one.slot), at: formatInstant(one.at), ...placeJson(place) }
+    }),
     pauses: pauses.map(suspensionFields),
     retirements: retirements.map(suspensionFields),
     schedules: schedules.map(({ since, spec: { expression, zone } }) => ({

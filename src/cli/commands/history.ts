@@ -3,6 +3,7 @@ import type { Ledger } from '../../api.ts'
 import { EXIT } from '../../core/exit.ts'
 import { isKeyOf, keysOf } from '../../core/objects.ts'
 import { reportedFacts } from '../../core/row/report.ts'
+import { isTaskOf } from '../../core/task/pattern.ts'
 import { type Instant, STATUSES } from '../../core/types.ts'
 import { firstRunText } from '../../format/command-line.ts'
 import { forceOf } from '../../format/history/columns.ts'
@@ -13,7 +14,7 @@ import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'
 import type { JudgedSlot } from '../../verdict/judge.ts'
 import { REMARKS } from '../../verdict/remarks.ts'
-import { newestRowOf, readRange, recordOf } from '../lookup.ts'
+import { newestRowOf, readRange, recordOf, wantedTasks } from '../lookup.ts'
 import { defineCommand, type Values } from '../options/arguments.ts'
 import { formatOf } from '../options/format.ts'
 import { COMMON, type CommandHelp } from '../options/options.ts'
@@ -30,7 +31,7 @@ const help = {
   summary: 'List the slots of a task, or of all tasks, with their status, newest first.',
   options: {
     store: COMMON.store,
-    task: COMMON.onlyTask,
+    task: COMMON.someTasks,
     since: { ...COMMON.since, otherwise: 'the first slot; 7d for all tasks' },
     until: { ...COMMON.until, otherwise: 'the last slot; today for all tasks' },
     timezone: COMMON.rangeZone,
@@ -128,7 +129,7 @@ export const history = defineCommand(help, async (values, { argv, env, sink }) =
   const text = historyText(grouped(wanted(), idle, format === 'table' ? delay(PATIENCE_MS) : undefined), {
     format,
     asked: [
-      ...(values.task === undefined ? (['tasks'] as const) : []),
+      ...(wantedTasks(values).task === undefined ? (['tasks'] as const) : []),
       ...(values.forced ? (['forced'] as const) : []),
     ],
     fields,
@@ -147,8 +148,9 @@ export const history = defineCommand(help, async (values, { argv, env, sink }) =
 })
 
 /** A slot that may still come is not listed. */
-function isWanted({ status, row, own, remarks }: JudgedSlot, { status: wanted, forced }: HistoryValues): boolean {
-  if (status === 'due' || (forced && forceOf(own) === undefined)) return false
+function isWanted(one: JudgedSlot, { task = '*', status: wanted, forced }: HistoryValues): boolean {
+  const { status, row, own, remarks } = one
+  if (!isTaskOf(task, one.task) || status === 'due' || (forced && forceOf(own) === undefined)) return false
   return (
     wanted === undefined ||
     wanted.some((word) => {
@@ -165,8 +167,9 @@ async function historySlots(
   now: Instant,
   emitProblem: (problem: string) => void,
 ): Promise<AsyncIterable<JudgedSlot>> {
-  const { task, status, ledgerTimeoutMs } = values
-  const { since, until } = await readRange(values, ledger, now)
+  const { status, ledgerTimeoutMs } = values
+  const { task } = wantedTasks(values)
+  const { since, until } = await readRange({ ...values, task }, ledger, now)
   const wished = {
     task,
     ledgerTimeoutMs,
@@ -184,7 +187,7 @@ async function historySlots(
 
 async function emptyText(values: HistoryValues, ledger: Ledger): Promise<string> {
   const { store, task, status, forced, since, until, ledgerTimeoutMs } = values
-  const isFiltered = forced || status !== undefined || since !== undefined || until !== undefined
+  const isFiltered = task?.endsWith('*') || forced || status !== undefined || since !== undefined || until !== undefined
   if (isFiltered) return `No slot${task === undefined ? '' : ` of ${task}`} matches.`
   if (task !== undefined) return `No slot of ${task} is recorded.`
   for await (const _ of ledger.tasks({ ledgerTimeoutMs }))

@@ -6,7 +6,6 @@ import { pipeline } from 'node:stream/promises'
 import cronledger from '../../../package.json' with { type: 'json' }
 import { errorCode, firstLine, LedgerError, quote, usageError } from '../../core/errors.ts'
 import { EXIT } from '../../core/exit.ts'
-import { checkTaskName } from '../../core/user-text.ts'
 import { reportCsv, reportJson } from '../../format/report.ts'
 import { printable } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
@@ -16,7 +15,7 @@ import { SETTINGS } from '../../run/settings-table.ts'
 import { describeStore } from '../../store/open.ts'
 import { readAssets } from '../../web/server/assets.ts'
 import { reportPieces } from '../../web/server/report.tsx'
-import { unknownTaskOf } from '../lookup.ts'
+import { unknownTaskOf, wantedTasks } from '../lookup.ts'
 import { defineCommand } from '../options/arguments.ts'
 import { COMMON, type CommandHelp } from '../options/options.ts'
 import { print, printAll } from '../output.ts'
@@ -39,7 +38,8 @@ const help = {
     'Write a report for an auditor. For each task, it counts the slots that were due, in time, late, missed or failed, and the rejected duplicates. It lists what operators decided and why. The file needs no server and no network, and can be printed.',
   options: {
     store: COMMON.store,
-    task: COMMON.onlyTask,
+    task: COMMON.someTasks,
+    owner: COMMON.onlyOwner,
     since: { ...COMMON.since, otherwise: 'last month', details: 'In the zone of the task, or of most tasks.' },
     until: COMMON.until,
     format: {
@@ -61,13 +61,13 @@ const help = {
   examples: [
     ['cronledger report --store dynamodb:cronledger --out november.html', 'all tasks, the last calendar month'],
     ['cronledger report nightly … --since 2026-11-01 --until 2026-11-30 --out nightly.html', 'one task, one month'],
+    ["cronledger report 'crm.*' … --out crm.html", 'the tasks of a tenant'],
   ],
   notes: `Exit codes: ${EXIT.ok} also if slots need attention, otherwise as in run.`,
 } as const satisfies CommandHelp
 
 export const report = defineCommand(help, async (values, { env, stops }) => {
-  const { store, task, out, format = 'html', ledgerTimeoutMs = SETTINGS.ledgerTimeoutMs.default } = values
-  if (task !== undefined) checkTaskName(task)
+  const { store, task, owner, out, format = 'html', ledgerTimeoutMs = SETTINGS.ledgerTimeoutMs.default } = values
   const sumOut = `${out}.sha256`
   const [place, sumPlace] =
     out === '-' ? [null, ''] : [await filePathOf(out, format), await filePathOf(sumOut, 'sha256')]
@@ -75,12 +75,17 @@ export const report = defineCommand(help, async (values, { env, stops }) => {
   const query = {
     range: { since: values.since, until: values.until },
     task,
+    owner,
     store: describeStore(store).nameAnywhere(),
     version: cronledger.version,
     by: operatorOf((await findHost(env)).host),
   }
   const read = await readReport(query, { ledger, ledgerTimeoutMs, signal: stops.aborted, now: systemClock.now() })
-  if (read === null) throw await unknownTaskOf(ledger, { task: task ?? '', ledgerTimeoutMs })
+  if (read === null) {
+    if (task !== undefined && wantedTasks(values).task !== undefined)
+      throw await unknownTaskOf(ledger, { task, ledgerTimeoutMs })
+    throw usageError('no task matches the given name and owner. To see all tasks: cronledger tasks')
+  }
   const pieces =
     format === 'html' ? reportPieces(read, readAssets().style) : format === 'json' ? reportJson(read) : reportCsv(read)
   if (place === null) await printAll(pieces)

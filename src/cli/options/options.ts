@@ -31,7 +31,6 @@ export const COMMON = {
     help: `The ledger: ${ledgerForms()}`,
   },
   task: { kind: 'text', value: 'NAME', required: true, help: 'Name of the scheduled batch' },
-  onlyTask: { kind: 'text', value: 'NAME', otherwise: 'all tasks', isFlagOnly: true, help: 'Only this task' },
   someTasks: {
     kind: 'text',
     value: 'NAME',

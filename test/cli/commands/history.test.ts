@@ -225,6 +225,7 @@ describe('all tasks, by day', () => {
     expect(await ages(['--limit', '1'])).toEqual(['a0'])
     expect(await ages(['--since', '10d', '--limit', '7'])).toEqual(['a0', 'b/c0', 'a1', 'b/c1', 'a6', 'b/c6', 'a8'])
     expect(await ages(['--status', 'failed'])).toEqual(['a1'])
+    expect(await ages(['b/*'])).toEqual(['b/c0', 'b/c1', 'b/c6'])
     const at = (second: string) => `${new Date(TODAY - DAY_MS).toISOString().slice(0, 10)}T03:00:${second}Z`
     expect(await ages(['--since', at('00'), '--until', at('01')])).toEqual(['a1'])
     expect(await ages(['--since', at('01'), '--until', at('59')])).toEqual([])

@@ -12,6 +12,7 @@ import type { TaskRecord } from '../../../src/core/task/task-record.ts'
 import type { Row } from '../../../src/core/types.ts'
 import {
   type Report,
+  reportJson,
   shareCompleted,
   shareInTime,
   type TaskReport,
@@ -21,6 +22,9 @@ import {
 import { readMethods } from '../../../src/ledger.ts'
 import { systemClock } from '../../../src/process/clock.ts'
 import { writeRecord } from '../../../src/run/task/task-record.ts'
+import { logAddress } from '../../../src/verdict/place/console.ts'
+import { reportPieces } from '../../../src/web/server/report.tsx'
+import { FARGATE } from '../../support/aws/ecs.ts'
 import { cronledger, scratch, start } from '../../support/cli.ts'
 import { expectAccessible, hasChromium, openBrowser, openPage } from '../../support/pages/browser.ts'
 import { companyTasks, fillFile, type PlannedTask, rowsOf } from '../../support/pages/ledger.ts'
@@ -51,7 +55,11 @@ describe('what a report says', () => {
     const store = memoryStore()
     const own = { ...plan, fateOf: (ago: number) => fates[ago] ?? 'succeeded' }
     const withExpiry = (row: Row) =>
-      retentionMs === null ? row : ({ ...row, expiresAt: row.slot + retentionMs } as Row)
+      ({
+        ...row,
+        attempts: row.attempts.map((one) => (one.trigger.kind === 'forced' ? { ...one, place: FARGATE.place } : one)),
+        expiresAt: retentionMs === null ? null : row.slot + retentionMs,
+      }) as Row
     for (const row of rowsOf(own, at)) if (keep(row)) await store.put(withExpiry(row), 'absent', CALL)
     await writeRecord('nightly', recordWith([{ since: first, spec }], more), 'absent', store, CALL)
     const clock = { ...systemClock, now: () => at }
@@ -80,7 +88,7 @@ describe('what a report says', () => {
         skipped: 1,
         marked: 1,
       },
-      ...{ repaired: 1, duplicates: 0, refused: 0 },
+      ...{ repaired: 1, forced: 1, duplicates: 0, refused: 0 },
     })
     expect(tasks[0]?.exceptions.map(({ class: name, happened }) => [name, happened])).toEqual([
       ['failed', expect.stringMatching(/^attempt 1 on .* failed \(exit code 3\) after /)],
@@ -172,6 +180,23 @@ describe('what a report says', () => {
     expect(worstTasks(tasks.slice(0, 2))).toHaveLength(1)
   })
 
+  test('the report begins with what is left, and who forced what, with its log where that is known', async () => {
+    const report = await reportOf(['succeeded', 'failed', 'rerun', 'missed'])
+    const html = [...reportPieces(report, '')].join('')
+    expect(html).toMatch(
+      /<dt>left<\/dt><dd><strong>2<\/strong> · 1 missed, 1 failed<.*<dt>forced runs<\/dt><dd><strong>1<\/strong> · ada@desk 1</s,
+    )
+    expect(html).toMatch(/Slots that did not complete<.*>1 missed, 1 failed<.*exit code 3.*All tasks</s)
+    const { logGroup, logStream } = FARGATE.place
+    expect(html).toContain(
+      `<a href="${logAddress(FARGATE.place)}" rel="noreferrer noopener">${logGroup} ${logStream}</a>`,
+    )
+    expect(JSON.parse([...reportJson(report)].join('')).tasks[0].decisions[0]).toMatchObject({
+      isForced: true,
+      ecs: { logGroup, logStream },
+    })
+  })
+
   test('a change of the schedule in the period is listed, and the first schedule is none', async () => {
     const since = Date.parse('2026-11-10T03:00:00Z')
     const { tasks } = await reportOf([], {
@@ -254,7 +279,7 @@ describe('a report', () => {
     expect(createHash('sha256').update(stdout).digest('hex')).toBe(sha256)
     expect(html).toContain(`<code>${sha256}</code>`)
     expect(by).toBe(`${userInfo().username}@${hostname()}`)
-    expect(html).toContain(`Made by ${by} with cronledger ${version}`)
+    expect(html).toContain(`made by ${by} with cronledger ${version}`)
   })
 
   test('HTML, JSON and CSV have the same numbers, task by task', async () => {
@@ -267,7 +292,10 @@ describe('a report', () => {
     )
     expect(total.duplicates).toBe(rejected.reduce((sum, one) => sum + one, 0))
     expect(html).toContain(`<h1>${shareCompleted(tasks)} of ${total.due} slots completed</h1>`)
-    expect(html).toContain(`${total.due} due · ${total.completed} completed · `)
+    const figure = (name: string) => new RegExp(`<dt>${name}</dt><dd><strong>([\\d,]+)<`).exec(html)?.[1]
+    expect(figure('due')).toBe(String(total.due))
+    const left = total.missed + total.failed + total.stale
+    expect([figure('done'), figure('left')]).toEqual([String(total.due - left - total.skipped), String(left)])
     expect(html).toMatch(/ · all tasks: \d+/)
     expect(html).not.toContain('<tfoot')
     const lines = csv.stdout.trimEnd().split('\n')
@@ -296,6 +324,8 @@ describe('a report', () => {
       // A4 upright, inside the margins.
       await page.setViewportSize({ width: 718, height: 1000 })
       expect(await page.evaluate(isCut)).toEqual([])
+      const isOnOneLine = '[...document.querySelectorAll("td code")].every((one) => one.getClientRects().length === 1)'
+      expect(await page.evaluate(isOnOneLine)).toBe(true)
       expect(await page.locator('.chapter td', { hasText: 'marked it as completed' }).first().innerText()).not.toBe('')
       expect(complaints).toEqual([])
       expect(requests.filter((url) => !url.startsWith('data:'))).toEqual([pathToFileURL(out).href])
@@ -318,7 +348,10 @@ describe('the file', () => {
   test('a report goes to standard output', async () => {
     const { code, stdout } = await cronledger([...args, '--out', '-', '--task', 'nightly'])
     expect(code).toBe(0)
-    expect(stdout).toMatch(/^<!doctype html>\n<html lang="en">.* · only nightly<.*<th scope="row">nightly<.*<\/html>$/s)
+    expect((await cronledger([...args, '--out', '-', 'night*'])).stdout).toMatch(/ · only night\* · made by /)
+    expect(stdout).toMatch(
+      /^<!doctype html>\n<html lang="en">.* · only nightly · .*<th scope="row">nightly<.*<\/html>$/s,
+    )
   })
 
   // promise: report-interrupted
@@ -386,6 +419,7 @@ describe('the file', () => {
       /^cronledger: --out "\/nowhere\/report\.html" cannot be written: its folder does not exist/,
     ],
     [['--out', '-', '--task', 'nobody'], /^cronledger: unknown task: nobody\. /],
+    [['--out', '-', '--task', 'day*'], /^cronledger: no task matches the given name and owner\. /],
     [
       ['--out', '-', '--since', '2026-02-01', '--until', '2026-01-01'],
       /^cronledger: --since "2026-02-01" is not earlier than --until/,

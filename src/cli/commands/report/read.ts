@@ -19,12 +19,13 @@ import { countSlotsIn } from '../../../verdict/found.ts'
 import { isTimed, type JudgedSlot } from '../../../verdict/judge.ts'
 import { scheduleText } from '../../../verdict/sentence.ts'
 import { verdictOf } from '../../../verdict/verdict.ts'
-import { findNewestRow } from '../../lookup.ts'
+import { findNewestRow, wantedTasks } from '../../lookup.ts'
 
 interface ReportQuery {
   /** The period as the operator wrote it. Left out: the last calendar month. */
   readonly range: RangeText
   readonly task?: string | undefined
+  readonly owner?: string | undefined
   readonly store: string
   readonly version: string
   readonly by: string
@@ -37,20 +38,22 @@ interface ReportReading {
   readonly signal: AbortSignal
 }
 
-/** Returns null when the ledger has nothing about the task. Throws a usage error for an empty period. */
-export async function readReport({ range, task, ...made }: ReportQuery, reading: ReportReading) {
+/** Returns null when the ledger has nothing about the task, or no task matches. Throws a usage error for an empty period. */
+export async function readReport({ range, ...made }: ReportQuery, reading: ReportReading) {
   const { ledger, ledgerTimeoutMs, signal, now } = reading
+  const { task, only } = wantedTasks(made)
   const asking = { task, ledgerTimeoutMs, signal }
   const problems: string[] = []
   const emitProblem = task === undefined ? (problem: string) => problems.push(problem) : undefined
   const known: KnownTask[] = []
-  for await (const one of ledger.tasks({ ...asking, emitProblem })) known.push(one)
+  for await (const one of ledger.tasks({ ...asking, emitProblem })) if (only?.(one) ?? true) known.push(one)
   const [first] = known
   const newest = task === undefined || first?.schedules.length ? null : await findNewestRow(ledger, { ...asking, task })
   if (task !== undefined && first === undefined) {
     if (newest === null) return null
     known.push({ ...EMPTY_TASK_RECORD, task })
   }
+  if (only !== undefined && first === undefined) return null
   const specOf = ({ schedules }: KnownTask) => inForceAt(schedules, now)?.spec ?? readableRow(newest)?.schedule ?? null
   const zone = commonZone(known.map((one) => ({ zone: specOf(one)?.zone ?? 'UTC' })))
   const period = periodOf(range, zone, now)
@@ -63,7 +66,7 @@ export async function readReport({ range, task, ...made }: ReportQuery, reading:
     if (isToBeFiled(one)) tasks.push(one)
     else leftOut.push(one.task)
   }
-  return { ...period, zone, madeAt: now, ...made, task, tasks, leftOut, problems } satisfies Report
+  return { ...period, zone, madeAt: now, ...made, tasks, leftOut, problems } satisfies Report
 }
 
 /** Reads the period. It ends with the last calendar month, and begins with the month in which it ends, if nothing else is said. */

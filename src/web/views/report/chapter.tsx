@@ -1,14 +1,16 @@
 import type { Child } from 'hono/jsx'
 import { isKeyOf } from '../../../core/objects.ts'
 import { changeText } from '../../../core/task/record-changes.ts'
-import type { Instant } from '../../../core/types.ts'
+import type { Instant, Place } from '../../../core/types.ts'
 import { CLASSES, type ExceptionalSlot, type TaskReport } from '../../../format/report.ts'
 import { confirmationText, isCancelled } from '../../../format/task/declaration.ts'
 import { printable } from '../../../format/text.ts'
+import { logAddress } from '../../../verdict/place/console.ts'
 import { scheduleText } from '../../../verdict/sentence.ts'
 import { Sign } from '../frame/badge.tsx'
 import { MARKS } from '../frame/marks.ts'
 import { Heads } from '../frame/parts.tsx'
+import { LogLink } from '../frame/steps.tsx'
 import { type WallClock, wallClock } from '../frame/time.tsx'
 
 /** How many lines of exceptional slots, and of decisions, the file has of a task. 61 tasks must stay under 1 MB. */
@@ -22,6 +24,7 @@ export function TaskChapter({ task }: { readonly task: TaskReport }) {
   const { exceptions, unlisted, zone } = task
   const clock = wallClock(zone)
   const changes = changesOf(task)
+  const hasLogs = changes.some(({ place }) => place !== undefined)
   const groups = groupsOf(exceptions)
   const total = exceptions.length + unlisted
   return (
@@ -33,8 +36,11 @@ export function TaskChapter({ task }: { readonly task: TaskReport }) {
       {changes.length > 0 && (
         <Lines
           summary={changes.length === 1 ? '1 decision or change' : `${number(changes.length)} decisions and changes`}
-          head={['Time', 'Who', 'What', 'Why']}
-          rows={changes.map(({ at, by, what, why }) => [clock.time(at), by, what(clock), why])}
+          head={['Time', 'Who', 'What', 'Why', ...(hasLogs ? ['Log'] : [])]}
+          rows={changes.map(({ at, by, what, why, place }) => [
+            ...[clock.time(at), by, what(clock), why],
+            ...(hasLogs ? [place ? <Log place={place} /> : ''] : []),
+          ])}
           sizes={changes.map(() => 1)}
         />
       )}
@@ -58,6 +64,13 @@ export function TaskChapter({ task }: { readonly task: TaskReport }) {
   )
 }
 
+/** Where the log of a forced run is: on paper a link alone would say nothing. */
+function Log({ place }: { readonly place: Place }) {
+  if (place.kind === 'kubernetes') return printable(`Pod ${place.pod ?? 'unknown'}, namespace ${place.namespace}`)
+  const name = [place.logGroup, place.logStream].filter(Boolean).join(' ')
+  return logAddress(place) === null ? printable(name) : <LogLink place={place} text={printable(name)} />
+}
+
 type Content = Child | string
 
 interface LinesProps {
@@ -74,24 +87,33 @@ function Lines({ summary, head, rows, sizes, unlisted = 0 }: LinesProps) {
   return (
     <details>
       <summary>{summary}</summary>
-      <table class="list">
-        <thead>
-          <tr>
-            <Heads columns={head.map((name) => [name])} />
-          </tr>
-        </thead>
-        <tbody>
-          {rows.slice(0, MAX_LINES).map((cells) => (
-            <tr>
-              {cells.map((cell) => (
-                <td>{typeof cell === 'string' ? printable(cell) : cell}</td>
-              ))}
-            </tr>
-          ))}
-        </tbody>
-      </table>
+      <ListTable columns={head.map((name) => [name])} rows={rows.slice(0, MAX_LINES)} />
       {rest > 0 && <p class="quiet">{number(rest)} earlier ones are not listed here. --format json lists them.</p>}
     </details>
+  )
+}
+
+/** The name of each column, with the style of its cells. */
+type ListColumns = Parameters<typeof Heads>[0]['columns']
+
+export function ListTable({ columns, rows }: Readonly<{ columns: ListColumns; rows: LinesProps['rows'] }>) {
+  return (
+    <table class="list">
+      <thead>
+        <tr>
+          <Heads columns={columns} />
+        </tr>
+      </thead>
+      <tbody>
+        {rows.map((cells) => (
+          <tr>
+            {cells.map((cell, index) => (
+              <td class={columns[index]?.[1]}>{typeof cell === 'string' ? printable(cell) : cell}</td>
+            ))}
+          </tr>
+        ))}
+      </tbody>
+    </table>
   )
 }
 
@@ -100,6 +122,7 @@ export interface ReportedChange {
   readonly by: string
   readonly what: (clock: WallClock) => string
   readonly why: string
+  readonly place?: Place | undefined
 }
 
 /** Returns what operators decided about a task and its slots, and the changes of its schedule, newest first. */
@@ -126,10 +149,11 @@ export function changesOf({
   const isUnexplained = ({ since }: TaskReport['schedules'][number]) =>
     !changes.some(({ from, after }) => from === since && 'schedule' in after)
   return [
-    ...decisions.map(({ at, by, slot, zone, what, reason }) => ({
+    ...decisions.map(({ at, by, slot, zone, what, reason, place }) => ({
       at,
       by,
       why: reason,
+      place,
       what: (clock: WallClock) => `${slotTime(slot, zone, clock)}: ${what}`,
     })),
     ...pauses.flatMap((pause) => suspended('pause', pause)),
