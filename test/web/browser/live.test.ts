@@ -112,7 +112,7 @@ describe.skipIf(!hasChromium)('a page that stays open', () => {
     await page.evaluate('new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))')
     expect(
       await page.evaluate('[document.activeElement.getAttribute("href"), document.activeElement.className]'),
-    ).toEqual([address, 'c completed'])
+    ).toEqual([address, 'c completed calm'])
     expect(await page.evaluate('globalThis.moved')).toEqual([])
     expect(await isSameLoad(page)).toBe(true)
     await close()

@@ -29,7 +29,7 @@ describe.skipIf(!hasChromium)('the overview in a browser', () => {
     const boxesOf = (selector: string) =>
       page.locator(selector).evaluateAll((all) => all.map((one) => one.getBoundingClientRect().toJSON()))
     expect(Math.max(...(await boxesOf('#tasks tr[data-task]')).map(({ height }) => height))).toBeLessThanOrEqual(24)
-    expect(await page.locator('.needs li').innerText()).toMatch(/^missed\s.*4 tasks · 8 slots/)
+    expect(await page.locator('.needs li').innerText()).toMatch(/^M missed\s.*4 tasks · 8 slots/)
     expect((await page.locator('.grid').boundingBox())?.y).toBeLessThan(450)
     expect(await page.locator('#tasks .group').first().innerText()).toBe('Needs attention 4 tasks')
     // The slots of one time are below each other.

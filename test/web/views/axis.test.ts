@@ -81,13 +81,14 @@ test('a change of the clocks: no column is empty, and the column of a time that 
 test('labels have room up to the next label', () => {
   const labels = (at: string, span: '24h' | '7d' | '30d') => labelsOf(axisUntil(Date.parse(at), 'UTC', span))
   expect(labels('2026-11-26T13:10:00Z', '7d').filter(Boolean)).toEqual([
+    '19',
     'Fri 20',
     'Sat 21',
     'Sun 22',
     'Mon 23',
     'Tue 24',
     'Wed 25',
-    'Thu',
+    '26',
   ])
   // The oldest and the newest day have one to six columns of four hours.
   const ends = (hour: number) => {
@@ -95,9 +96,9 @@ test('labels have room up to the next label', () => {
     return [shown[0], shown.at(-1)]
   }
   expect(ends(3)).toEqual(['Thu 19', 'Wed 25'])
-  expect(ends(7)).toEqual(['Thu', 'Wed 25'])
-  expect(ends(11)).toEqual(['Thu', 'Thu'])
-  expect(ends(15)).toEqual(['Fri 20', 'Thu'])
+  expect(ends(7)).toEqual(['19', '26'])
+  expect(ends(11)).toEqual(['19', '26'])
+  expect(ends(15)).toEqual(['19', '26'])
   expect(ends(19)).toEqual(['Fri 20', 'Thu 26'])
   // In the newest block of four hours, four columns of half an hour have room for the time.
   expect(labels('2026-11-26T13:10:00Z', '24h').at(-3)).toBe(null)

@@ -151,6 +151,20 @@ test('the newest cell leads to the slots that it counts, and not to later ones o
   )
 })
 
+test('what completed of a task with several slots in a column is a calm line, and only marks that are there are explained', () => {
+  const done = { row: null, mark: 'completed' } as const
+  const cells = [cellWith({ slot: last.from, ...done }), cellWith({ slot: last.from, row, mark: 'failed' })]
+  const lookOf = (...more: readonly ReturnType<typeof cellWith>[]) => {
+    const html = overviewWith({ lines: [{ ...line, cells: [...cells, ...more] }] })
+    const legend = [...(/<ul class="legend".*?<\/ul>/s.exec(html)?.[0].matchAll(/class="c (\w+)"/g) ?? [])]
+    return [...html.matchAll(/<a class="c ([^"]*)"/g), ['', '|'], ...legend].map(([, names]) => names).join(', ')
+  }
+  expect(lookOf()).toBe('completed, failed, |, completed, failed')
+  expect(lookOf(cellWith({ slot: last.from + 1_000, ...done }, { slot: last.from, ...done }))).toBe(
+    'completed calm, failed, completed calm, |, calm, failed',
+  )
+})
+
 function overviewWith(model: Partial<OverviewModel>): string {
   const own: OverviewModel = {
     ...{

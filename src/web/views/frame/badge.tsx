@@ -21,26 +21,24 @@ export function Sign({ mark }: { readonly mark: SlotMark }) {
   )
 }
 
-const OTHER_LOOKS = { paused: 'paused', unread: 'not read: many slots' } as const
+const OTHER_LOOKS = { calm: 'all completed', paused: 'paused', unread: 'not read: many slots' } as const
 export type Look = SlotMark | keyof typeof OTHER_LOOKS
 
-/** What the looks of the cells of a page mean, as they are in cells. */
+const WORDS: readonly (readonly [look: Look, sign: string, word: string])[] = [
+  ...keysOf(OTHER_LOOKS).map((look) => [look, '', OTHER_LOOKS[look]] as const),
+  ...MOST_URGENT_FIRST.toReversed().map((mark) => [mark, cellSign(mark), MARKS[mark].word] as const),
+]
+
+/** What the looks of the cells of a page mean. What comes and goes while the page is open stands last, so it moves nothing. */
 export function Legend({ looks }: { readonly looks: ReadonlySet<Look> }) {
-  const others = keysOf(OTHER_LOOKS).filter((look) => looks.has(look))
   return (
     <ul class="legend" aria-label="Signs of the cells">
-      {MOST_URGENT_FIRST.filter((mark) => looks.has(mark)).map((mark) => (
+      {WORDS.filter(([look]) => looks.has(look)).map(([look, sign, word]) => (
         <li class="badge">
-          <span class={`c ${mark}`} aria-hidden="true">
-            {cellSign(mark)}
+          <span class={`c ${look}`} aria-hidden="true">
+            {sign}
           </span>
-          {MARKS[mark].word}
-        </li>
-      ))}
-      {others.map((look) => (
-        <li class="badge">
-          <span class={`c ${look}`} aria-hidden="true" />
-          {OTHER_LOOKS[look]}
+          {word}
         </li>
       ))}
     </ul>
@@ -52,14 +50,21 @@ interface CellProps {
   readonly mark: SlotMark
   /** The task, the local time, the status, and so on. */
   readonly facts: readonly string[]
+  /** One of the many slots of a task that are as expected. They are one line. */
+  readonly isCalm?: boolean
   /** The Tab key stops at one cell of a row, and not at hundreds. The page of the task has a link to each slot. */
   readonly isStop: boolean
 }
 
 /** A tile for one slot, or for the slots of one column, which links to them. */
-export function Cell({ href, mark, facts, isStop }: CellProps) {
+export function Cell({ href, mark, facts, isCalm = false, isStop }: CellProps) {
   return (
-    <a class={`c ${mark}`} href={href} tabindex={isStop ? undefined : -1} title={facts.join(';\n')}>
+    <a
+      class={isCalm ? `c ${mark} calm` : `c ${mark}`}
+      href={href}
+      tabindex={isStop ? undefined : -1}
+      title={facts.join(';\n')}
+    >
       <span aria-hidden="true">{cellSign(mark)}</span>
     </a>
   )

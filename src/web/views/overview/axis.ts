@@ -119,8 +119,8 @@ function choicesOf(text: string, stepMs: number, isFirst: boolean): readonly Lab
   const number = date.getUTCDate()
   const days: readonly LabelChoice[] = [
     [9, `${day} ${number} ${month}`],
-    [5, `${day} ${number}`],
-    [3, day],
+    [5, number === 1 ? `1 ${month}` : `${day} ${number}`],
+    [2, String(number)],
   ]
   if (stepMs < HOUR_MS) return isFirst || text.endsWith(' 00:00') ? days : [[4, text.slice(11)]]
   if (stepMs < DAY_MS) return days

@@ -43,10 +43,15 @@ const AFTER_CELLS = [
   ['Next slot', 'when'],
 ] as const
 
-export function Grid({ axis, children }: Pick<GridProps, 'axis'> & { readonly children?: Child }) {
+/** `isSmall`: there is room for the schedule of each task below its name. */
+export function Grid({
+  axis,
+  isSmall,
+  children,
+}: Pick<GridProps, 'axis'> & Readonly<{ isSmall: boolean; children?: Child }>) {
   const { clock, labels, all } = axis
   return (
-    <table class="grid">
+    <table class={isSmall ? 'grid small' : 'grid'}>
       <thead>
         <tr>
           <Heads columns={[['Task', 'name']]} />
@@ -104,6 +109,7 @@ export function GridLine({ line, axis, now }: { readonly line: TaskLine } & Grid
             </strong>
           )}
         </span>
+        <small class="words">{printable(words)}</small>
       </th>
       {problem === null ? (
         <Cells line={line} axis={axis} now={now} />
@@ -133,6 +139,7 @@ export function GridLine({ line, axis, now }: { readonly line: TaskLine } & Grid
 function Cells({ line, axis, now }: { readonly line: TaskLine } & GridProps) {
   const { task, clock, cells, ahead, unread, gaps } = line
   const stop = cells.findLastIndex((cell) => cell !== null)
+  const isDense = hasDense(line)
   const first = axis.columns.length
   return axis.all.map((column, index) => {
     const cell = (index < first ? cells[index] : ahead[index - first]) ?? null
@@ -152,6 +159,7 @@ function Cells({ line, axis, now }: { readonly line: TaskLine } & GridProps) {
             href={hrefOfCell(task, cell, { ...column, now })}
             mark={cell.mark}
             facts={cellFacts(cell, task, column, clock)}
+            isCalm={isDense && isCalm(cell)}
             isStop={index === stop}
           />
         )}
@@ -161,6 +169,16 @@ function Cells({ line, axis, now }: { readonly line: TaskLine } & GridProps) {
 }
 
 const MIN_UNREAD = 5
+
+/** Returns whether a task has several slots in a column. */
+export function hasDense({ cells }: Pick<TaskLine, 'cells'>): boolean {
+  return cells.some((cell) => cell?.kind === 'slots')
+}
+
+/** Returns whether all slots of a cell completed, or none was due yet. */
+function isCalm({ mark }: GridCell): boolean {
+  return mark === 'completed' || mark === 'scheduled'
+}
 
 function columnClass(index: number, { columns, labels }: Axis): string | undefined {
   const names = [labels[index] !== null && 'edge', index === columns.length - 1 && 'now'].filter(Boolean)

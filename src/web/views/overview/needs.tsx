@@ -9,7 +9,7 @@ import { firstRun } from '../../../verdict/command.ts'
 import type { TaskFinding } from '../../../verdict/judge.ts'
 import type { Problem, ProblemTask } from '../../../verdict/problems.ts'
 import { repairStep } from '../../../verdict/steps.ts'
-import { Sign } from '../frame/badge.tsx'
+import { Legend, type Look, Sign } from '../frame/badge.tsx'
 import { links } from '../frame/links.ts'
 import { Owner } from '../frame/parts.tsx'
 import { Happened } from '../frame/slot-facts.tsx'
@@ -305,15 +305,20 @@ export function zoneOfNeeds({ problems }: Needs): string {
   return commonZone(problems.flatMap(({ tasks }) => tasks.map(({ newest }) => newest.schedule)))
 }
 
+/** What a newcomer meets. */
+const FIRST_LOOKS: ReadonlySet<Look> = new Set(['completed', 'running', 'scheduled', 'failed', 'missed'])
+
 export function EmptyLedger({ store }: { readonly store: string }) {
   return (
     <section id="needs-line" aria-labelledby="needs-title">
       <h1 id="needs-title">No tasks yet</h1>
-      <p>A task appears here after its first run. To run one, replace YOUR_COMMAND with the command of your batch:</p>
+      <p>A task appears here after its first run.</p>
       <CommandToCopy
         what="Run a batch at most once for each slot of its schedule"
         command={firstRun(store, 'nightly')}
       />
+      <p>Each slot of its schedule is then a tile:</p>
+      <Legend looks={FIRST_LOOKS} />
     </section>
   )
 }

@@ -5,7 +5,7 @@ import { links, type OverviewQuery } from '../frame/links.ts'
 import { MARKS } from '../frame/marks.ts'
 import { Choice } from '../frame/parts.tsx'
 import { DEFAULT_SPAN, SPANS, stepText } from './axis.ts'
-import { Grid, GridGroup, GridLine, type GridProps, slownessOf, type TaskLine } from './grid.tsx'
+import { Grid, GridGroup, GridLine, type GridProps, hasDense, slownessOf, type TaskLine } from './grid.tsx'
 import { groupTasks, type StateCounts, type TaskGroup, type TaskState } from './order.ts'
 
 export const SORTS = { severity: 'severity', name: 'name', duration: 'slower than usual', next: 'next slot' } as const
@@ -29,6 +29,9 @@ export interface OverviewModel extends Pick<GridProps, 'axis'> {
   readonly before: number
 }
 
+/** With so few tasks, the page has room to say more about each. */
+const SMALL = 5
+
 type OverviewProps = { readonly model: OverviewModel } & Omit<GridProps, 'axis'>
 
 export function Overview({ model, now }: OverviewProps) {
@@ -44,8 +47,8 @@ export function Overview({ model, now }: OverviewProps) {
         <h2 id="overview-title">Tasks</h2>
         <Search model={model} />
         <States model={model} />
-        <Legend looks={looksOf(model)} />
         <Spans model={model} />
+        <Legend looks={looksOf(model)} />
       </div>
       <div id="tasks" tabindex={-1}>
         {unread > 0 && (
@@ -56,7 +59,7 @@ export function Overview({ model, now }: OverviewProps) {
         {all === 0 ? (
           <p class="empty">{emptyText(model)}</p>
         ) : (
-          <Grid axis={axis}>
+          <Grid axis={axis} isSmall={matching <= SMALL}>
             {groups.map(({ name, tasks }) => (
               <GridGroup name={name} tasks={matching > lines.length ? null : tasks.length} axis={axis}>
                 {tasks.map((line) => (
@@ -161,9 +164,7 @@ function Search({ model: { query, owners, sort } }: Pick<OverviewProps, 'model'>
 function Spans({ model: { axis, query } }: Pick<OverviewProps, 'model'>) {
   return (
     <nav id="spans" class="choices" aria-label="Time span">
-      <span class="quiet zone">
-        {stepText(axis.stepMs)} per column, times in {axis.clock.zone}
-      </span>
+      <span class="quiet">{stepText(axis.stepMs)} per column</span>
       {keysOf(SPANS).map((name) => (
         <a
           href={links.overview({ ...query, span: name === DEFAULT_SPAN ? undefined : name })}
@@ -176,14 +177,14 @@ function Spans({ model: { axis, query } }: Pick<OverviewProps, 'model'>) {
   )
 }
 
-/** They come and go while a page is open, so they are always explained, otherwise the page would move. */
-const USUAL_LOOKS: readonly Look[] = ['running', 'due', 'scheduled', 'repaired', 'completed']
-
 /** Returns the looks of the cells of the page that the filter by state does not explain. */
 function looksOf({ lines, counts }: OverviewModel): ReadonlySet<Look> {
-  const looks = new Set<Look>(USUAL_LOOKS)
-  for (const { cells, ahead, unread, gaps } of lines) {
-    for (const cell of [...cells, ...ahead]) if (cell !== null) looks.add(cell.mark)
+  const looks = new Set<Look>()
+  for (const line of lines) {
+    const { cells, ahead, unread, gaps } = line
+    const isDense = hasDense(line)
+    for (const cell of [...cells, ...ahead])
+      if (cell !== null) looks.add(isDense && cell.mark === 'completed' ? 'calm' : cell.mark)
     if (unread > 0) looks.add('unread')
     if (gaps.length > 0) looks.add('paused')
   }
