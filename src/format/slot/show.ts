@@ -139,13 +139,13 @@ function checkpointText(checkpoint: string): string {
   return `${shown}${shown === checkpoint ? '' : '…'} (${bytesOf(checkpoint)} bytes, for the next attempt)`
 }
 
-/** Up to this many rejected triggers that are alike have lines of their own: a terminal cannot open an entry. */
+/** Up to this many events that are alike have lines of their own: a terminal cannot open an entry. */
 const FEW = 3
 
 /** Times have a date where it is not that of the slot, and the name of the zone only if not all have the same one. */
 function timelineLines(row: Row, zone: string, columns: number | null, withIds: boolean): readonly string[] {
   const entries = slotTimeline(row).flatMap((entry): readonly TimelineEntry[] =>
-    entry.kind === 'rejections' && entry.listed.length <= FEW ? entry.listed : [entry],
+    entry.kind === 'folded' && entry.listed.length <= FEW ? entry.listed : [entry],
   )
   const names = new Set(entries.map(({ at }) => offsetName(at, zone)))
   const [name = ''] = names

@@ -30,22 +30,27 @@ export interface TimelineEvent extends TimelineItem {
   /** The part of the source that a person asks for first: who forced it, or why it has no event time. */
   readonly why: string
   readonly starts?: AttemptRecord
+  readonly ends?: AttemptRecord
 }
 
-interface RejectedTriggers extends TimelineItem {
-  readonly kind: 'rejections'
+/** Events that are alike. */
+interface FoldedEvents extends TimelineItem {
+  readonly kind: 'folded'
   readonly until: Instant
   /** Those that the row lists. It only counts the others. */
   readonly listed: readonly TimelineEvent[]
 }
 
-export type TimelineEntry = TimelineEvent | RejectedTriggers
+export type TimelineEntry = TimelineEvent | FoldedEvents
 
-/** In order of time. Rejected triggers are one entry if they have the same cause and nothing happened between them. */
+/**
+ * In order of time. Rejected triggers are one entry if they have the same cause and nothing happened between them, and so are
+ * attempts that follow each other and ended alike.
+ */
 export function slotTimeline(row: Row): readonly TimelineEntry[] {
   const { slot } = row
-  const events: readonly (TimelineEvent | Rejection)[] = [
-    ...row.attempts.flatMap((attempt) => attemptEvents(attempt, slot)),
+  const events: readonly (TimelineEntry | Rejection)[] = [
+    ...attemptEntries(row.attempts, slot),
     ...keptRejections(row),
     ...row.resolutions.map(resolutionEvent),
   ].sort((one, other) => one.at - other.at)
@@ -56,7 +61,7 @@ export function slotTimeline(row: Row): readonly TimelineEntry[] {
     same = []
   }
   for (const event of events) {
-    if (event.kind === 'event') {
+    if (event.kind === 'event' || event.kind === 'folded') {
       close()
       entries.push(event)
       continue
@@ -96,7 +101,7 @@ function rejectedEntry(same: readonly Rejection[], row: Row): TimelineEntry {
   // The hosts of the triggers that are only counted are not known.
   const where = unlisted > 0 ? '' : hosts.size === 1 ? ` on host ${one.host}` : ` on ${hosts.size} hosts`
   return {
-    kind: 'rejections',
+    kind: 'folded',
     at: first.at,
     until: last.at,
     text: `${same.length + unlisted} ${what} (${rejectionCause(one)})${where}${differenceText(one, row)}`,
@@ -117,6 +122,31 @@ function unlistedAmong(same: readonly Rejection[], { count, refused, first, late
   return isAround && areAlike ? hidden : 0
 }
 
+/** Fewer attempts that ended alike are told apart. */
+const FEWEST = 3
+
+function attemptEntries(attempts: readonly AttemptRecord[], slot: Instant): readonly TimelineEntry[] {
+  const runs: AttemptRecord[][] = []
+  for (const attempt of attempts) {
+    const run = runs.at(-1)
+    if (run?.[0] !== undefined && endOf(run[0]) === endOf(attempt)) run.push(attempt)
+    else runs.push([attempt])
+  }
+  return runs.flatMap((run): readonly TimelineEntry[] => {
+    const listed = run.flatMap((attempt) => attemptEvents(attempt, slot))
+    const [first, last] = [listed[0], listed.at(-1)]
+    if (run.length < FEWEST || first === undefined || last === undefined) return listed
+    const text = `attempts ${run[0]?.number} to ${run.at(-1)?.number} ${endOf(run[0])}`
+    return [{ kind: 'folded', at: first.at, until: last.at, text, source: '', listed }]
+  })
+}
+
+/** Returns how an attempt ended. One that runs, or that a person forced, is like no other. */
+function endOf(attempt?: AttemptRecord): string {
+  if (attempt?.phase !== 'ended' || attempt.trigger.kind === 'forced') return `${attempt?.number}`
+  return `${endingText(attempt)}${reportedText(attempt)}`
+}
+
 function attemptEvents(attempt: AttemptRecord, slot: Instant): TimelineEvent[] {
   const { number, startedAt, host } = attempt
   const what = hasStarted(attempt) ? 'started' : 'claimed the slot'
@@ -134,7 +164,10 @@ function attemptEvents(attempt: AttemptRecord, slot: Instant): TimelineEvent[] {
   const took = hasStarted(attempt) ? ` after ${elapsed(at - startedAt)}` : ''
   const left =
     attempt.background && `, and its process ${attempt.background.pid} (${attempt.background.command}) went on`
-  return [start, event(at, `attempt ${number} ${end}${code}${took}${reportedText(attempt)}${left ?? ''}`)]
+  return [
+    start,
+    { ...event(at, `attempt ${number} ${end}${code}${took}${reportedText(attempt)}${left ?? ''}`), ends: attempt },
+  ]
 }
 
 function rejectionEvent(rejection: Rejection, row: Row): TimelineEvent {

@@ -39,13 +39,13 @@ test('one rejection is one event, with its source', () => {
 test('equal rejections are one entry, from the first to the last, with each of them inside', () => {
   const [entry] = slotTimeline(rejecting(many(3))).slice(-1)
   expect(entry).toMatchObject({
-    kind: 'rejections',
+    kind: 'folded',
     at: NOW + 60_000,
     until: NOW + 62_000,
     text: '3 duplicate triggers ignored (completed) on host b',
     source: '',
   })
-  expect(entry?.kind === 'rejections' && entry.listed.map(({ source }) => source.split(',')[0])).toEqual([
+  expect(entry?.kind === 'folded' && entry.listed.map(({ source }) => source.split(',')[0])).toEqual([
     'run dup-0',
     'run dup-1',
     'run dup-2',
@@ -84,6 +84,14 @@ test('rejections that are only counted stand in no entry if one is of another ki
     'attempt 2 failed (exit code 3) after 1s',
     'duplicate trigger ignored (completed)',
   ])
+})
+
+test('attempts that ended alike are one entry, from the first to the last', () => {
+  const [one, ...others] = [{ ending: SUCCEEDED }, ...Array.from({ length: 5 }, () => ({ ending: FAILED }))]
+  const [entry, ...rest] = slotTimeline(rowWith(...others, { trigger: FORCED, ending: FAILED }, one ?? {}))
+  expect(entry).toMatchObject({ kind: 'folded', text: 'attempts 1 to 5 failed (exit code 3)', until: NOW + 1_000 })
+  expect(entry?.kind === 'folded' && entry.listed).toHaveLength(10)
+  expect(rest).toHaveLength(4)
 })
 
 test('another kind, another cause, and an event between them begin a new entry', () => {

@@ -208,7 +208,7 @@ test('the strip of the last slots that is broken says so', () => {
 test('the plot of the last slots has a bar for each slot, and a gap for a slot without a run', () => {
   const columnsOf = (...slots: { readonly mark: SlotMark; readonly ms: number | null }[]) => {
     const points = slots.map(({ mark, ms }) => ({ mark, values: new Map(ms === null ? [] : [['Duration', ms]]) }))
-    const html = String(Plot({ name: 'Duration', points, columns: RECENT }))
+    const html = String(Plot({ name: 'Duration', points, usual: null }))
     return [...html.matchAll(/<svg height="\d+" aria-hidden="true" class="(\w+)">(.*?)<\/svg>/gs)].map(
       ([, mark, text = '']) => [mark, Number(/<rect [^>]*height="(\d+)"/.exec(text)?.[1] ?? 0)] as const,
     )
@@ -230,13 +230,25 @@ test('the plot of the last slots has a bar for each slot, and a gap for a slot w
   expect([[], [7], [9, 1], [3, 1, 2], [4, 4, 4, 4]].map(medianOf)).toEqual([null, 7, 5, 2, 4])
 })
 
+test('a failure does not count as usual, in no plot of the last slots', () => {
+  const points = [10, 10, 1].map((value, index) => ({
+    mark: index < 2 ? ('completed' as const) : ('failed' as const),
+    values: new Map([['rows', value]]),
+  }))
+  expect(textOf(Plots({ points, usualMs: 60_000 }))).toMatch(
+    /Duration no data.*rows usually 10 \(dashed line\), most 10/s,
+  )
+  const slow = points.map(({ mark }) => ({ mark, values: new Map([['Duration', 1_000]]) }))
+  expect(textOf(Plots({ points: slow, usualMs: 60_000 }))).toContain('Duration usually 1m 0s (dashed line), most 1s')
+})
+
 test('numbers that the batch reported have a plot of their own, at most three of them', () => {
   const report = JSON.stringify({ rows: 1_200, file: 'a.csv', errors: 0, skipped: 3, more: 4 })
   const own = rowWith({ ending: SUCCEEDED })
   const row = { ...own, attempts: own.attempts.map((attempt) => ({ ...attempt, report })) } as Row
   const values = plotValues(judged(row))
   expect([...values.keys()]).toEqual(['Duration', 'rows', 'errors', 'skipped', 'more'])
-  const titles = textOf(Plots({ points: [{ mark: 'completed', values }], columns: 20 })?.join(''))
+  const titles = textOf(Plots({ points: [{ mark: 'completed', values }], usualMs: null }))
   expect(titles).toMatch(/Duration.*rows 1,200.*errors 0.*skipped 3/s)
   expect(titles).not.toContain('more')
 })

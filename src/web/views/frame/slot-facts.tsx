@@ -1,11 +1,14 @@
 import { elapsed } from '../../../core/duration.ts'
 import { attemptCount } from '../../../core/row/attempts.ts'
 import { decidingAttempt } from '../../../core/row/decide.ts'
+import { reportLine } from '../../../core/row/report.ts'
 import type { Instant } from '../../../core/types.ts'
-import { durationMsOf } from '../../../format/slot/row.ts'
+import { whyFound } from '../../../format/check/finding.ts'
+import { durationMsOf, lastReport } from '../../../format/slot/row.ts'
 import { counted, printable } from '../../../format/text.ts'
 import { causeText, endingText } from '../../../verdict/endings.ts'
-import type { JudgedSlot, SlotMark, TaskFinding } from '../../../verdict/judge.ts'
+import { isFinding, type JudgedSlot, type SlotMark, type TaskFinding } from '../../../verdict/judge.ts'
+import { decisionText } from '../../../verdict/sentence.ts'
 import { verdictOf } from '../../../verdict/verdict.ts'
 import { MARKS, type RejectedCount, rejectedCount, rejectionsText } from './marks.ts'
 import { Said, timeTexts, type WallClock } from './time.tsx'
@@ -53,6 +56,18 @@ export function slotFactTexts(task: string, facts: SlotFacts, clock: WallClock):
   ].filter(Boolean)
 }
 
+/** Returns why a slot needs attention, or what an operator decided, or else what its batch reported. Not yet safe to show. */
+export function noteOf(one: JudgedSlot): string {
+  const why = isFinding(one) ? whyFound(one) : null
+  // The exit code has a column.
+  if (why !== null) return /^failed \(exit code \d+\)$/.test(why) ? '' : why
+  const decision = one.own?.resolutions.at(-1)
+  if (decision !== undefined) return `${decision.by} ${decisionText(decision.state)}: ${decision.reason}`
+  const trigger = one.own?.attempts.at(-1)?.trigger
+  if (trigger?.kind === 'forced') return `forced by ${trigger.by}: ${trigger.reason}`
+  return reportLine(lastReport(one) ?? '')
+}
+
 interface HappenedProps {
   readonly found: TaskFinding
   /** A time that stands before it. */
@@ -62,15 +77,15 @@ interface HappenedProps {
   readonly isNamed?: boolean
 }
 
-/** What happened in the slot of a finding. Of a failure the cause comes first, then how it ended, and then where. */
+/** What happened in the slot of a finding. Of a failure the cause comes first. Where it stands already: how it ended, and where. */
 export function Happened({ found, near, clock, isNamed = false }: HappenedProps) {
   const attempt = found.kind === 'failed' && found.own !== null ? decidingAttempt(found.own) : undefined
   if (attempt?.phase !== 'ended') return <Said said={verdictOf(found, '').happened} near={near} clock={clock} />
   const [cause, ending] = [causeText(attempt), endingText(attempt)]
   const ms = durationMsOf(found)
+  if (!isNamed && cause !== ending) return <>{printable(cause)}</>
   return (
     <>
-      {!isNamed && cause !== ending && `${printable(cause)} · `}
       {printable(`attempt ${attempt.number} ${ending}`)}
       {ms !== null && ` after ${elapsed(ms)}`} · {printable(attempt.host)}
     </>

@@ -1,6 +1,6 @@
 import type { AttemptRecord, Instant, Row } from '../../../core/types.ts'
 import { type ShownSlot, slotFacts } from '../../../format/slot/show.ts'
-import { slotTimeline, type TimelineEvent } from '../../../format/slot/timeline.ts'
+import { slotTimeline, type TimelineEntry, type TimelineEvent, withSource } from '../../../format/slot/timeline.ts'
 import { notExpectedText } from '../../../format/task/declaration.ts'
 import { printable } from '../../../format/text.ts'
 import { nextTriggerText } from '../../../format/verdict.ts'
@@ -78,10 +78,10 @@ export function SlotDetail({ model }: { readonly model: Described }) {
           <Steps steps={steps} cautions={caution === null ? [] : [caution]} place={ofRow(row).attempt?.place} />
         </div>
         {own !== null && (
-          <div class="side">
+          <div>
             <Timeline row={own} clock={clock} />
             <details>
-              <summary>Details</summary>
+              <summary>Details and ids</summary>
               <dl>
                 {Object.entries(detailsOf(own, model)).map(([name, said]) => (
                   <>
@@ -92,6 +92,7 @@ export function SlotDetail({ model }: { readonly model: Described }) {
                   </>
                 ))}
               </dl>
+              <Events row={own} clock={clock} />
             </details>
           </div>
         )}
@@ -111,44 +112,68 @@ function ForcedBy({ attempt: { trigger } }: { readonly attempt: AttemptRecord })
   return trigger.kind === 'forced' ? <> · forced by {printable(`${trigger.by}: ${trigger.reason}`)}</> : null
 }
 
-/** The events of a slot, in order of time. Triggers that were rejected for the same cause are one line, which opens. */
-function Timeline({ row, clock }: Readonly<{ row: Row; clock: WallClock }>) {
-  const moment = (at: Instant) => <Time at={at} near={row.slot} clock={clock} />
-  const line = ({ at, text, source, starts }: TimelineEvent) => (
-    <li>
-      {moment(at)}
-      <span>
-        {printable(text)}
-        {starts !== undefined && <ForcedBy attempt={starts} />}{' '}
-        {starts?.place && <LogLink place={starts.place} text={`Log of attempt ${starts.number}`} />}
-        {source !== '' && (
-          <details>
-            <summary>ids</summary>
-            <small>{printable(source)}</small>
-          </details>
-        )}
-      </span>
-    </li>
-  )
+interface TimelineProps {
+  readonly row: Row
+  readonly clock: WallClock
+}
+
+/** What happened in a slot, the newest first, a line each. The end of an attempt says all, unless something happened before it. */
+function Timeline({ row, clock }: TimelineProps) {
+  const all = slotTimeline(row)
+  const entries = all.filter((entry, index) => {
+    const next = all[index + 1]
+    return entry.kind === 'folded' || !entry.starts || next?.kind !== 'event' || next.ends !== entry.starts
+  })
   return (
     <section class="timeline">
       <h2>Timeline</h2>
-      <ol>
-        {slotTimeline(row).map((entry) => {
-          if (entry.kind === 'event') return line(entry)
-          return (
-            <li>
-              {moment(entry.at)}
-              <details>
-                <summary>
-                  {printable(entry.text)}, {moment(entry.at)} to {moment(entry.until)} <small>{entry.source}</small>
-                </summary>
-                <ol>{entry.listed.map(line)}</ol>
-              </details>
-            </li>
-          )
-        })}
+      <ol reversed>
+        {entries.toReversed().map((entry, index, shown) => (
+          <li>
+            <Time at={entry.kind === 'folded' ? entry.until : entry.at} near={row.slot} clock={clock} />
+            <span>
+              {printable(entry.text)}
+              {entry.kind === 'folded' ? (
+                <>
+                  {' · the first one at '}
+                  <Time at={entry.at} near={row.slot} clock={clock} /> <small>{printable(entry.source)}</small>
+                </>
+              ) : (
+                <OfAttempt entry={entry} before={shown[index - 1]} />
+              )}
+            </span>
+          </li>
+        ))}
       </ol>
     </section>
+  )
+}
+
+/** The host of an attempt where it is not that of the line before, who forced it, and its log. */
+function OfAttempt({ entry, before }: Readonly<{ entry: TimelineEvent; before: TimelineEntry | undefined }>) {
+  const attempt = entry.ends ?? entry.starts
+  if (attempt === undefined) return null
+  const { host, place, number } = attempt
+  const isTold = entry.ends === undefined || (before?.kind === 'event' && before.ends?.host === host)
+  return (
+    <>
+      {!isTold && ` · ${printable(host)}`}
+      <ForcedBy attempt={attempt} /> {place && <LogLink place={place} text={`Log of attempt ${number}`} />}
+    </>
+  )
+}
+
+/** Each event that is stored, in order of time, with its ids. */
+function Events({ row, clock }: TimelineProps) {
+  return (
+    <ol>
+      {slotTimeline(row)
+        .flatMap((entry) => (entry.kind === 'event' ? [entry] : entry.listed))
+        .map((event) => (
+          <li>
+            <Time at={event.at} near={row.slot} clock={clock} /> {printable(withSource(event))}
+          </li>
+        ))}
+    </ol>
   )
 }

@@ -32,7 +32,8 @@ interface RecentProps {
 }
 
 /** A strip of cells, and below it how long each slot took, and what it reported. */
-export function Recent({ recent: { slots, problem }, ...props }: RecentProps) {
+export function Recent({ recent, ...props }: RecentProps) {
+  const { slots, problem } = recent
   return (
     <section class="recent">
       <h2>{slots.length > 1 ? `Last ${slots.length} slots` : 'Last slot'}</h2>
@@ -40,7 +41,7 @@ export function Recent({ recent: { slots, problem }, ...props }: RecentProps) {
       {slots.length > 0 && (
         <>
           <Counts slots={slots} />
-          <Strip {...props} slots={slots.toReversed()} />
+          <Strip {...props} recent={recent} />
         </>
       )}
       {slots.length === 0 && problem === null && <p class="empty">No slot has been due yet.</p>}
@@ -63,8 +64,9 @@ function Counts({ slots }: Pick<RecentSlots, 'slots'>) {
   )
 }
 
-/** The strip and the plot, as a table, so that each bar stands below its cell. `slots` comes oldest first. */
-function Strip({ task, slots, clock }: Omit<RecentProps, 'recent'> & Pick<RecentSlots, 'slots'>) {
+/** The strip and the plot, as a table, so that each bar stands below its cell. */
+function Strip({ task, recent, clock }: RecentProps) {
+  const slots = recent.slots.toReversed()
   return (
     <table class="chart">
       <thead>
@@ -82,7 +84,7 @@ function Strip({ task, slots, clock }: Omit<RecentProps, 'recent'> & Pick<Recent
           {slots.length < RECENT && <td colspan={RECENT - slots.length} />}
         </tr>
       </thead>
-      <Plots columns={RECENT} points={slots.map((one) => ({ mark: one.mark, values: plotValues(one) }))} />
+      <Plots points={slots.map((one) => ({ mark: one.mark, values: plotValues(one) }))} usualMs={recent.usualMs} />
       <tfoot aria-hidden="true">
         <tr>
           {slots.map(({ slot, schedule }, index) => {
@@ -131,31 +133,49 @@ interface Point {
   readonly values: PlotValues
 }
 
-export function Plots({ points, columns }: { readonly points: readonly Point[]; readonly columns: number }) {
+interface PlotsProps {
+  readonly points: readonly Point[]
+  readonly usualMs: number | null
+}
+
+export function Plots({ points, usualMs }: PlotsProps) {
   const names = new Set(points.flatMap(({ values }) => [...values.keys()]))
   names.delete(DURATION)
-  return [DURATION, ...[...names].slice(0, MAX_FACTS)].map((name) => (
-    <Plot name={name} points={points} columns={columns} />
-  ))
+  // A failure is not usual, neither here nor in the usual duration.
+  const usualOf = (name: string) =>
+    medianOf(points.flatMap(({ mark, values }) => (mark === 'failed' ? [] : (values.get(name) ?? []))))
+  return (
+    <>
+      <Plot name={DURATION} points={points} usual={usualMs} />
+      {[...names].slice(0, MAX_FACTS).map((name) => (
+        <Plot name={name} points={points} usual={usualOf(name)} />
+      ))}
+    </>
+  )
 }
 
 const HEIGHT = 64
 
 /** Each column has a picture without a viewBox, so that its lines meet those of the next one. */
-export function Plot({ name, points, columns }: Readonly<{ name: string; points: readonly Point[]; columns: number }>) {
+export function Plot({
+  name,
+  points,
+  usual,
+}: Readonly<{ name: string; points: readonly Point[]; usual: number | null }>) {
   const values = points.flatMap((point) => point.values.get(name) ?? [])
-  const [median, most] = [medianOf(values) ?? 0, values.reduce((one, other) => Math.max(one, other), 1)]
+  const most = Math.max(1, usual ?? 0, ...values)
   const yOf = (value: number) => Math.round(HEIGHT - (Math.max(0, value) / most) * (HEIGHT - 2))
   const textOf = (value: number) => (name === DURATION ? elapsed(value) : value.toLocaleString('en'))
   return (
     <tbody>
       <tr>
-        <th scope="rowgroup" colspan={columns}>
+        <th scope="rowgroup" colspan={RECENT}>
           <strong>{printable(name)}</strong>{' '}
           <span class="quiet">
             {values.length === 0 && 'no data'}
             {values.length === 1 && textOf(values[0] ?? 0)}
-            {values.length > 1 && `median ${textOf(median)} (dashed line), most ${textOf(most)}`}
+            {values.length > 1 && usual !== null && `usually ${textOf(usual)} (dashed line), `}
+            {values.length > 1 && `most ${textOf(Math.max(...values))}`}
           </span>
         </th>
       </tr>
@@ -168,7 +188,7 @@ export function Plot({ name, points, columns }: Readonly<{ name: string; points:
               <td>
                 <svg height={HEIGHT} aria-hidden="true" class={point.mark}>
                   {value !== undefined && <rect x="20%" width="60%" y={y} height={HEIGHT - y} />}
-                  <line x1="0" x2="100%" y1={yOf(median)} y2={yOf(median)} />
+                  {usual !== null && <line x1="0" x2="100%" y1={yOf(usual)} y2={yOf(usual)} />}
                 </svg>
                 <span class="aside">{value === undefined ? MARKS[point.mark].word : textOf(value)}</span>
               </td>

@@ -1,5 +1,6 @@
 import { elapsed } from '../../../core/duration.ts'
 import { attemptCount, latenessMsOf } from '../../../core/row/attempts.ts'
+import { decidingAttempt } from '../../../core/row/decide.ts'
 import { type Instant, STATUSES } from '../../../core/types.ts'
 import { durationMsOf } from '../../../format/slot/row.ts'
 import { printable } from '../../../format/text.ts'
@@ -8,6 +9,7 @@ import { Badge } from '../frame/badge.tsx'
 import { isFiltered, links, type TaskQuery } from '../frame/links.ts'
 import { MARKS, MOST_URGENT_FIRST, type RejectedCount, rejectedText, rejectionsText } from '../frame/marks.ts'
 import { Choice, Heads } from '../frame/parts.tsx'
+import { noteOf } from '../frame/slot-facts.tsx'
 import { Time } from '../frame/time.tsx'
 import { Findings, type ShownFindings } from './findings.tsx'
 import { Changes, type TaskHead, TaskTitle } from './head.tsx'
@@ -51,15 +53,13 @@ export function TaskView({ head, recent, page, findings, now }: TaskViewProps) {
         <div>
           <Findings findings={findings} clock={clock} />
         </div>
-        <div class="side">
-          <Recent task={task} recent={recent} clock={clock} />
-          <section class="last" aria-labelledby="changes-title">
-            <h2 id="changes-title">Changes</h2>
-            <Changes head={head} />
-          </section>
-        </div>
-        <History head={head} page={page} />
+        <Recent task={task} recent={recent} clock={clock} />
+        <section aria-labelledby="changes-title">
+          <h2 id="changes-title">Changes</h2>
+          <Changes head={head} />
+        </section>
       </div>
+      <History head={head} page={page} />
     </>
   )
 }
@@ -173,16 +173,19 @@ function Bound({ label, name, value = '' }: Readonly<{ label: string; name: stri
 const HISTORY_HEADS = [
   ['Slot'],
   ['Status'],
-  ['Attempts', 'number'],
-  ['Start delay', 'number'],
   ['Duration', 'number'],
+  ['Start delay', 'number'],
+  ['Attempts', 'number'],
+  ['Exit code', 'number'],
+  ['What happened', 'what'],
+  ['Host'],
   ['Rejected'],
 ] as const
 
-/** The slots of a page. It has the columns of `cronledger history`, and shows how late the first attempt started. */
+/** The slots of a page. */
 function HistoryTable({ head: { task, clock }, slots }: Pick<TaskViewProps, 'head'> & Pick<TaskPage, 'slots'>) {
   return (
-    <table class="list">
+    <table class="list history">
       <thead>
         <tr>
           <Heads columns={HISTORY_HEADS} />
@@ -191,6 +194,8 @@ function HistoryTable({ head: { task, clock }, slots }: Pick<TaskViewProps, 'hea
       <tbody>
         {slots.map((one) => {
           const { slot, row, own, mark, schedule } = one
+          const attempt = own === null ? undefined : decidingAttempt(own)
+          const ending = attempt?.phase === 'ended' ? attempt : undefined
           return (
             <tr>
               <th scope="row">
@@ -201,9 +206,12 @@ function HistoryTable({ head: { task, clock }, slots }: Pick<TaskViewProps, 'hea
               <td>
                 <Badge mark={mark} />
               </td>
-              <td class="number">{own === null ? '' : attemptCount(own)}</td>
-              <td class="number">{elapsedText(own && latenessMsOf(own))}</td>
               <td class="number">{elapsedText(durationMsOf(one))}</td>
+              <td class="number">{elapsedText(own && latenessMsOf(own))}</td>
+              <td class="number">{own === null ? '' : attemptCount(own)}</td>
+              <td class="number">{ending?.exitCode ?? ending?.signal}</td>
+              <td class="what">{printable(noteOf(one))}</td>
+              <td>{printable(attempt?.host ?? '')}</td>
               <td>{rejectedText(row)}</td>
             </tr>
           )
