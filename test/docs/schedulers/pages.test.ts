@@ -305,7 +305,7 @@ describe('systemd', () => {
 })
 
 test('cron: the line has its schedule twice and the zone of the variables, and the second host is a duplicate', async () => {
-  const lines = blockWith('text', 'CRONLEDGER_STORE=postgres').trim().split('\n')
+  const lines = `${blockWith('text', 'MAILTO')}${blockWith('text', 'CRONLEDGER_STORE=postgres')}`.trim().split('\n')
   const isVariable = (line: string) => /^[A-Z_]+=/.test(line)
   const env = Object.fromEntries(lines.filter(isVariable).map((line) => line.split(/=(.*)/s).slice(0, 2)))
   const jobs = lines.filter((line) => !isVariable(line))
