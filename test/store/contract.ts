@@ -36,8 +36,8 @@ const SCHEDULED: Trigger = { kind: 'scheduled', eventTime: SLOT, source: 'event-
 /** Texts that a reason may contain: other scripts, emoji, control characters, and the special characters of JSON and SQL. */
 const ODD_TEXT = 'zurück 再実行 🙈 \u0000\u0007\u001b[31m\r\n\t"\'\\ \u2028 %s :a #b'
 
-/** A random part of the name of every task: two runs on one table do not meet, and the rows of one can be removed. */
-const RUN = process.env['CRONLEDGER_TEST_RUN'] ?? randomUUID().slice(0, 8)
+/** A random part of the name of every task: two runs on one table do not meet. */
+const RUN = randomUUID().slice(0, 8)
 
 /** dynalite keeps entries by 24 bits of a hash of their keys, so of two tasks with the same bits it lists only one. */
 function onesThatDynaliteKeeps(tasks: readonly string[]): readonly string[] {
