@@ -1,7 +1,5 @@
-import { readdirSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { LedgerError } from '../src/core/errors.ts'
-import { EXIT } from '../src/core/exit.ts'
 import { exitCodeOf } from '../src/exit-code.ts'
 import type { TriggerResult } from '../src/run/run-trigger.ts'
 
@@ -55,13 +53,4 @@ test('by default a duplicate has 0, and an error has the code of its kind', () =
   const duplicate = { ...common, status: 'duplicate', cause: 'running', caughtUp: [] }
   expect(exitCodeOf(duplicate as unknown as TriggerResult<null>)).toBe(0)
   expect(exitCodeOf(new LedgerError('unreachable', 'no answer'))).toBe(75)
-})
-
-test('no other file of src has an exit code as a number', () => {
-  const root = new URL('../src/', import.meta.url)
-  const files = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((name) => /\.tsx?$/.test(name))
-  const codes = Object.values(EXIT).filter((code) => code > 1)
-  const text = new RegExp(`exit[^.\n]*[ (](?:${codes.join('|')})\\b|\\((?:${codes.join('|')})\\)`, 'i')
-  const found = files.filter((name) => name !== 'core/exit.ts' && text.test(readFileSync(new URL(name, root), 'utf8')))
-  expect(found).toEqual([])
 })

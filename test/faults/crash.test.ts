@@ -80,17 +80,6 @@ describe.concurrent('kill -9 in mid-run', () => {
       attempts: [{ outcome: 'abandoned' }, { outcome: 'succeeded', trigger: { kind: 'forced' } }],
     })
   })
-
-  test('after kill -9 in mid-run, with attempts left, a later trigger takes over', async () => {
-    const { run, row } = ledger([...SHORT, '--max-attempts', '2'])
-    const first = start(run('sh', '-c', 'echo ready; read _'), { input: null })
-    await first.printed('ready')
-    first.child.kill('SIGKILL')
-    await first.exited
-    for (const pid of familyOf((await row())['attempts'][0].runId)) process.kill(pid, 'SIGKILL')
-    await untilOver(row)
-    expect(await cronledger(run('sh', '-c', 'echo $CRONLEDGER_RUN_ATTEMPT'))).toMatchObject({ code: 0, stdout: '2\n' })
-  })
 })
 
 // promise: slow-log-reader

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { openPostgresStore } from '../../src/store/postgres/postgres-store.ts'
-import { clockAt, cronledger, type Ended, type Loose, scratch, start } from '../support/cli.ts'
+import { cronledger, type Loose, scratch, start } from '../support/cli.ts'
 import {
   hasBouncer,
   hasPostgres,
@@ -14,7 +14,6 @@ import {
 } from '../support/postgres.ts'
 import { type PostgresProxy, type StatementFault, startPostgresProxy } from '../support/postgres-proxy.ts'
 import { eventsOf, expectOneRan } from '../support/processes/crowd.ts'
-import { hasHosts, hostBooter } from '../support/processes/hosts.ts'
 
 /** `EVERY=1` starts as many as fit into the memory of a test machine. */
 const CROWD = process.env['EVERY'] ? 400 : 50
@@ -32,7 +31,6 @@ function slotOf(store: string, env: Readonly<Record<string, string>> = {}) {
     },
   }
 }
-const paid = (ended: readonly Ended[]) => ended.filter(({ stdout }) => stdout === 'paid\n').length
 
 describe.skipIf(!hasPostgres)('real processes before PostgreSQL', () => {
   let server: PostgresServer
@@ -108,21 +106,6 @@ describe.skipIf(!hasPostgres)('real processes before PostgreSQL', () => {
       const slot = slotOf(bouncer.address)
       const ended = await Promise.all(Array.from({ length: 20 }, () => slot.run('--ledger-timeout', '5m')))
       expectOneRan(ended, await slot.row())
-    },
-  )
-
-  const boot = hostBooter()
-  test.skipIf(!hasHosts)(
-    'two hosts with the same crontab: one runs the batch, on the other it is a duplicate',
-    async () => {
-      const hosts = await Promise.all([boot('first'), boot('second')])
-      const nightly = ['run', '--store', server.address(), '--task', 'on-hosts', '--schedule', '0 3 * * *']
-      const env = clockAt('2026-11-24T03:00:05Z')
-      const started = hosts.map((host) => host.start([...nightly, '--', 'echo', 'paid'], { env }))
-      const ended = await Promise.all(started.map(({ ended }) => ended))
-      expect(ended.map(({ code }) => code)).toEqual([0, 0])
-      expect(paid(ended)).toBe(1)
-      expect(ended.flatMap(eventsOf).filter(({ event }) => event === 'duplicate')).toHaveLength(1)
     },
   )
 

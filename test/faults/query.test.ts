@@ -14,7 +14,6 @@ import { awsError } from './faults.ts'
 
 const DAYS = ['2026-01-02', '2026-01-03', '2026-01-04'] as const
 const THROTTLED = awsError(400, 'com.amazon.coral.availability#ThrottlingException', 'Rate exceeded')
-const DENIED = awsError(400, 'com.amazon.coral.service#AccessDeniedException', 'User: x is not authorized', 'Message')
 
 type Reading = ReturnType<ReturnType<typeof openTable>['reading']>
 const range = { since: new Date('2026-01-02T00:00:00Z'), until: new Date('2026-01-05T00:00:00Z') }
@@ -88,12 +87,6 @@ describe.each(Object.keys(QUESTIONS) as Name[])('%s', (name) => {
       proxy.treat(() => (left-- > 0 ? fault : 'pass'))
       expect(await ask(name)).toEqual(clean)
     }
-  })
-
-  test('a query that is denied is refused in one line', async () => {
-    proxy.treat(() => DENIED)
-    const message = expect.stringMatching(/^[^\n]*dynamodb:[^\n]*$/)
-    await expect(ask(name)).rejects.toMatchObject({ kind: 'denied', message })
   })
 
   test('the last question is given up after --ledger-timeout like any other: no second try, which would come later', async () => {

@@ -75,18 +75,6 @@ describe('second trigger after the first completed, any time later, also after a
     expect(late.starts() + later.starts()).toBe(0)
     expect((await row()).rejections.first.map(({ runId }) => runId)).toEqual(['late', 'later'])
   })
-
-  test('a withdrawn force leaves the slot completed', async () => {
-    const { time, trigger, row } = world()
-    await time.run(trigger('first', works(1)).result)
-    const forced = trigger('forced', works(1), {
-      force: FORCE_COMPLETED,
-      fateOf: fates(isClaim, ...lostFor(60)),
-    })
-    await expect(time.run(forced.result)).rejects.toMatchObject({ kind: 'unreachable' })
-    expect((await row()).attempts).toMatchObject([{ runId: 'first', outcome: 'succeeded' }])
-    expect(await row()).toMatchObject({ state: 'COMPLETED' })
-  })
 })
 
 // promise: claim-answer-lost
@@ -198,14 +186,6 @@ describe('claim sent, never answered', () => {
     expect(await time.run(trigger('b', works(1)).result)).toMatchObject({ status: 'completed' })
   })
 
-  test('a ledger that denies the claim is logged as unusable, and the error is thrown', async () => {
-    const { time, trigger, find } = world()
-    const refused = trigger('a', works(1), { fateOf: fates(isClaim, { kind: 'denied' }) })
-    await expect(time.run(refused.result)).rejects.toMatchObject({ kind: 'denied' })
-    expect(refused.events).toEqual([{ event: 'unusable', detail: expect.any(String) }])
-    expect(await find()).toBe(null)
-  })
-
   // promise: force-withdrawn
   describe('a force that is withdrawn while another attempt rides out an outage', () => {
     /** The attempt cannot reach the ledger for half an hour. An operator's force is given up in that time. */
@@ -242,13 +222,6 @@ describe('claim sent, never answered', () => {
       expect(await row()).toMatchObject({ attempts: [{ outcome: 'abandoned' }, { outcome: 'notStarted' }] })
       expect(await time.run(run.result)).toMatchObject({ status: 'failed', outcome: 'leaseLost', recorded: false })
     })
-  })
-
-  test('a claim and a withdrawal that are not answered: the log says so', async () => {
-    const { time, trigger } = world()
-    const run = trigger('a', works(1), { fateOf: () => ({ kind: 'dropped' }) })
-    await expect(time.run(run.result)).rejects.toMatchObject({ kind: 'unreachable' })
-    expect(run.events).toMatchObject([{ event: 'withdrawn', certain: false }])
   })
 })
 

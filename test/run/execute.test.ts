@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Call, Fate } from '../support/simulated/faulty-store.ts'
-import { isFinish, isRenewal, recordVerbs, works, world } from '../support/simulated/world.ts'
+import { isFinish, isRenewal, works, world } from '../support/simulated/world.ts'
 
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
@@ -69,24 +69,6 @@ describe('a run inside of a run of the same slot', () => {
     expect(await row(1)).toMatchObject({ leaseUntil: null, attempts: [{ outcome: 'notStarted' }] })
     await time.run(outer.result)
   })
-})
-
-test('the common path is one write to claim and one to finish, no read', async () => {
-  const { time, trigger } = world()
-  const { verbs, fateOf } = recordVerbs()
-  const run = trigger('a', works(1), { fateOf })
-  await time.run(run.result)
-  expect(verbs.filter((verb) => !verb.endsWith('Entry'))).toEqual(['put', 'put'])
-  expect(verbs.filter((verb) => verb.endsWith('Entry'))).toEqual(['readEntry', 'writeEntry'])
-})
-
-test('a duplicate is one write that finds the row, and one note', async () => {
-  const { time, trigger } = world()
-  await time.run(trigger('a', works(1)).result)
-  const { verbs, fateOf } = recordVerbs()
-  const run = trigger('b', works(1), { fateOf })
-  await time.run(run.result)
-  expect(verbs).toEqual(['put', 'note'])
 })
 
 test('too late for a slot without a row: refused, and no row', async () => {

@@ -197,18 +197,6 @@ test('a ledger that is away when the next one is due: the run ends as its last a
   })
 })
 
-test('a run that another one took over while it waited starts nothing more', async () => {
-  const { time, trigger, row } = world()
-  const pause = { fromMs: time.now() + 2 * MINUTE_MS, toMs: time.now() + 60 * MINUTE_MS }
-  const run = trigger('a', worksAt(2), { settings: RETRIES, time: { pause } })
-  await time.run(time.clock().wait(30 * MINUTE_MS))
-  const other = trigger('b', works(2 * 60 * MINUTE_MS), { settings: RETRIES })
-  await time.run(run.result)
-  expect(run.starts()).toBe(1)
-  expect(await time.run(other.result)).toMatchObject({ status: 'completed', attempt: 3 })
-  expect((await row()).attempts.map(({ outcome }) => outcome)).toEqual(['failed', 'notStarted', 'succeeded'])
-})
-
 test('a run that another one took over before its attempt failed starts nothing more, and its log says that the end is lost', async () => {
   const { time, trigger } = world()
   const run = trigger('a', failsAfter(20 * MINUTE_MS), {
@@ -252,12 +240,6 @@ test('what was not started, interrupted or lost is not tried again', async () =>
     expect(await time.run(run.result)).toMatchObject({ status: 'failed', attempt: 1, outcome })
     expect((await row()).attempts).toHaveLength(1)
   }
-})
-
-test('without a retry delay, only a later trigger starts the next attempt', async () => {
-  const { time, trigger } = world()
-  const run = trigger('a', worksAt(2), { settings: { maxAttempts: 3 } })
-  expect(await time.run(run.result)).toMatchObject({ status: 'failed', attempt: 1 })
 })
 
 test('a row holds at most 100 attempts, retries included', async () => {

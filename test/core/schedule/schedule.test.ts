@@ -1,7 +1,6 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { LedgerError } from '../../../src/core/errors.ts'
-import { parseInstant } from '../../../src/core/instant.ts'
 import { parseSchedule } from '../../../src/core/schedule/schedule.ts'
 import { slotsBetween } from '../../../src/core/schedule/slot.ts'
 import { anyText, runs } from '../../support/random.ts'
@@ -321,8 +320,4 @@ it('the text of an expression may be anything: it parses, or is refused with one
     }),
     { numRuns: runs(100, 3_000) },
   )
-})
-
-it('reads the anchor that a caller has parsed', () => {
-  expect(parse('rate(1 day)', 'UTC', parseInstant('2026-01-10T08:30:00Z'))).toMatchObject({ periodMs: 86_400_000 })
 })

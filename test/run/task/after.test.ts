@@ -504,16 +504,6 @@ describe('--after with a prefix', () => {
     await expect(time.run(nightly(0, EACH).result)).resolves.toMatchObject({ status: 'completed' })
     expect(warned).not.toHaveBeenCalled()
   })
-
-  test('it costs one list of the tasks, and two reads for each of them', async () => {
-    const { nightly, run, time } = await tenants()
-    await run(0, ...NAMES)
-    const [all, one] = [recordVerbs(), recordVerbs()]
-    await time.run(nightly(0, EACH, { fateOf: all.fateOf }).result)
-    await time.run(nightly(0, { after: ['imp/a'], task: 'one' }, { fateOf: one.fateOf }).result)
-    expect(all.verbs.filter((verb) => verb === 'listTasks')).toHaveLength(1)
-    expect(all.verbs.length - one.verbs.length - 1).toBe(2 * (NAMES.length - 1))
-  })
 })
 
 test('a stop while it waits ends the claim, and the slot is open', async () => {

@@ -464,15 +464,3 @@ test('a ledger that is lost in the middle: the slots that are left and the own s
   expect(run.events.at(-1)).toMatchObject({ slot: slotOf(0), event: { event: 'unusable' } })
   expect([await rowOf(-2), await rowOf(0)]).toEqual([null, null])
 })
-
-test('a catch-up of three asks 17 times: record and rows, then record, claim, record and finish of each, then the run', async () => {
-  const { play } = ledgerOf()
-  await play(-4)
-  const { verbs, fateOf } = recordVerbs()
-  await play(0, CATCH_UP, works(1), { fateOf })
-  expect(verbs).toEqual([
-    ...['readEntry', 'listSlots'],
-    ...Array.from({ length: 3 }, () => ['readEntry', 'put', 'readEntry', 'put']).flat(),
-    ...['put', 'readEntry', 'put'],
-  ])
-})

@@ -224,16 +224,6 @@ describe('runs with a range', () => {
     expect((await force(1, works(1), ['failed'])).result).toMatchObject({ status: 'completed' })
   })
 
-  test('a run with a range costs seven requests, and a late trigger six', async () => {
-    const { run, play } = rangeWorld()
-    await run(1)
-    await run(2)
-    const settings = { settings: SINCE }
-    const own = ['put', 'readEntry', 'readEntry', 'list', 'writeEntry', 'put', 'put']
-    expect((await play('usual', { day: 4, ...settings })).verbs).toEqual(own)
-    expect((await play('late', { day: 3, ...settings })).verbs).toEqual([...own.slice(0, 4), 'put', 'note'])
-  })
-
   test('a run with a range starts nothing if the ledger does not answer the query', async () => {
     const { run, row, start, time } = rangeWorld()
     const fateOf = ({ verb }: { verb: string }) => ({ kind: verb === 'list' ? 'denied' : 'answered' }) as const
