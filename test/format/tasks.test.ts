@@ -42,33 +42,6 @@ test('a table of tasks has all times in one zone, the open slots and their total
   expect(heads).toContain('LAST (JST)')
 })
 
-test('a date of another year has no time, which would take the room of the other columns', () => {
-  const nextYear = { ...summary('d', 'UTC', false), next: slot + 150 * DAY_MS }
-  expect(tasksTable([nextYear], WIDE, LATER, 'UTC')[1]).toMatch(/ 11-24 03:00 +2027-\d\d-\d\d +0\.3s/)
-})
-
-test('on a narrow screen, names and owners are cut first, then the last slots go, then the owners, and only then the usual durations', () => {
-  const heads = (columns: number) => {
-    const lines = tasksTable(SUMMARIES, { columns, color: false }, LATER, 'UTC')
-    expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(columns)
-    return [lines[0]?.replace(/ {2,}/g, '|'), lines[1]?.split(' ')[0], lines.at(-1)]
-  }
-  const gone = (names: string) => `No room for the columns: ${names}`
-  expect(heads(120)).toEqual([
-    ...['TASK|STATUS|OPEN|LAST (UTC)|NEXT (UTC)|TOOK|USUALLY|OWNER', 'payments/settlement-of-the-day'],
-    '3 tasks, 2 with open slots: 5 or more',
-  ])
-  expect(heads(80)).toEqual([
-    ...['TASK|STATUS|OPEN|NEXT (UTC)|TOOK|USUALLY|OWNER', 'payments/settlemen…'],
-    gone('LAST (UTC)'),
-  ])
-  expect(heads(70)).toEqual([
-    ...['TASK|STATUS|OPEN|NEXT (UTC)|TOOK|USUALLY', 'payments/settlement…'],
-    gone('LAST (UTC), OWNER'),
-  ])
-  expect(heads(60)[0]).toBe('TASK|STATUS|OPEN|NEXT (UTC)|TOOK')
-})
-
 test('on a terminal, the teams with open slots follow the total, those with the most first', () => {
   const of = (owner: string, one: TaskSummary) => ({
     ...one,

@@ -176,20 +176,6 @@ CMD ["python3", "-c", ${JSON.stringify(BATCH)}]
     expect({ code, stdout }).toEqual({ code: 0, stdout: 'parent True zombies 0\n' })
   })
 
-  test('cronledger without an init, as PID 1, leaves zombies until the container ends', async () => {
-    const { code, stdout } = await images.podman(
-      'run',
-      '--rm',
-      ...options('pid-1'),
-      ...STRICT,
-      batch,
-      'python3',
-      '-c',
-      ORPHANS,
-    )
-    expect({ code, stdout }).toEqual({ code: 0, stdout: 'parent False zombies 20\n' })
-  })
-
   async function stopped(
     task: string,
     graceSeconds: string,

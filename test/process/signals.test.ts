@@ -24,11 +24,6 @@ test('remembers the first signal, tells every one, and survives them all', async
   expect(await ended).toEqual([0, null])
 })
 
-test('loads nothing before the signal handlers are installed', () => {
-  const source = readFileSync(new URL('../../src/process/signals.ts', import.meta.url), 'utf8')
-  expect(source).not.toMatch(/^import/m)
-})
-
 test('the command line loads nothing else before they stand, but what Node itself has loaded by then', () => {
   const source = readFileSync(new URL('../../src/cli/main.ts', import.meta.url), 'utf8')
   const imports = [...source.matchAll(/^import (?!type ).* from '(.*)'$/gm)].map(([, from]) => from)

@@ -204,12 +204,6 @@ export function contract(subject: () => Subject, { crowds = true } = {}): void {
       )
       expect(results.filter(({ kind }) => kind === 'ok')).toHaveLength(1)
     })
-
-    it('the store refuses to write an impossible row', async () => {
-      const row = claimOf(newTask())
-      await expect(store().put({ ...row, version: 0 }, 'absent', call())).rejects.toThrow('impossible row')
-      expect(await store().get(row, call())).toBeNull()
-    })
   })
 
   it('a put does not take a row that was made again for the expected one, regardless of its version', async () => {

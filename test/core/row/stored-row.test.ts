@@ -10,7 +10,7 @@ import {
   type Notes,
 } from '../../../src/core/row/rejections.ts'
 import type { StoredDocument, StoredValue } from '../../../src/core/row/stored-fields.ts'
-import { dayOf, decodeNotes, decodeRow, encodeNotes, encodeRow, formatSlot } from '../../../src/core/row/stored-row.ts'
+import { decodeNotes, decodeRow, encodeNotes, encodeRow } from '../../../src/core/row/stored-row.ts'
 import { claimRow } from '../../../src/core/row/transition.ts'
 import {
   type EndedAttempt,
@@ -114,12 +114,6 @@ it('the stored form of a row holds neither null nor booleans, which some stores 
       expect(['string', 'number']).toEqual(expect.arrayContaining(leaves(encodeRow(row))))
     }),
   )
-})
-
-it('the stored form of a row names slots so that text order is time order', () => {
-  expect(formatSlot(SLOT)).toBe('2026-11-24T03:00:00Z')
-  expect(dayOf(SLOT)).toBe('2026-11-24')
-  expect(() => formatSlot(SLOT + 1)).toThrow('not a whole second')
 })
 
 describe('an impossible row is not written', () => {

@@ -16,14 +16,6 @@ function notes(expression: string, zone: string, from = '2026-10-01T00:00:00Z', 
   ])
 }
 
-test('a daily schedule in the spring gap is skipped', () => {
-  expect(notes('30 2 * * *', 'America/New_York')).toEqual([['skipped', '2027-03-14T02:30:00', '2027-03-14T02:30:00']])
-})
-
-test('a daily schedule in the autumn fold is one slot', () => {
-  expect(notes('30 1 * * *', 'America/New_York')).toEqual([['once', '2026-11-01T01:30:00', '2026-11-01T01:30:00']])
-})
-
 test.each([
   // The edges of gap and fold: the clocks go from 02:00 to 03:00, and from 02:00 back to 01:00.
   ['0 2 * * *', [['skipped', '2027-03-14T02:00:00', '2027-03-14T02:00:00']]],

@@ -98,14 +98,6 @@ test('a table is printed group by group, with one head', async () => {
   expect(printed.join('').match(/SLOT/g)).toHaveLength(1)
 })
 
-test('a table grows in a pipe when a wider cell comes, and keeps its columns on a terminal', async () => {
-  const skipped = { ...resolvedAs('COMPLETED'), rejections: { ...row.rejections, count: 40, refused: 30 } }
-  expect((await lines([[row], [skipped]]))[2]).toContain('completed, marked  ')
-  const narrow = await lines([[row], [skipped]], { columns: 86 })
-  expect(narrow[2]).toContain('complete…')
-  expect(narrow.every((line) => line.length <= 86)).toBe(true)
-})
-
 test.each([
   [60, ['SLOT (UTC)', 'STATUS', 'DURATION', 'REJECTED'], 'No room for the columns: LOCAL TIME, ATTEMPTS'],
   [80, ['SLOT (UTC)', 'LOCAL TIME', 'STATUS', 'DURATION', 'REJECTED'], 'No room for the columns: ATTEMPTS'],
@@ -116,13 +108,6 @@ test.each([
   expect(head.split(/ {2,}/)).toEqual(heads)
   expect([head, ...rest].every((line) => line.length <= columns)).toBe(true)
   expect(rest.find((line) => line.startsWith('No room'))).toBe(leftOut)
-})
-
-test('a table of all tasks cuts a long name to what a narrow terminal has left', async () => {
-  const printed = await lines([[named('a'.repeat(128))]], { columns: 60, asked: ['tasks'] })
-  expect(printed.every((line) => line.length <= 60)).toBe(true)
-  expect(printed[1]).toMatch(/ a+… +completed/)
-  expect((await lines([[named('a'.repeat(128))]], { asked: ['tasks'] }))[1]).toContain('a'.repeat(128))
 })
 
 test('a table of the slots that operators forced says who and why, also at 80 columns', async () => {
@@ -151,20 +136,6 @@ test('a table tells duplicates and refusals apart, however many there were', asy
     line.split(/ {2,}/).at(-1),
   )
   expect(cells).toEqual(['REJECTED', '3', '40 (30 refused)', '3 (3 refused)'])
-})
-
-test('a table has the time in UTC of a zone that this Node does not know', async () => {
-  const unknown = { ...row, schedule: { expression: 'x', zone: 'No/Where' } }
-  expect((await lines([[unknown]]))[1]).toMatch(/Z {2}2026-11-24 03:00 UTC {2}completed/)
-})
-
-test('a table has the seconds of a local time where there are some', async () => {
-  const at = (slot: string) => ({ ...row, slot: Date.parse(slot), schedule: { expression: 'x', zone: 'Asia/Tokyo' } })
-  const printed = await lines([[at('2026-11-23T18:00:30Z'), at('2026-11-23T18:00:00Z')]])
-  expect(printed.slice(1).map((line) => line.split(/ {2,}/)[1])).toEqual([
-    '2026-11-24 03:00:30 JST',
-    '2026-11-24 03:00 JST',
-  ])
 })
 
 test('a table has nothing in it that a terminal obeys', async () => {

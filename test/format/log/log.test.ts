@@ -82,16 +82,6 @@ test('a command at the end of an error has no full stop, which would be pasted w
   expect(text(unusable)).toMatch(/mkdir -p "\/data"$/m)
 })
 
-test('the next steps are lines of their own, with the commands below each other', () => {
-  expect(text(endedEvent(FAILED), { maxAttempts: 3 })?.split('\n')).toEqual([
-    'cronledger: nightly 2026-11-24 03:00 UTC: attempt 1 on host failed (exit code 3) after 12s. The slot is recorded as failed, and a further trigger starts it (1 of 3 attempts used).',
-    expect.stringMatching(/^ {2}see what happened: {8}cronledger show /),
-    expect.stringMatching(/^ {2}run it again: {13}cronledger rerun .* -- YOUR_COMMAND$/),
-    expect.stringMatching(/^ {2}or mark it as completed: {2}cronledger resolve .* --state completed /),
-    '  guide: cronledger help operating',
-  ])
-})
-
 test('the owner of the task is above the next steps, and only where something is to do', () => {
   const owner = { owner: 'the data team' }
   expect(text(REFUSED, owner)).toMatch(/\n {2}owner: the data team\n {2}\S/)

@@ -2,12 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { RunEvent } from '../../../src/core/event.ts'
 import type { KnownPlace } from '../../../src/core/place.ts'
 import { withPause, withResumption, withRetirement } from '../../../src/core/task/task-changes.ts'
-import {
-  decodeTaskRecord,
-  EMPTY_TASK_RECORD,
-  type Suspension,
-  type TaskRecord,
-} from '../../../src/core/task/task-record.ts'
+import { EMPTY_TASK_RECORD, type Suspension, type TaskRecord } from '../../../src/core/task/task-record.ts'
 import { knownRecords, readRecord, unlessStarting } from '../../../src/run/task/task-record.ts'
 import { FARGATE } from '../../support/aws/ecs.ts'
 import { PAUSE } from '../../support/rows.ts'
@@ -510,14 +505,4 @@ test('a run without --overlap says that the runs before it had it, once', async 
     { event: 'warning', message: expect.stringMatching(/states no --overlap, but .* stated --overlap wait\./) },
   ])
   expect(await said('e', 4, undefined)).toEqual([])
-})
-
-test('a new schedule is reported, and the first one is not', async () => {
-  const { play, ledger } = ledgerOf()
-  expect((await play('a')).names).toEqual(['claimed', 'ended'])
-  expect((await play('b', { day: 1, ...OTHER })).names).toEqual(['schedule-changed', 'claimed', 'ended'])
-  const entry = await ledger.readEntry({ kind: '#task', task: TASK }, CALL)
-  expect(decodeTaskRecord(entry?.document, TASK)).toMatchObject({
-    schedules: [{ since: SLOT }, { since: SLOT + DAY_MS }],
-  })
 })

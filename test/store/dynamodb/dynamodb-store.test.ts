@@ -2,7 +2,6 @@ import { CreateTableCommand, DynamoDBClient, GetItemCommand, PutItemCommand } fr
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { addRejection, NO_NOTES, NOTED_RUN_IDS } from '../../../src/core/row/rejections.ts'
 import { encodeNotes, encodeRow } from '../../../src/core/row/stored-row.ts'
-import { finishRow } from '../../../src/core/row/transition.ts'
 import { openDynamoStore } from '../../../src/store/dynamodb/dynamodb-store.ts'
 import { fromItem, toItem } from '../../../src/store/dynamodb/item.ts'
 import { createTableInput } from '../../../src/store/dynamodb/table-definition.ts'
@@ -11,7 +10,7 @@ import type { Store } from '../../../src/store/store.ts'
 import { largestRejection, largestRow, sizeOf, usualDuplicate, usualRows } from '../../support/largest-row.ts'
 import { type FaultyProxy, startFaultyProxy } from '../../support/proxy.ts'
 import { CREDENTIALS, hasMoto, REGION, type Server, startDynalite, startMoto } from '../../support/servers.ts'
-import { claimOf, contract, rejectionOf, type Subject } from '../contract.ts'
+import { claimOf, contract, type Subject } from '../contract.ts'
 
 /** moto returns the row that made a condition fail. It is slow, and passes requests on one after the other. */
 const SERVERS = [
@@ -60,26 +59,6 @@ for (const { name, start, isThere, isMoto } of SERVERS) {
       await measure(store.put(ended, renewed, call))
       await measure(store.note(ended, usualDuplicate(), call))
       expect(Math.max(...sizes)).toBeLessThan(1024)
-    })
-
-    it(`the DynamoDB store on ${name} takes one request for a claim, a finish and a note, and a read where a conflict shows no row`, async () => {
-      const call = { signal: AbortSignal.timeout(120_000) }
-      const read = isMoto ? [] : ['GetItem']
-      const row = claimOf('counted')
-      const taken = async (ask: Promise<unknown>) => {
-        await ask
-        return proxy.seen.splice(0).map(({ action }) => action)
-      }
-      proxy.seen.length = 0
-      expect(await taken(store.put(row, 'absent', call))).toEqual(['PutItem'])
-      expect(await taken(store.put(claimOf('counted'), 'absent', call))).toEqual(['PutItem', ...read])
-      expect(await taken(store.note(row, rejectionOf('dup'), call))).toEqual(['UpdateItem'])
-      expect(await taken(store.note(row, rejectionOf('dup'), call))).toEqual(['UpdateItem', ...read])
-      const done = finishRow(row, { outcome: 'succeeded' }, { writeId: 'done', now: row.slot })
-      expect(await taken(store.put(done, row, call))).toEqual(['UpdateItem'])
-      expect(await taken(store.put(done, row, call))).toEqual(['UpdateItem', ...read])
-      expect(await taken(store.get(row, call))).toEqual(['GetItem'])
-      expect(await taken(store.list({ kind: 'task', task: 'counted', limit: 10 }, call))).toEqual(['Query'])
     })
 
     const subject = (): Subject => ({
