@@ -41,8 +41,15 @@ export async function openLaneScreen(env: Environment, most: number) {
   const stream = new WriteStream(2)
   const lanes = Math.min(most, Math.max(1, stream.rows - 3))
   const bars = new cliProgress.MultiBar({
-    ...{ stream, format: '{text}', barsize: 20, barCompleteChar: '#', barIncompleteChar: '.' },
-    ...{ clearOnComplete: true, gracefulExit: false, linewrap: false, emptyOnZero: true },
+    stream,
+    format: '{text}',
+    barsize: 20,
+    barCompleteChar: '#',
+    barIncompleteChar: '.',
+    clearOnComplete: true,
+    gracefulExit: false,
+    linewrap: false,
+    emptyOnZero: true,
   })
   const bar = bars.create(1, 0, { text: '' }, { format: '[{bar}] {percentage}%  {text}' })
   const lines = Array.from({ length: lanes }, () => bars.create(1, 0, { text: '' }))

@@ -95,8 +95,14 @@ export function collectProblems() {
     add(one: JudgedSlot, isWanted = true): void {
       const { task, slot, status, schedule } = one
       const own: TaskSlots = byTask.get(task) ?? {
-        ...{ bouts: [], open: new Map(), count: new Map(), done: [], moving: [] },
-        ...{ newestOver: null, wasDone: false, hasCalm: false },
+        bouts: [],
+        open: new Map(),
+        count: new Map(),
+        done: [],
+        moving: [],
+        newestOver: null,
+        wasDone: false,
+        hasCalm: false,
       }
       byTask.set(task, own)
       if (isOver(one)) own.newestOver ??= slot

@@ -13,7 +13,9 @@ const { slot, schedule } = rowWith({})
 const DAILY = [{ since: slot - 10 * DAY_MS, spec: schedule }]
 const TASK: KnownTask = { task: 'nightly', ...recordWith(DAILY) }
 const SETTINGS: CheckSettings = {
-  ...{ now: NOW + 60_000, since: slot - 2 * DAY_MS, until: NOW + DAY_MS },
+  now: NOW + 60_000,
+  since: slot - 2 * DAY_MS,
+  until: NOW + DAY_MS,
   progress: () => undefined,
 }
 
@@ -34,13 +36,20 @@ test('the condition of a task has the newest slot that was due, the newest succe
   const expectations = { since: slot, owner: 'ops' }
   const known = { ...TASK, expectations }
   expect(await healthOf(known, [rowWith({ ending: FAILED }), yesterday])).toEqual({
-    ...{ task: 'nightly', status: 'failed', lastSuccessAt: NOW + 1_000, facts: {} },
-    ...{ lastDurationMs: 1_000, next: slot + DAY_MS, duplicates: 0, owner: 'ops' },
+    task: 'nightly',
+    status: 'failed',
+    lastSuccessAt: NOW + 1_000,
+    facts: {},
+    lastDurationMs: 1_000,
+    next: slot + DAY_MS,
+    duplicates: 0,
+    owner: 'ops',
     findings: { ...NO_FINDINGS, failed: 1, missed: 1 },
   })
   expect(await healthOf(TASK, [yesterday])).toMatchObject({ status: 'due' })
   expect(await healthOf({ ...TASK, expectations: { since: slot, doneByMs: 30_000 } }, [yesterday])).toMatchObject({
-    ...{ status: 'overdue', findings: { ...NO_FINDINGS, overdue: 1, missed: 1 } },
+    status: 'overdue',
+    findings: { ...NO_FINDINGS, overdue: 1, missed: 1 },
   })
   expect(await healthOf(TASK, [], { since: NOW })).toMatchObject({ status: null, lastSuccessAt: null })
 })
@@ -85,6 +94,7 @@ test('the condition of a task is left out for a retired task without findings, a
   const ended = { ...since, until: SETTINGS.now }
   expect(await healthOf({ ...TASK, retirements: [ended] }, [yesterday])).not.toBe(null)
   expect(await healthOf({ ...TASK, pauses: [since] }, [])).toMatchObject({
-    ...{ status: 'missed', findings: { ...NO_FINDINGS, missed: 1 } },
+    status: 'missed',
+    findings: { ...NO_FINDINGS, missed: 1 },
   })
 })

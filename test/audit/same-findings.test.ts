@@ -75,9 +75,19 @@ test('each missed and failed slot of check is in the plan of a repair exactly on
     const { ledger, models } = await ledgerOf(chance, chance() < 0.5)
     const found = await all(ledger.check(range))
     const values = {
-      ...{ store: 'memory:', task: undefined, owner: undefined, slot: undefined, by: 'ada', reason: 'x' },
-      ...{ from: formatInstant(SINCE), to: formatInstant(NOW + 1), status: ['missed', 'failed'], isOne: false },
-      ...{ batch: chance() < 0.5 ? ['true'] : null, canAsk: true, each: chance() < 0.2 },
+      store: 'memory:',
+      task: undefined,
+      owner: undefined,
+      slot: undefined,
+      by: 'ada',
+      reason: 'x',
+      from: formatInstant(SINCE),
+      to: formatInstant(NOW + 1),
+      status: ['missed', 'failed'],
+      isOne: false,
+      batch: chance() < 0.5 ? ['true'] : null,
+      canAsk: true,
+      each: chance() < 0.2,
     } as unknown as RepairValues
     const faults: string[] = []
     const fault = (text: string) => void faults.push(text)

@@ -85,7 +85,7 @@ if (!given.remove) {
   }
 }
 say('step: remove')
-const what = { ...{ aws, name, prefix, state, save }, stacks: STACKS, roles: ROLES, pollMs: POLL_MS }
+const what = { aws, name, prefix, state, save, stacks: STACKS, roles: ROLES, pollMs: POLL_MS }
 const left = await removeAll(what).catch((error) =>
   fail(`remove: ${error.stderr || error.message}\nThe same command goes on: npm run test:account -- --remove`),
 )

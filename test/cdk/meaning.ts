@@ -80,13 +80,17 @@ export function meaningOf(resources: Resources): Loose {
   }
 
   const schedules = all('AWS::Scheduler::Schedule').map(({ Target, State = 'ENABLED', ...schedule }) => ({
-    ...{ ...schedule, State },
+    ...schedule,
+    State,
     Target: { ...Target, RoleArn: roleOf(Target.RoleArn), Input: inputOf(Target) },
   }))
   const definitions = all('AWS::ECS::TaskDefinition').map(({ TaskRoleArn, ExecutionRoleArn, ...definition }) => ({
-    ...{ ...definition, TaskRoleArn: roleOf(TaskRoleArn), ExecutionRoleArn: roleOf(ExecutionRoleArn) },
+    ...definition,
+    TaskRoleArn: roleOf(TaskRoleArn),
+    ExecutionRoleArn: roleOf(ExecutionRoleArn),
     ContainerDefinitions: definition['ContainerDefinitions'].map(({ Environment, ...container }: Loose) => ({
-      ...{ ...container, Environment: environmentOf(Environment) },
+      ...container,
+      Environment: environmentOf(Environment),
     })),
   }))
   const policies = [...all('AWS::IAM::ManagedPolicy')].map((one) => [
@@ -99,7 +103,9 @@ export function meaningOf(resources: Resources): Loose {
       .sort(),
     people: Object.fromEntries(policies.filter(([what]) => /auditor|operator/.test(what))),
     topics: all('AWS::SNS::TopicPolicy').map(({ PolicyDocument }) => statementsOf([PolicyDocument])),
-    ...{ schedules, definitions, alarms: all('AWS::CloudWatch::Alarm').map(alarmOf).sort(byText) },
+    schedules,
+    definitions,
+    alarms: all('AWS::CloudWatch::Alarm').map(alarmOf).sort(byText),
     others: ['AWS::DynamoDB::Table', 'AWS::SQS::Queue', 'AWS::Events::Rule'].map((type) =>
       all(type).map(plain).sort(byText),
     ),
@@ -150,7 +156,10 @@ function statementsOf(documents: readonly Loose[]) {
     .flatMap(({ Statement }) => Statement as Loose[])
     .filter((statement) => !namesNothing(statement) && statement['Sid'] !== 'Outputs')
     .map(({ Action, Resource, Principal, Condition = {}, Sid }) => ({
-      ...{ Sid, Action: list(Action), Resource: list(Resource), Principal },
+      Sid,
+      Action: list(Action),
+      Resource: list(Resource),
+      Principal,
       Condition: Object.fromEntries(
         Object.entries<Loose>(Condition).map(([test, keys]) => [
           test,

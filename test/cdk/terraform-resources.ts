@@ -57,7 +57,9 @@ const CONVERT: Readonly<Record<string, Convert>> = {
   aws_ecs_task_definition: ({ ContainerDefinitions, EphemeralStorage, Volume, SkipDestroy: _, ...definition }) => [
     'AWS::ECS::TaskDefinition',
     {
-      ...{ ...definition, Volumes: Volume, EphemeralStorage: { SizeInGiB: EphemeralStorage?.SizeInGib } },
+      ...definition,
+      Volumes: Volume,
+      EphemeralStorage: { SizeInGiB: EphemeralStorage?.SizeInGib },
       ContainerDefinitions: capitals(JSON.parse(ContainerDefinitions)),
     },
   ],
@@ -75,7 +77,9 @@ const CONVERT: Readonly<Record<string, Convert>> = {
   aws_cloudwatch_metric_alarm: ({ Dimensions, MetricQuery = [], OkActions, ...alarm }) => [
     'AWS::CloudWatch::Alarm',
     {
-      ...{ ...alarm, Dimensions: dimensions(Dimensions), OKActions: OkActions },
+      ...alarm,
+      Dimensions: dimensions(Dimensions),
+      OKActions: OkActions,
       Metrics: MetricQuery.map(({ Metric: stat, ...query }: Loose) => {
         if (stat === undefined) return query
         const { Stat, Period, Dimensions: by, ...Metric } = stat
@@ -101,11 +105,14 @@ const CONVERT: Readonly<Record<string, Convert>> = {
   aws_dynamodb_table: (table) => [
     'AWS::DynamoDB::Table',
     {
-      ...{ TableName: table['Name'], BillingMode: table['BillingMode'] },
+      TableName: table['Name'],
+      BillingMode: table['BillingMode'],
       DeletionProtectionEnabled: table['DeletionProtectionEnabled'],
       PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: table['PointInTimeRecovery'].Enabled },
       SSESpecification: table['ServerSideEncryption'] && {
-        ...{ SSEEnabled: true, SSEType: 'KMS', KMSMasterKeyId: table['ServerSideEncryption'].KmsKeyArn },
+        SSEEnabled: true,
+        SSEType: 'KMS',
+        KMSMasterKeyId: table['ServerSideEncryption'].KmsKeyArn,
       },
       AttributeDefinitions: table['Attribute'].map(({ Name, Type }: Loose) => ({
         AttributeName: Name,
@@ -114,11 +121,9 @@ const CONVERT: Readonly<Record<string, Convert>> = {
       KeySchema: [key(table['HashKey'], 'HASH'), key(table['RangeKey'], 'RANGE')],
       GlobalSecondaryIndexes: table['GlobalSecondaryIndex'].map(
         ({ Name, HashKey, RangeKey, ProjectionType }: Loose) => ({
-          ...{
-            IndexName: Name,
-            KeySchema: [key(HashKey, 'HASH'), key(RangeKey, 'RANGE')],
-            Projection: { ProjectionType },
-          },
+          IndexName: Name,
+          KeySchema: [key(HashKey, 'HASH'), key(RangeKey, 'RANGE')],
+          Projection: { ProjectionType },
         }),
       ),
       TimeToLiveSpecification: table['Ttl'],

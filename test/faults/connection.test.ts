@@ -39,7 +39,8 @@ describe.concurrent('the connection during a long child', () => {
       )
       proxy.close()
       expect({ code, row, unheard: proxy.unheard() }, stderr).toMatchObject({
-        ...{ code: 0, unheard: 0 },
+        code: 0,
+        unheard: 0,
         row: { state: 'COMPLETED' },
       })
     },

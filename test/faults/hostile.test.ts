@@ -215,8 +215,10 @@ describe('an environment of garbage: 64 and one line, for every variable', () =>
     'an environment of garbage: 64 and one line, for every variable: %s',
     async (variable) => {
       const env = {
-        ...{ CRONLEDGER_STORE: `file:${join(folder, 'garbage.db')}`, CRONLEDGER_TASK: 'nightly' },
-        ...{ CRONLEDGER_SCHEDULE: '0 3 * * *', [variable]: `${EVIL}${'9'.repeat(10_000)}x` },
+        CRONLEDGER_STORE: `file:${join(folder, 'garbage.db')}`,
+        CRONLEDGER_TASK: 'nightly',
+        CRONLEDGER_SCHEDULE: '0 3 * * *',
+        [variable]: `${EVIL}${'9'.repeat(10_000)}x`,
       }
       const lines: string[] = []
       const sink = { write: (line: string) => void lines.push(line), flush: async () => {} }

@@ -159,7 +159,10 @@ describe('the next steps for several slots of a task', () => {
   test('the one command for several tasks says which slots it runs, if it leaves some out', () => {
     const { needs, add } = collectNeeds()
     const scope = {
-      ...{ store: 'dynamodb:ledger', task: undefined, owner: undefined, status: undefined },
+      store: 'dynamodb:ledger',
+      task: undefined,
+      owner: undefined,
+      status: undefined,
       isOpen: true,
     }
     for (const task of ['a', 'b']) add(missed(row.slot, { task }))

@@ -10,7 +10,10 @@ function summary(task: string, zone: string, isRunning: boolean, open: Partial<T
   const since = { since: slot, spec: { expression: '0 3 * * *', zone } }
   const row = isRunning ? rowWith({}) : rowWith({ ending: SUCCEEDED })
   return {
-    ...{ task, current: since, next: slot + DAY_MS, last: judgedAt(LATER, row) },
+    task,
+    current: since,
+    next: slot + DAY_MS,
+    last: judgedAt(LATER, row),
     pace: { durationsMs: [300], usualMs: 300 },
     open: { count: 0, since: slot, hasMore: false, ...open },
     record: recordWith([since], { expectations: { since: slot, owner: 'https://example.org/teams/payments' } }),

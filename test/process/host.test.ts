@@ -157,7 +157,8 @@ describe('in a Pod', () => {
     const CRONLEDGER_POD = `batch/nightly-29400000/${pod}/main`
     expect(readPod({ CRONLEDGER_POD }, HOST, '/nowhere').place).toEqual({ ...nightly, container: 'main' })
     expect(await findHost({ ...KUBERNETES, CRONLEDGER_POD }, HOST)).toMatchObject({
-      ...{ host: { host: HOST }, place: { ...nightly, container: 'main' } },
+      host: { host: HOST },
+      place: { ...nightly, container: 'main' },
     })
   })
 

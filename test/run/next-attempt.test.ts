@@ -167,8 +167,11 @@ test('an end that cannot be written is the end of the run, and its lease is let 
     fateOf: (call) => ({ kind: writesAttempt(2)(call) && time.now() < backMs ? 'dropped' : 'answered' }),
   })
   expect(await time.run(run.result)).toEqual({
-    ...{ status: 'failed', attempt: 1, recorded: false },
-    ...{ outcome: 'failed', exitCode: 3 },
+    status: 'failed',
+    attempt: 1,
+    recorded: false,
+    outcome: 'failed',
+    exitCode: 3,
   })
   expect(run.events.at(-1)).toMatchObject({ event: 'ended', finish: 'unanswered' })
   await time.run(time.clock().wait(30 * MINUTE_MS))

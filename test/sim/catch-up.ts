@@ -33,7 +33,14 @@ function storyOfMissed(own: Story, day: number): Story {
   const { runId, pause, stopMs, requests, reads, lists, states, hasRange } = own
   return {
     ...quietStory(`${runId}-missed-${day}`, day),
-    ...{ pause, stopMs, requests, reads, lists, states, hasRange, caughtUpBy: runId },
+    pause,
+    stopMs,
+    requests,
+    reads,
+    lists,
+    states,
+    hasRange,
+    caughtUpBy: runId,
     get crashMs() {
       return own.crashMs
     },

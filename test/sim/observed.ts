@@ -43,8 +43,20 @@ export interface Story {
 
 /** Returns a story of a scheduled run to which nothing happens. */
 export const quietStory = (runId: string, day: number): Story => ({
-  ...{ runId, day, forced: false, only: null, pause: null, answer: null, ignoresAfter: false, catchesUp: null },
-  ...{ works: [], requests: [], reads: [], lists: [], hasRange: false, caughtUpBy: null },
+  runId,
+  day,
+  forced: false,
+  only: null,
+  pause: null,
+  answer: null,
+  ignoresAfter: false,
+  catchesUp: null,
+  works: [],
+  requests: [],
+  reads: [],
+  lists: [],
+  hasRange: false,
+  caughtUpBy: null,
   askedMs: Number.POSITIVE_INFINITY,
   crashMs: Number.POSITIVE_INFINITY,
   stopMs: Number.POSITIVE_INFINITY,

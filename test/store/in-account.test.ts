@@ -36,7 +36,10 @@ describe.skipIf(!hasAws)('npm run test:account', () => {
   let breakOff: () => void = () => {}
   const env = () => ({
     ...awsEnv(ecs.endpoint),
-    ...{ AWS_REGION: REGION, AWS_DEFAULT_REGION: REGION, AWS_MAX_ATTEMPTS: '1', CRONLEDGER_TEST_POLL_MS: '100' },
+    AWS_REGION: REGION,
+    AWS_DEFAULT_REGION: REGION,
+    AWS_MAX_ATTEMPTS: '1',
+    CRONLEDGER_TEST_POLL_MS: '100',
   })
   const on = (...args: readonly string[]) => aws(moto.endpoint, ...args, '--region', REGION)
 
@@ -94,7 +97,9 @@ describe.skipIf(!hasAws)('npm run test:account', () => {
 
   async function run(args: readonly string[], onStep: (step: string) => void, own: Record<string, string> = {}) {
     const child = spawn(process.execPath, [PROGRAM, ...args], {
-      ...{ cwd: folder, detached: true, stdio: ['ignore', 'pipe', 'pipe'] as const },
+      cwd: folder,
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe'] as const,
       env: { PATH: `${newRole}:${AWS_PATH}:/bin`, NODE_NO_WARNINGS: '1', ...env(), ...own },
     })
     breakOff = () => process.kill(-(child.pid ?? 0), 'SIGKILL')

@@ -27,7 +27,12 @@ const ecsFacts: fc.Arbitrary<EcsFacts> = fc.record(
 const kubernetesFacts: fc.Arbitrary<KubernetesFacts> = fc.record(
   {
     kind: fc.constant('kubernetes' as const),
-    ...{ clusterId: text, namespace: text, cronJob: text, job: text, pod: text, container: text },
+    clusterId: text,
+    namespace: text,
+    cronJob: text,
+    job: text,
+    pod: text,
+    container: text,
   },
   { requiredKeys: ['kind', 'namespace', 'cronJob'] },
 )

@@ -150,7 +150,11 @@ const textOf = (html: string) =>
 
 function pagesOf(ledger: AppOptions['ledger'], now: number) {
   const app = createApp({
-    ...{ ledger, ledgerTimeoutMs: 9_000, store: STORE, assets: { script: '', style: '' }, host: 'localhost' },
+    ledger,
+    ledgerTimeoutMs: 9_000,
+    store: STORE,
+    assets: { script: '', style: '' },
+    host: 'localhost',
     clock: { ...systemClock, now: () => now },
     report: (message) => expect.unreachable(message),
   })

@@ -47,7 +47,11 @@ function judged(task: string, slot: number, state: State, now: number): JudgedSl
 }
 
 const SORT_OF: Readonly<Partial<Record<State, Span['sort']>>> = {
-  ...{ missed: 'work', 'exit 1': 'work', 'exit 2': 'work', stale: 'work', unusual: 'look' },
+  missed: 'work',
+  'exit 1': 'work',
+  'exit 2': 'work',
+  stale: 'work',
+  unusual: 'look',
 }
 
 class Crash extends Error {}
@@ -195,8 +199,16 @@ function openWorld(seed: number, tasks: readonly string[]) {
 
   async function check() {
     const options: OnceOptions = {
-      ...{ name: 'ops', store: 'file:x', task: undefined, owner: undefined, status: undefined, notifyOn: undefined },
-      ...{ zone: 'UTC', now, wants: { open: true, over: true }, isKind: () => true },
+      name: 'ops',
+      store: 'file:x',
+      task: undefined,
+      owner: undefined,
+      status: undefined,
+      notifyOn: undefined,
+      zone: 'UTC',
+      now,
+      wants: { open: true, over: true },
+      isKind: () => true,
     }
     const range = {
       since: new Date(now - (isHealed ? 7 : one([1, 7])) * DAY_MS),

@@ -151,8 +151,13 @@ export function selectedJson(one: SelectedSlot, store: string, more: object = {}
   const { task, slot, zone, schedule, work, row, others } = one
   const { happened, caution } = verdictOf(one, store)
   return safeJson({
-    ...{ task, slot: formatInstant(slot), status: wordOf(one), schedule: schedule.expression, zone },
-    ...{ anchor: schedule.anchor === undefined ? null : formatInstant(schedule.anchor), work },
+    task,
+    slot: formatInstant(slot),
+    status: wordOf(one),
+    schedule: schedule.expression,
+    zone,
+    anchor: schedule.anchor === undefined ? null : formatInstant(schedule.anchor),
+    work,
     ...(row !== null && { happened: sentenceText(happened, slot, zone) }),
     ...(caution !== null && { caution }),
     ...(others.length > 0 && { others: others.map((other) => formatInstant(other.slot)) }),
@@ -273,9 +278,12 @@ export function repairJson(
   }: { readonly slot?: Key; readonly steps?: readonly Step[]; readonly counts?: object },
 ): string {
   return safeJson({
-    ...{ time: formatInstant(now), level, event: 'rerun' },
+    time: formatInstant(now),
+    level,
+    event: 'rerun',
     ...(slot && { task: slot.task, slot: formatInstant(slot.slot) }),
-    ...{ ...counts, message },
+    ...counts,
+    message,
     ...(steps.length > 0 && { steps: steps.map(stepJson) }),
   })
 }

@@ -193,7 +193,9 @@ function resolutionEvent(resolution: Resolution): TimelineEvent {
 function event(at: Instant, text: string, source?: Source): TimelineEvent {
   const isUsual = source === undefined || isFromEvent(source.trigger)
   return {
-    ...{ kind: 'event', at, text },
+    kind: 'event',
+    at,
+    text,
     source: source === undefined ? '' : sourceText(source),
     why: isUsual ? '' : triggerText(source.trigger),
   }

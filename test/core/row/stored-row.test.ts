@@ -91,8 +91,13 @@ it('the stored form of a row gives the same row back, whatever is in it', () => 
 
 it('the stored form of a row leaves out the facts of ECS that the ARN of the task has', () => {
   const claim = {
-    ...{ task: 'nightly', window: { slot: SLOT, end: null }, schedule: { expression: '@daily', zone: 'UTC' } },
-    ...{ zoneData: '2026a', runId: 'run-1', trigger: SCHEDULED, ...FARGATE },
+    task: 'nightly',
+    window: { slot: SLOT, end: null },
+    schedule: { expression: '@daily', zone: 'UTC' },
+    zoneData: '2026a',
+    runId: 'run-1',
+    trigger: SCHEDULED,
+    ...FARGATE,
   }
   const { kind, region, cluster, awsvpc, logStream, ...others } = FARGATE.place
   const row = claimRow(null, claim, { writeId: 'w', now: NOW }, 600_000)

@@ -271,7 +271,9 @@ test('a missed slot has the schedule of its time', () => {
   expect(missed('2026-11-04T03:00:00Z')).toMatchObject({ schedule: { expression: '0 3 * * *' } })
   expect(missed('2026-11-03T05:00:00Z')).toMatchObject({ schedule: { expression: '0 5 * * *' } })
   expect(missed('2026-11-04T05:00:00Z')).toEqual({
-    ...{ task: 'a', slot: at('2026-11-04T05:00:00Z'), end: at('2026-11-05T05:00:00Z') },
+    task: 'a',
+    slot: at('2026-11-04T05:00:00Z'),
+    end: at('2026-11-05T05:00:00Z'),
     schedule: { expression: '0 5 * * *', zone: 'UTC' },
   })
 })

@@ -49,7 +49,9 @@ const FULL: TaskRecord = {
       from: at('2026-11-03T00:00:00Z'),
       before: { schedule: '0 3 * * *', owner: 'data team' },
       after: { schedule: 'rate(1 day)', graceMs: 60_000, after: ['extract', 'self'] },
-      ...{ at: at('2026-11-02T12:00:00Z'), by: 'ada', reason: 'the files come earlier' },
+      at: at('2026-11-02T12:00:00Z'),
+      by: 'ada',
+      reason: 'the files come earlier',
     },
   ],
   pauses: [
@@ -109,7 +111,8 @@ test('the times of a task are those that its runs state, else the defaults', () 
   expect(expectedTimes(null)).toEqual(usual)
   expect(expectedTimes({ expectations: { since: 0, graceMs: 1, doneByMs: 3 } })).toEqual({
     ...usual,
-    ...{ graceMs: 1, doneByMs: 3 },
+    graceMs: 1,
+    doneByMs: 3,
   })
   expect(expectedTimes({ expectations: { since: 0, skewMs: 0 } }).skewMs).toBe(0)
 })

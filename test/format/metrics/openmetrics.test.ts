@@ -17,7 +17,10 @@ const WELL: TaskHealth = {
   task: 'nightly',
   status: 'completed',
   lastSuccessAt: 1_764_000_000_123,
-  ...{ lastDurationMs: 90_500, next: 1_764_086_400_000, duplicates: 2, owner: 'the "data" team' },
+  lastDurationMs: 90_500,
+  next: 1_764_086_400_000,
+  duplicates: 2,
+  owner: 'the "data" team',
   facts: { rows: 1234, file: 'a', 'x"y': 0.5 },
   findings: NO_FINDINGS,
 }
@@ -25,7 +28,10 @@ const ILL: TaskHealth = {
   task: 'hourly',
   status: 'missed',
   lastSuccessAt: null,
-  ...{ lastDurationMs: null, next: null, duplicates: 0, owner: undefined },
+  lastDurationMs: null,
+  next: null,
+  duplicates: 0,
+  owner: undefined,
   facts: {},
   findings: { ...NO_FINDINGS, missed: 3 },
 }
@@ -35,10 +41,14 @@ test('a task without findings appears, with a zero for each kind', async () => {
   const kinds = Object.keys(NO_FINDINGS)
   expect(samples).toHaveLength(2 * kinds.length)
   expect(samples).toContainEqual({
-    ...{ name: 'cronledger_findings', labels: { task: 'nightly', kind: 'missed' }, value: 0 },
+    name: 'cronledger_findings',
+    labels: { task: 'nightly', kind: 'missed' },
+    value: 0,
   })
   expect(samples).toContainEqual({
-    ...{ name: 'cronledger_findings', labels: { task: 'hourly', kind: 'missed' }, value: 3 },
+    name: 'cronledger_findings',
+    labels: { task: 'hourly', kind: 'missed' },
+    value: 3,
   })
 })
 

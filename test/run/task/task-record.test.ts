@@ -93,7 +93,11 @@ test('a clock that was years behind states no schedule, and says so', async () =
 test('a declared schedule may begin in the future, and a run of the future does not confirm it', () => {
   const [now, later] = [slotOf(0), slotOf(9)]
   const record: TaskRecord = {
-    ...{ expectations: null, pauses: [PAUSE], retirements: [], place: null, placeSince: null },
+    expectations: null,
+    pauses: [PAUSE],
+    retirements: [],
+    place: null,
+    placeSince: null,
     schedules: [
       { since: slotOf(-1), spec: DAILY },
       { since: later, spec: NOON, declared: 'unconfirmed' },
@@ -159,7 +163,7 @@ test('a forced run of a task without a record states its schedule, so that its m
     ['missed', slotOf(1)],
   ])
   // Only the first one states it: an operator may force an old slot under an old schedule.
-  await play({ ...forceOf(-3), schedule: '0 4 * * *', ...{ force: { ...forceOf(0).force, slot: '2026-11-20' } } })
+  await play({ ...forceOf(-3), schedule: '0 4 * * *', force: { ...forceOf(0).force, slot: '2026-11-20' } })
   expect((await record()).schedules).toHaveLength(1)
 })
 

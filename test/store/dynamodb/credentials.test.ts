@@ -28,7 +28,9 @@ describe.concurrent('a credentials endpoint that fails for a while', () => {
   const credentials = (validMs: number) => ({
     status: 200,
     body: JSON.stringify({
-      ...{ AccessKeyId: 'test', SecretAccessKey: 'test', Token: 'test' },
+      AccessKeyId: 'test',
+      SecretAccessKey: 'test',
+      Token: 'test',
       Expiration: new Date(Date.now() + validMs).toISOString(),
     }),
   })

@@ -189,7 +189,8 @@ it.each(['UnrecognizedClientException', 'AccessDeniedException'])(
     )
     const env = { AWS_CONTAINER_CREDENTIALS_RELATIVE_URI: '/v2/credentials/x' }
     const store = openDynamoStore({
-      ...{ table: 'ledger', env },
+      table: 'ledger',
+      env,
       config: { region: REGION, credentials: CREDENTIALS, endpoint },
     })
     expect(await store.put(row, 'absent', { signal: AbortSignal.timeout(60_000) })).toEqual({ kind: 'ok' })

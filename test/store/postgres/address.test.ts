@@ -20,7 +20,11 @@ test('the address of a ledger in PostgreSQL gives the server, the user, the data
 test('the address of a ledger in PostgreSQL takes what it leaves out from the variables of libpq, and refuses a service that would say something else', () => {
   const env = { PGUSER: 'bob', PGPASSWORD: 'secret', PGDATABASE: 'billing', PGPORT: '', PGSERVICE: '' }
   expect(readAddress('postgresql://db.example', env).config).toMatchObject({
-    ...{ host: 'db.example', user: 'bob', password: 'secret', database: 'billing', port: 5432 },
+    host: 'db.example',
+    user: 'bob',
+    password: 'secret',
+    database: 'billing',
+    port: 5432,
   })
   expect(() => readAddress('postgres://db.example', { ...env, PGSERVICE: 'own' })).toThrow(/PGSERVICE is not supported/)
   expect(readAddress('postgres://ada@db/x', { ...env, PGSERVICE: 'own' }).config).toMatchObject({ database: 'x' })

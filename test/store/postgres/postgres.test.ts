@@ -44,7 +44,12 @@ describe.skipIf(!hasPostgres)('a ledger in PostgreSQL', () => {
     after: string[] = [],
   ) => {
     const settings = {
-      ...{ env: {}, role, task, skewMs: 30_000, hasRetention: false, now: Date.now },
+      env: {},
+      role,
+      task,
+      skewMs: 30_000,
+      hasRetention: false,
+      now: Date.now,
       after: async () => after,
     }
     const findings: string[] = []

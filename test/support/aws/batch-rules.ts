@@ -53,8 +53,11 @@ const BROKEN: Readonly<Record<keyof typeof RULES, readonly Case[]>> = {
   ],
   taskSelf: [
     {
-      ...{ parameters: '', task: 'self', message: /A task cannot have the name self/ },
-      ...{ terraform: PRINTED, cdk: [PROP, "task: 'self',"] },
+      parameters: '',
+      task: 'self',
+      message: /A task cannot have the name self/,
+      terraform: PRINTED,
+      cdk: [PROP, "task: 'self',"],
     },
   ],
   after: [
@@ -98,27 +101,34 @@ const BROKEN: Readonly<Record<keyof typeof RULES, readonly Case[]>> = {
       parameters: 'TaskRole=arn:aws:iam::123456789012:role/a TaskPolicies=arn:aws:iam::aws:policy/A',
       message: /for the role that is made/,
       terraform: {
-        ...{ roles: { task: 'arn:aws:iam::123456789012:role/a' }, task_policies: ['arn:aws:iam::aws:policy/A'] },
+        roles: { task: 'arn:aws:iam::123456789012:role/a' },
+        task_policies: ['arn:aws:iam::aws:policy/A'],
       },
       cdk: OWN,
     },
   ],
   account: [
     {
-      ...{ parameters: `ExecutionRole=${ROLE}`, message: /role of another account/ },
-      ...{ terraform: { roles: { execution: ROLE } }, cdk: OWN },
+      parameters: `ExecutionRole=${ROLE}`,
+      message: /role of another account/,
+      terraform: { roles: { execution: ROLE } },
+      cdk: OWN,
     },
   ],
   region: [
     {
-      ...{ parameters: `LogKey=${KEY}`, message: /key of another Region/ },
-      ...{ terraform: { log_key: KEY }, cdk: OWN },
+      parameters: `LogKey=${KEY}`,
+      message: /key of another Region/,
+      terraform: { log_key: KEY },
+      cdk: OWN,
     },
   ],
   secret: [
     {
-      ...{ parameters: `Secrets=A=${SECRET}`, message: /is not complete\. .* :KEY::, with both colons/ },
-      ...{ terraform: { secrets: { A: SECRET } }, cdk: OWN },
+      parameters: `Secrets=A=${SECRET}`,
+      message: /is not complete\. .* :KEY::, with both colons/,
+      terraform: { secrets: { A: SECRET } },
+      cdk: OWN,
     },
   ],
   variables: [
@@ -145,8 +155,10 @@ const BROKEN: Readonly<Record<keyof typeof RULES, readonly Case[]>> = {
       cdk: env("CRONLEDGER_STORE: 'x'"),
     },
     {
-      ...{ parameters: 'Variables=CRONLEDGER_TIMEOUT=1h', message: /Give the parameter Timeout\./ },
-      ...{ terraform: PRINTED, cdk: 'In the CDK, it is a variable of the container.' },
+      parameters: 'Variables=CRONLEDGER_TIMEOUT=1h',
+      message: /Give the parameter Timeout\./,
+      terraform: PRINTED,
+      cdk: 'In the CDK, it is a variable of the container.',
     },
     {
       parameters: 'Variables=A=1,A=2',
@@ -194,8 +206,10 @@ const BROKEN: Readonly<Record<keyof typeof RULES, readonly Case[]>> = {
       ['Variables=CRONLEDGER_OVERLAP_TIMEOUT=x', /OVERLAP_TIMEOUT/, "CRONLEDGER_OVERLAP_TIMEOUT: 'x'"],
     ].map(
       ([parameters, message, variable]): Case => ({
-        ...{ parameters: String(parameters), message: message as RegExp },
-        ...{ terraform: PRINTED, cdk: env(String(variable)) },
+        parameters: String(parameters),
+        message: message as RegExp,
+        terraform: PRINTED,
+        cdk: env(String(variable)),
       }),
     ),
   ],

@@ -24,7 +24,9 @@ export function fargateTask({
     host: { host, ecsTask: `arn:aws:ecs:${region}:123456789012:task/${cluster}/${id}` },
     place: {
       kind: 'ecs' as const,
-      ...{ region, cluster, container },
+      region,
+      cluster,
+      container,
       taskDefinition: `${family}:${revision}`,
       launchType: 'FARGATE',
       awsvpc: true as const,

@@ -22,8 +22,13 @@ export const outputsFile = (outputs: Readonly<Record<string, string>> = OUTPUTS)
     Stacks: [{ Outputs: Object.entries(outputs).map(([OutputKey, OutputValue]) => ({ OutputKey, OutputValue })) }],
   })
 export const BATCH: BatchOptions = {
-  ...{ store: 'dynamodb:money', task: 'nightly', schedule: '0 3 * * *' },
-  ...{ timezone: undefined, anchor: undefined, parameters: PLACE, outputs: outputsFile() },
+  store: 'dynamodb:money',
+  task: 'nightly',
+  schedule: '0 3 * * *',
+  timezone: undefined,
+  anchor: undefined,
+  parameters: PLACE,
+  outputs: outputsFile(),
   computed: undefined,
 }
 

@@ -236,7 +236,10 @@ test('with an owner, the pages count and repair only what check --owner does', a
   await fillFile(
     own,
     owners.map((owner, index) => ({
-      ...{ task: `task-${index}`, spec, count: 8, fateOf: (ago) => (ago === 3 ? 'failed' : 'succeeded') },
+      task: `task-${index}`,
+      spec,
+      count: 8,
+      fateOf: (ago) => (ago === 3 ? 'failed' : 'succeeded'),
       ...(owner !== undefined && { owner }),
     })),
     NOW,

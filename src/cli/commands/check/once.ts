@@ -241,7 +241,12 @@ function openSight(
       const covered = [...known.keys()].filter(isCovered)
       const whole = new Set(covered.filter((task) => !unread.has(task)))
       return {
-        ...{ now, from, skewMs: DEFAULT_SKEW_MS, wants, whole, covers: isCovered },
+        now,
+        from,
+        skewMs: DEFAULT_SKEW_MS,
+        wants,
+        whole,
+        covers: isCovered,
         isWhole: whole.size === covered.length,
         bouts: [...whole].flatMap((task) => byTask.get(task)?.bouts ?? []),
         unread: isKind('unknown') ? unreadTasks() : [],

@@ -112,7 +112,11 @@ export async function repair(asked: Asked, context: CommandContext): Promise<num
   tell.on(screen)
   const failed: { readonly one: PlannedStep; readonly text: string }[] = []
   const io = {
-    ...{ plan, planId: randomUUID(), clock: systemClock, ask: askWith(env), stop: stops.aborted },
+    plan,
+    planId: randomUUID(),
+    clock: systemClock,
+    ask: askWith(env),
+    stop: stops.aborted,
     read: (one: Key) => readJudged(one, known.get(one.task), values, ledger),
     startHere: (one: PlannedStep) => startSupervisor(one, plan, batch ?? [], context),
     say: (one: PlannedStep, text: string) => tell.say('info', `${slotName(one)}: ${text}`, { slot: one }),

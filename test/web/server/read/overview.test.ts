@@ -202,7 +202,9 @@ test('a status of a large ledger is looked for on all pages, and each order hold
   await own.ledger.pause({ task: 'task-125', reason: 'holiday', by: 'ada', from: new Date(NOW - HOUR_MS) })
   const first = await overview({}, own)
   expect(first).toMatchObject({
-    ...{ total: 130, matching: 130, before: 0 },
+    total: 130,
+    matching: 130,
+    before: 0,
     counts: [
       { state: 'failed', count: 1 },
       { state: 'paused', count: 1 },
