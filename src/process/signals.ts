@@ -10,7 +10,7 @@ export type PassedSignal = StopSignal | (typeof USER_SIGNALS)[number]
 
 export type StopSignal = (typeof STOP_SIGNALS)[number]
 
-export interface StopRequest {
+interface StopRequest {
   readonly signal: StopSignal
   readonly atMs: number
 }
