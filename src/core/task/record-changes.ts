@@ -57,13 +57,25 @@ function membersAt({ schedules, expectations }: TaskRecord, at: Instant): Stored
 
 /** Returns the change in words: `schedule 0 3 * * * to 0 5 * * *, owner nothing to Payments, late after 10m to 1h`. */
 export function changeText({ before, after }: RecordChange): string {
-  const text = (name: string, value: StoredDocument[string] | undefined) => {
-    if (value === undefined) return 'nothing'
-    if (name.endsWith('Ms')) return formatDuration(Number(value))
-    return Array.isArray(value) ? value.join(', ') : String(value)
-  }
-  const words = (name: string) => name.replace(/Ms$/, '').replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
   return keysOf({ ...before, ...after })
-    .map((name) => `${words(name)} ${text(name, before[name])} to ${text(name, after[name])}`)
+    .map((name) => `${wordsOf(name)} ${valueText(name, before[name])} to ${valueText(name, after[name])}`)
     .join(', ')
+}
+
+/** Returns the expectations in words: `grace 10m, late after 1m, owner Payments`. Empty: none. */
+export function expectationsText(expectations: NonNullable<TaskRecord['expectations']>): string {
+  const { since: _, expectSince: __, ...stated } = EXPECTATIONS.encode(expectations)
+  return keysOf(stated)
+    .map((name) => `${wordsOf(name)} ${valueText(name, stated[name])}`)
+    .join(', ')
+}
+
+function wordsOf(name: string): string {
+  return name.replace(/Ms$/, '').replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
+}
+
+function valueText(name: string, value: StoredDocument[string] | undefined): string {
+  if (value === undefined) return 'nothing'
+  if (name.endsWith('Ms')) return formatDuration(Number(value))
+  return Array.isArray(value) ? value.join(', ') : String(value)
 }

@@ -244,8 +244,8 @@ function required(context: Context, name: string): string {
 }
 
 function overviewQueryOf({ req }: Context): OverviewQuery {
-  const { q, page, span, status, owner, sort, whole } = req.query()
-  return { q: q?.trim(), page, span, status, owner, sort, whole }
+  const { q, page, span, status, owner, sort } = req.query()
+  return { q: q?.trim(), page, span, status, owner, sort }
 }
 
 function taskQueryOf({ req }: Context): TaskQuery {

@@ -14,7 +14,7 @@ import { Owner } from '../../../src/web/views/frame/parts.tsx'
 import { commandGroups, LogLink } from '../../../src/web/views/frame/steps.tsx'
 import { Time, wallClock, wordsIn } from '../../../src/web/views/frame/time.tsx'
 import { Changes, durationText, type TaskHead } from '../../../src/web/views/task/head.tsx'
-import { Plot, Plots, plotValues, RECENT, Recent } from '../../../src/web/views/task/recent.tsx'
+import { Plot, Plots, plotValues, Recent } from '../../../src/web/views/task/recent.tsx'
 import { clock, judged, live, now, schedule, slot } from '../../support/pages/slots.ts'
 import { textOf } from '../../support/pages/text.ts'
 import { ON_KUBERNETES } from '../../support/places.ts'
@@ -171,8 +171,6 @@ function slotsOf(...statuses: readonly ('completed' | 'failed' | 'missed')[]): r
   })
 }
 
-const many = (count: number) => slotsOf(...Array.from({ length: count }, () => 'completed' as const))
-
 const htmlOf = (slots: readonly JudgedSlot[], problem: string | null = null) =>
   String(Recent({ task: 'nightly', clock, recent: { slots, usualMs: null, problem } }))
 
@@ -184,20 +182,6 @@ test('the strip of the last slots has the oldest slot at the left, counts each s
   const counts = [...html.matchAll(/<\/span>(\d+ \w+)<\/li>/g)].map(([, text]) => text)
   expect(counts).toEqual(['1 failed', '2 missed', '1 completed'])
 })
-
-test.each([
-  [RECENT, [5, 5, 5, 5], 4],
-  [12, [5, 5, 2], 2],
-  [13, [5, 5, 3], 3],
-  [1, [1], 1],
-])(
-  'the strip of the last slots of %i slots has a label below each fifth column that has room for it',
-  (count, columns, labels) => {
-    const [foot = ''] = /<tfoot.*<\/tfoot>/s.exec(htmlOf(many(count))) ?? []
-    expect([...foot.matchAll(/<td colspan="(\d+)"/g)].map(([, text]) => Number(text))).toEqual(columns)
-    expect(foot.match(/<span><span>/g)).toHaveLength(labels)
-  },
-)
 
 test('the strip of the last slots that is broken says so', () => {
   const broken = htmlOf([], 'row <x> is bad')

@@ -16,7 +16,7 @@ import type { GridCell } from '../../../src/web/views/overview/cells.ts'
 import type { TaskLine } from '../../../src/web/views/overview/grid.tsx'
 import { EmptyLedger, NeedsLine, NeedsList } from '../../../src/web/views/overview/needs.tsx'
 import { Overview, type OverviewModel } from '../../../src/web/views/overview/overview.tsx'
-import { SlotDetail, SlotView } from '../../../src/web/views/slot/slot.tsx'
+import { SlotView } from '../../../src/web/views/slot/slot.tsx'
 import { taskSteps } from '../../../src/web/views/task/findings.tsx'
 import type { TaskHead } from '../../../src/web/views/task/head.tsx'
 import { TaskView } from '../../../src/web/views/task/task.tsx'
@@ -46,7 +46,6 @@ const axis = axisUntil(LATER, clock.zone, '30d')
 const props = { now: LATER }
 const summary = { store: 'dynamodb:cronledger', clock, ...props }
 
-const NONE = { count: 0, refused: 0 }
 const cells = axis.columns.map(({ from }, index): GridCell | null => {
   const mark = MOST_URGENT_FIRST[index]
   if (mark === undefined) return null
@@ -56,7 +55,6 @@ const cells = axis.columns.map(({ from }, index): GridCell | null => {
     durationMs: 61_000,
     isRunning: mark === 'running' || mark === 'overdue',
     attempts: 1,
-    rejected: NONE,
   }
 })
 const line: TaskLine = {
@@ -83,9 +81,7 @@ const several: GridCell = {
   newest: LATER,
   mark: 'failed',
   counts: { completed: 3, failed: 1 },
-  firstProblem: { slot: LATER, mark: 'failed', zone: clock.zone },
   needsAttention: true,
-  rejected: { count: 3, refused: 1 },
 }
 const calm: TaskLine = {
   ...line,
@@ -191,7 +187,7 @@ const SLOTS: Readonly<Record<string, unknown>> = {
   'Slot in a pause': records
     .filter(({ status }) => status === 'skipped')
     .map((record) =>
-      SlotDetail({
+      SlotView({
         model: modelOf(record, { expectations, pauses: [{ ...PAUSE, from: slot }] }),
       }),
     ),
@@ -208,7 +204,7 @@ const head: TaskHead = {
   owner: 'https://wiki.example.com/nightly',
   expectations: { since: slot, graceMs: 600_000, lateAfterMs: 60_000, doneByMs: 3_600_000, owner: 'the data team' },
 }
-const TOTAL = { counts: { failed: 2, completed: 1_200 }, rejected: { count: 3, refused: 1 }, isWhole: false }
+const TOTAL = { counts: { failed: 2, completed: 1_200 }, isWhole: false }
 const page = { query: {}, slots: records, before: slot, scanned: null, problem: null, total: null }
 const recent = { slots: records.filter((record) => record.slot <= now), usualMs: null, problem: null }
 const none = {

@@ -40,10 +40,9 @@ const MAX_SLOTS = 800
 /** The longest span has this many slots of a task that runs each minute. */
 const MAX_SLOTS_OF_ONE = 31 * 24 * 60
 
-/** A page of one task reads the whole span, and so does one of a few tasks if the reader asks for it. */
-export function slotsPerTask(tasks: number, isAsked = false): number {
-  const most = Math.floor(MAX_SLOTS_OF_ALL / Math.max(1, tasks))
-  return tasks === 1 ? MAX_SLOTS_OF_ONE : isAsked ? most : Math.min(MAX_SLOTS, most)
+/** A page of one task reads the whole span. */
+export function slotsPerTask(tasks: number): number {
+  return tasks === 1 ? MAX_SLOTS_OF_ONE : Math.min(MAX_SLOTS, Math.floor(MAX_SLOTS_OF_ALL / Math.max(1, tasks)))
 }
 
 /** Makes the page of what was read of its tasks so far. */
@@ -78,7 +77,7 @@ export async function readOverview(
   const before = (page - 1) * TASKS_SHOWN
   const shown = ordered.slice(before, before + TASKS_SHOWN)
   const axis = axisUntil(reading.now, commonZone(shown.map((task) => taskZone(task, reading))), span)
-  const most = slotsPerTask(shown.length, Boolean(query.whole))
+  const most = slotsPerTask(shown.length)
   async function* lineOf(task: ReadTask, signal: AbortSignal) {
     yield await readLine(task, axis, most, { ...reading, signal })
   }

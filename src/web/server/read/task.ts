@@ -13,7 +13,7 @@ import { shownSlot } from '../../../format/slot/show.ts'
 import { factsOf } from '../../../verdict/found.ts'
 import type { JudgedSlot, SlotMark } from '../../../verdict/judge.ts'
 import { isFiltered, type TaskQuery } from '../../views/frame/links.ts'
-import { rejectedCount, rejectedText } from '../../views/frame/marks.ts'
+import { rejectedText } from '../../views/frame/marks.ts'
 import type { SlotModel } from '../../views/slot/slot.tsx'
 import { RECENT, type RecentSlots } from '../../views/task/recent.tsx'
 import type { TaskPage } from '../../views/task/task.tsx'
@@ -71,7 +71,6 @@ export async function readTaskPage(read: ReadTask, query: TaskQuery, reading: Re
   const isCounted = isFiltered(query) && !query.before
   const slots: JudgedSlot[] = []
   const counts: Partial<Record<SlotMark, number>> = {}
-  const rejected = { count: 0, refused: 0 }
   let scanned = 0
   let last: Instant | null = null
   let next: Instant | null = null
@@ -91,7 +90,7 @@ export async function readTaskPage(read: ReadTask, query: TaskQuery, reading: Re
     before: next,
     scanned: null,
     problem: null,
-    total: isCounted ? { counts, rejected, isWhole: scanned < most } : null,
+    total: isCounted ? { counts, isWhole: scanned < most } : null,
     ...more,
   })
   try {
@@ -104,9 +103,6 @@ export async function readTaskPage(read: ReadTask, query: TaskQuery, reading: Re
       last = record.slot
       if (!isWanted(record)) continue
       counts[record.mark] = (counts[record.mark] ?? 0) + 1
-      const { count, refused } = rejectedCount(record.row)
-      rejected.count += count
-      rejected.refused += refused
       if (!isFull) slots.push(record)
     }
   } catch (error) {

@@ -115,11 +115,6 @@ export function ProblemView({ title, message, retries = false, children }: Probl
       <h1 id="problem-title">{title}</h1>
       <p id="problem">{printable(message)}</p>
       {children}
-      {retries && (
-        <noscript>
-          <p>Reload the page to try again.</p>
-        </noscript>
-      )}
       <p>
         <a href={links.overview()}>All tasks</a>
       </p>

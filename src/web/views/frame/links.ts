@@ -4,8 +4,8 @@ import type { Instant } from '../../../core/types.ts'
 /** What an address says. A person may have typed it, so it can be wrong. */
 type Query<Name extends string> = Readonly<Partial<Record<Name, string | undefined>>>
 
-/** `q` and `owner` are parts of names, and `q` may be the begin of one (`pay/*`). `whole`: more slots of each task are read. */
-export type OverviewQuery = Query<'span' | 'status' | 'q' | 'owner' | 'sort' | 'whole' | 'page'>
+/** `q` and `owner` are parts of names, and `q` may be the begin of one (`pay/*`). */
+export type OverviewQuery = Query<'span' | 'status' | 'q' | 'owner' | 'sort' | 'page'>
 
 /** Only slots before `before` are shown: the page before ended with it. */
 export type TaskQuery = Query<'status' | 'duplicates' | 'since' | 'until' | 'before'>

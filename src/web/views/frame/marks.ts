@@ -1,7 +1,7 @@
 import { keysOf } from '../../../core/objects.ts'
 import { rejectedWords } from '../../../core/row/rejections.ts'
 import { readableRow } from '../../../core/row/status.ts'
-import type { Rejections, StoredRow } from '../../../core/types.ts'
+import type { StoredRow } from '../../../core/types.ts'
 import type { SlotMark } from '../../../verdict/judge.ts'
 
 /** The most urgent first. A reader can recognise the sign without its colour. */
@@ -31,19 +31,8 @@ export function cellSign(mark: SlotMark): string {
   return mark === 'completed' || mark === 'scheduled' ? '' : MARKS[mark].sign
 }
 
-/** How many triggers were rejected, and how many of these were refused. The others are duplicates. */
-export type RejectedCount = Pick<Rejections, 'count' | 'refused'>
-
 /** Returns `3 rejected (1 refused)`, or an empty text when no trigger was rejected. */
 export function rejectedText(row: StoredRow | null): string {
-  return rejectionsText(rejectedCount(row))
-}
-
-export function rejectedCount(row: StoredRow | null): RejectedCount {
-  const { count, refused } = readableRow(row)?.rejections ?? { count: 0, refused: 0 }
-  return { count, refused }
-}
-
-export function rejectionsText(rejected: RejectedCount): string {
-  return rejected.count === 0 ? '' : rejectedWords(rejected, ' rejected')
+  const rejected = readableRow(row)?.rejections
+  return rejected === undefined || rejected.count === 0 ? '' : rejectedWords(rejected, ' rejected')
 }

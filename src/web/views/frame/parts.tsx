@@ -1,13 +1,46 @@
-import type { FoundSuspension } from '../../../core/task/suspensions.ts'
+import type { Child } from 'hono/jsx'
 import { printable } from '../../../format/text.ts'
-import { Time, type WallClock } from './time.tsx'
 
-export function Heads({ columns }: { readonly columns: readonly (readonly [words: string, style?: string])[] }) {
+interface HeadsProps {
+  /** The name of each column, with the style of its cells. */
+  readonly columns: readonly (readonly [words: string, style?: string])[]
+}
+
+export function Heads({ columns }: HeadsProps) {
   return columns.map(([words, style]) => (
     <th scope="col" class={style}>
       {words}
     </th>
   ))
+}
+
+/** A text is made safe to show. */
+export type Content = Child | string
+
+interface ListProps extends HeadsProps {
+  readonly rows: readonly (readonly Content[])[]
+  readonly style?: string
+}
+
+export function ListTable({ columns, rows, style = 'list' }: ListProps) {
+  return (
+    <table class={style}>
+      <thead>
+        <tr>
+          <Heads columns={columns} />
+        </tr>
+      </thead>
+      <tbody>
+        {rows.map((cells) => (
+          <tr>
+            {cells.map((cell, index) => (
+              <td class={columns[index]?.[1]}>{typeof cell === 'string' ? printable(cell) : cell}</td>
+            ))}
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  )
 }
 
 interface ChoiceProps {
@@ -52,22 +85,3 @@ export function Owner({ owner }: { readonly owner: string }) {
 }
 
 export const IN_FORCE = { pause: 'paused', retirement: 'retired' } as const
-
-export function SuspensionInForce({
-  found: { kind, suspension },
-  clock,
-}: Readonly<{ found: FoundSuspension; clock: WallClock }>) {
-  const { from, until, by, reason } = suspension
-  return (
-    <span class="suspended">
-      <strong>{IN_FORCE[kind]}</strong> since <Time at={from} clock={clock} />
-      {until !== null && (
-        <>
-          {' '}
-          until <Time at={until} clock={clock} />
-        </>
-      )}{' '}
-      by {printable(by)}: {printable(reason)}
-    </span>
-  )
-}

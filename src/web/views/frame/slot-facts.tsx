@@ -10,7 +10,7 @@ import { causeText, endingText } from '../../../verdict/endings.ts'
 import { isFinding, type JudgedSlot, type SlotMark, type TaskFinding } from '../../../verdict/judge.ts'
 import { decisionText } from '../../../verdict/sentence.ts'
 import { verdictOf } from '../../../verdict/verdict.ts'
-import { MARKS, type RejectedCount, rejectedCount, rejectionsText } from './marks.ts'
+import { MARKS } from './marks.ts'
 import { Said, timeTexts, type WallClock } from './time.tsx'
 
 /** Returns whether a slot runs, or may start at any moment. */
@@ -27,11 +27,10 @@ export interface SlotFacts {
   readonly durationMs: number | null
   readonly isRunning: boolean
   readonly attempts: number
-  readonly rejected: RejectedCount
 }
 
 export function slotFactsOf(one: JudgedSlot): SlotFacts {
-  const { slot, row, own, mark, kind, schedule } = one
+  const { slot, own, mark, kind, schedule } = one
   return {
     slot,
     mark,
@@ -40,19 +39,17 @@ export function slotFactsOf(one: JudgedSlot): SlotFacts {
     durationMs: durationMsOf(one),
     isRunning: own?.attempts.at(-1)?.phase === 'running',
     attempts: attemptCount(own),
-    rejected: rejectedCount(row),
   }
 }
 
 export function slotFactTexts(task: string, facts: SlotFacts, clock: WallClock): readonly string[] {
-  const { slot, mark, durationMs, isRunning, attempts, rejected } = facts
+  const { slot, mark, durationMs, isRunning, attempts } = facts
   return [
     printable(task),
     ...timeTexts(clock, (one) => one.time(slot), slot),
     MARKS[mark].word,
     durationMs === null ? '' : `${isRunning ? 'running for' : 'took'} ${elapsed(durationMs)}`,
     attempts === 0 ? '' : counted(attempts, 'attempt'),
-    rejectionsText(rejected),
   ].filter(Boolean)
 }
 

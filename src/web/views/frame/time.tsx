@@ -15,18 +15,16 @@ interface TimeProps {
   readonly now?: Instant
   /** A time that stands before it. What both share is left out: the date or only its year, and the offset. */
   readonly near?: Instant
-  /** Without its year, as all times of the overview. */
-  readonly isBrief?: boolean
 }
 
 const [DATE, YEAR] = ['2026-11-24 '.length, '2026-'.length]
 
 /** A time by its clock, with its offset. A pointer on it shows the time in UTC. */
-export function Time({ at, clock, now, near, isBrief = false }: TimeProps) {
+export function Time({ at, clock, now, near }: TimeProps) {
   const utc = formatInstant(at)
   const text = clock.time(at)
   const isShared = (length: number) => near !== undefined && clock.time(near).startsWith(text.slice(0, length))
-  const left = [DATE, YEAR].find(isShared) ?? (isBrief ? YEAR : 0)
+  const left = [DATE, YEAR].find(isShared) ?? 0
   const hasOffset = near === undefined || clock.offset(at) !== clock.offset(near)
   const isNear = now !== undefined && Math.abs(now - at) < DAY_MS
   return (

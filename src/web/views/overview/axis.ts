@@ -73,12 +73,6 @@ function instantOf(clock: WallClock, local: number): Instant {
   return clock.localMs(early) === local ? early : local - Math.min(before, after)
 }
 
-export function stepText(stepMs: number): string {
-  if (stepMs < HOUR_MS) return `${stepMs / MINUTE_MS} min`
-  if (stepMs < DAY_MS) return `${stepMs / HOUR_MS} h`
-  return '1 day'
-}
-
 const DAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat']
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
 
@@ -118,7 +112,6 @@ function choicesOf(text: string, stepMs: number, isFirst: boolean): readonly Lab
   const month = MONTHS[date.getUTCMonth()] ?? ''
   const number = date.getUTCDate()
   const days: readonly LabelChoice[] = [
-    [9, `${day} ${number} ${month}`],
     [5, number === 1 ? `1 ${month}` : `${day} ${number}`],
     [2, String(number)],
   ]

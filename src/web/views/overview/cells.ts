@@ -1,12 +1,10 @@
 import type { Instant } from '../../../core/types.ts'
 import { printable } from '../../../format/text.ts'
 import type { JudgedSlot, SlotMark } from '../../../verdict/judge.ts'
-import { MARKS, MOST_URGENT_FIRST, type RejectedCount, rejectedCount, rejectionsText } from '../frame/marks.ts'
+import { MARKS, MOST_URGENT_FIRST } from '../frame/marks.ts'
 import { type SlotFacts, slotFactsOf, slotFactTexts } from '../frame/slot-facts.tsx'
 import { timeTexts, type WallClock } from '../frame/time.tsx'
 import type { Axis, Column } from './axis.ts'
-
-type FirstProblem = Pick<SlotFacts, 'slot' | 'mark' | 'zone'>
 
 export type GridCell =
   | ({ readonly kind: 'slot' } & SlotFacts)
@@ -14,10 +12,8 @@ export type GridCell =
       readonly kind: 'slots'
       readonly newest: Instant
       readonly counts: Readonly<Partial<Record<SlotMark, number>>>
-      readonly firstProblem: FirstProblem | null
       readonly needsAttention: boolean
       readonly mark: SlotMark
-      readonly rejected: RejectedCount
     }
 
 /** Puts the slots of a task into the columns of an axis. The slots must come newest first. */
@@ -48,44 +44,31 @@ export function cellsAhead(
     if (next === null || next >= to) return null
     const slot = next
     next = nextAfter(to - 1)
-    return { kind: 'slot', slot, zone, mark: 'scheduled', ...NOTHING_DONE, rejected: { count: 0, refused: 0 } }
+    return { kind: 'slot', slot, zone, mark: 'scheduled', ...NOTHING_DONE }
   })
 }
 
-function withSlot(before: GridCell, { slot, row, mark, kind, schedule }: JudgedSlot): GridCell {
+function withSlot(before: GridCell, { mark, kind }: JudgedSlot): GridCell {
   const counts = { ...(before.kind === 'slot' ? { [before.mark]: 1 } : before.counts) }
   counts[mark] = (counts[mark] ?? 0) + 1
-  const known = before.kind === 'slot' ? (before.needsAttention ? before : null) : before.firstProblem
-  const more = rejectedCount(row)
   return {
     kind: 'slots',
     newest: before.kind === 'slot' ? before.slot : before.newest,
     mark: MOST_URGENT_FIRST.find((one) => counts[one] !== undefined) ?? mark,
     counts,
-    firstProblem: kind === null ? known : { slot, mark, zone: schedule.zone },
     needsAttention: kind !== null || before.needsAttention,
-    rejected: {
-      count: before.rejected.count + more.count,
-      refused: before.rejected.refused + more.refused,
-    },
   }
 }
 
 export function cellFacts(cell: GridCell, task: string, column: Column, clock: WallClock): readonly string[] {
   if (cell.kind === 'slot') return slotFactTexts(task, cell, clock.ofSlot(cell.zone))
-  const { counts, firstProblem } = cell
+  const { counts } = cell
   const marks = MOST_URGENT_FIRST.filter((mark) => counts[mark] !== undefined)
   return [
     printable(task),
     ...timeTexts(clock, (one) => rangeText(column, one), column.from),
     marks.map((mark) => `${counts[mark]} ${MARKS[mark].word}`).join(', '),
-    firstProblem === null ? '' : problemText(firstProblem, clock.ofSlot(firstProblem.zone)),
-    rejectionsText(cell.rejected),
-  ].filter(Boolean)
-}
-
-function problemText({ mark, slot }: FirstProblem, clock: WallClock): string {
-  return `first ${MARKS[mark].word}: ${clock.time(slot)} ${clock.offset(slot)}`
+  ]
 }
 
 /** Returns `2026-11-24 03:00 to 07:00`, with the second date where it is another one. */

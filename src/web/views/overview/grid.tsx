@@ -149,7 +149,7 @@ function Cells({ line, axis, now }: { readonly line: TaskLine } & GridProps) {
     return (
       <td class={names.length === 0 ? undefined : names.join(' ')}>
         {index === unread - 1 && (
-          <a class="more" href={links.overview({ q: task, span: axis.span, whole: '1' })} title="These are many slots">
+          <a class="more" href={links.task(task, { until: formatInstant(column.to) })} title="These are many slots">
             {unread < MIN_UNREAD ? '…' : 'not read'}
             <span class="aside"> yet: the older slots of {printable(task)}</span>
           </a>

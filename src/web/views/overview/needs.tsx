@@ -181,7 +181,7 @@ function FactsOf({
 }: ProblemProps & Pick<NeedsProps, 'clock' | 'now'> & { readonly href?: string }) {
   const { tasks, waiting, slots, from, to, still } = problem
   const [only] = tasks
-  const [begin, end] = [from, to].map((at) => <Time at={at} near={at === from ? now : from} clock={clock} isBrief />)
+  const [begin, end] = [from, to].map((at) => <Time at={at} near={at === from ? now : from} clock={clock} />)
   return (
     <>
       {tasks.length === 1 && only !== undefined ? (
@@ -292,7 +292,7 @@ function Names({ tasks, clock, now }: TasksProps) {
           <TaskLink task={task} />{' '}
           <a class="quiet" href={links.slot(task, to)}>
             {slots.length > 1 && `${slots.length} slots, `}
-            <Time at={to} near={now} clock={clock} isBrief />
+            <Time at={to} near={now} clock={clock} />
           </a>
         </li>
       ))}

@@ -1,10 +1,10 @@
 import { isKeyOf, keysOf } from '../../../core/objects.ts'
-import { counted, listed, printable } from '../../../format/text.ts'
+import { counted } from '../../../format/text.ts'
 import { Legend, type Look, Sign } from '../frame/badge.tsx'
 import { links, type OverviewQuery } from '../frame/links.ts'
 import { MARKS } from '../frame/marks.ts'
 import { Choice } from '../frame/parts.tsx'
-import { DEFAULT_SPAN, SPANS, stepText } from './axis.ts'
+import { DEFAULT_SPAN, SPANS } from './axis.ts'
 import { Grid, GridGroup, GridLine, type GridProps, hasDense, slownessOf, type TaskLine } from './grid.tsx'
 import { groupTasks, type StateCounts, type TaskGroup, type TaskState } from './order.ts'
 
@@ -107,13 +107,7 @@ function isUrgent({ cells, problem }: TaskLine): boolean {
 
 function emptyText({ query: { q, owner }, page, state, isWhole }: OverviewModel): string {
   // Further tasks may have the status: those that are not checked yet.
-  const soFar = state === null || isWhole ? '' : ' so far'
-  const wanted = [
-    ...(state === null ? [] : [`the status ${state}`]),
-    ...(q ? [`${JSON.stringify(printable(q))} in its name`] : []),
-    ...(owner ? [`${JSON.stringify(printable(owner))} in its owner`] : []),
-  ]
-  if (wanted.length > 0) return `No task has ${listed(wanted, 'and')}${soFar}.`
+  if (state !== null || q || owner) return `No task matches${state === null || isWhole ? '' : ' so far'}.`
   return page > 1 ? 'There are no more tasks.' : 'Tasks appear here after their first run.'
 }
 
@@ -164,7 +158,6 @@ function Search({ model: { query, owners, sort } }: Pick<OverviewProps, 'model'>
 function Spans({ model: { axis, query } }: Pick<OverviewProps, 'model'>) {
   return (
     <nav id="spans" class="choices" aria-label="Time span">
-      <span class="quiet">{stepText(axis.stepMs)} per column</span>
       {keysOf(SPANS).map((name) => (
         <a
           href={links.overview({ ...query, span: name === DEFAULT_SPAN ? undefined : name })}

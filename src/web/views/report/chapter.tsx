@@ -1,4 +1,3 @@
-import type { Child } from 'hono/jsx'
 import { isKeyOf } from '../../../core/objects.ts'
 import { changeText } from '../../../core/task/record-changes.ts'
 import type { Instant, Place } from '../../../core/types.ts'
@@ -9,7 +8,7 @@ import { logAddress } from '../../../verdict/place/console.ts'
 import { scheduleText } from '../../../verdict/sentence.ts'
 import { Sign } from '../frame/badge.tsx'
 import { MARKS } from '../frame/marks.ts'
-import { Heads } from '../frame/parts.tsx'
+import { type Content, ListTable } from '../frame/parts.tsx'
 import { LogLink } from '../frame/steps.tsx'
 import { type WallClock, wallClock } from '../frame/time.tsx'
 
@@ -71,8 +70,6 @@ function Log({ place }: { readonly place: Place }) {
   return logAddress(place) === null ? printable(name) : <LogLink place={place} text={printable(name)} />
 }
 
-type Content = Child | string
-
 interface LinesProps {
   readonly summary: string
   readonly head: readonly string[]
@@ -90,30 +87,6 @@ function Lines({ summary, head, rows, sizes, unlisted = 0 }: LinesProps) {
       <ListTable columns={head.map((name) => [name])} rows={rows.slice(0, MAX_LINES)} />
       {rest > 0 && <p class="quiet">{number(rest)} earlier ones are not listed here. --format json lists them.</p>}
     </details>
-  )
-}
-
-/** The name of each column, with the style of its cells. */
-type ListColumns = Parameters<typeof Heads>[0]['columns']
-
-export function ListTable({ columns, rows }: Readonly<{ columns: ListColumns; rows: LinesProps['rows'] }>) {
-  return (
-    <table class="list">
-      <thead>
-        <tr>
-          <Heads columns={columns} />
-        </tr>
-      </thead>
-      <tbody>
-        {rows.map((cells) => (
-          <tr>
-            {cells.map((cell, index) => (
-              <td class={columns[index]?.[1]}>{typeof cell === 'string' ? printable(cell) : cell}</td>
-            ))}
-          </tr>
-        ))}
-      </tbody>
-    </table>
   )
 }
 

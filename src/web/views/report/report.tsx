@@ -15,9 +15,9 @@ import {
   worstTasks,
 } from '../../../format/report.ts'
 import { counted, printable } from '../../../format/text.ts'
-import { Heads, Owner } from '../frame/parts.tsx'
+import { Heads, ListTable, Owner } from '../frame/parts.tsx'
 import { type WallClock, wallClock } from '../frame/time.tsx'
-import { hasMore, idOf, ListTable, number } from './chapter.tsx'
+import { hasMore, idOf, number } from './chapter.tsx'
 
 /** A column of the table that has numbers. Those that are not `always` there need a number other than 0. */
 interface CountColumn {

@@ -20,7 +20,9 @@ export interface SlotModel extends ShownSlot {
 }
 
 export function SlotView({ model }: { readonly model: SlotModel }) {
-  const { task, clock, before, after } = model
+  const { task, slot, row, own, mark, verdict, clock, owner, of, before, after } = model
+  const { caution, steps } = verdict
+  const newest = own?.attempts.at(-1)
   const neighbour = (slot: Instant | null, before: string, after = '') =>
     slot !== null && (
       <a href={links.slot(task, slot)}>
@@ -33,23 +35,6 @@ export function SlotView({ model }: { readonly model: SlotModel }) {
       <nav class="crumbs" aria-label="Breadcrumbs">
         <a href={links.overview()}>Tasks</a> <a href={links.task(task)}>{printable(task)}</a>
       </nav>
-      <SlotDetail model={model} />
-      <nav class="pages" aria-label="Previous and next slot">
-        {neighbour(before, '← Previous slot:')}
-        {neighbour(after, 'Next slot:', ' →')}
-      </nav>
-    </>
-  )
-}
-
-type Described = Omit<SlotModel, 'before' | 'after'>
-
-export function SlotDetail({ model }: { readonly model: Described }) {
-  const { task, slot, row, own, mark, verdict, clock, owner, of } = model
-  const { caution, steps } = verdict
-  const newest = own?.attempts.at(-1)
-  return (
-    <>
       <h1>
         {printable(task)} <Time at={slot} clock={clock} now={of.now} />
       </h1>
@@ -97,11 +82,15 @@ export function SlotDetail({ model }: { readonly model: Described }) {
           </div>
         )}
       </div>
+      <nav class="pages" aria-label="Previous and next slot">
+        {neighbour(before, '← Previous slot:')}
+        {neighbour(after, 'Next slot:', ' →')}
+      </nav>
     </>
   )
 }
 
-function detailsOf(row: Row, { clock, found }: Described): Readonly<Record<string, Sentence>> {
+function detailsOf(row: Row, { clock, found }: SlotModel): Readonly<Record<string, Sentence>> {
   return {
     ...slotFacts(row),
     ...(found !== null && { 'not expected': [notExpectedText(found, clock.zone)] }),

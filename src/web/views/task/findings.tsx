@@ -55,7 +55,7 @@ export function Findings({ findings, clock }: Readonly<{ findings: ShownFindings
 
 type OfTask = Readonly<{ store: string; task: string; suspended: FoundSuspension | null }>
 
-/** Returns the steps for a task itself, which nothing calls for. */
+/** Returns the step for a task itself, which nothing calls for. */
 export function taskSteps({ store, task, suspended }: OfTask): readonly Step[] {
   const pause = {
     what: 'pause the task',
@@ -67,12 +67,5 @@ export function taskSteps({ store, task, suspended }: OfTask): readonly Step[] {
     command: cronledger('resume', { store, task }),
     note: 'From then on, its slots are expected and run again. Earlier slots are not started.',
   }
-  const explain = {
-    what: 'explain the schedule',
-    command: cronledger('explain', { store, task }),
-    note: 'Shows the slots around now, and what clock changes (daylight saving time) do to them.',
-  }
-  const check = { what: 'check the slots of the last 7 days', command: cronledger('check', { store, task }) }
-  const steps = [suspended === null ? pause : resume, explain, check]
-  return steps.map((step) => ({ kind: 'other', isOptional: true, ...step }))
+  return [{ kind: 'other', isOptional: true, ...(suspended === null ? pause : resume) }]
 }

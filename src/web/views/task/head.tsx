@@ -1,14 +1,16 @@
-import { elapsed, formatDuration } from '../../../core/duration.ts'
+import { elapsed } from '../../../core/duration.ts'
+import { expectationsText } from '../../../core/task/record-changes.ts'
 import type { FoundSuspension } from '../../../core/task/suspensions.ts'
 import type { ScheduleSince, TaskRecord } from '../../../core/task/task-record.ts'
 import type { Instant } from '../../../core/types.ts'
 import { durationMsOf } from '../../../format/slot/row.ts'
 import { counted, printable } from '../../../format/text.ts'
 import type { JudgedSlot } from '../../../verdict/judge.ts'
+import type { Sentence } from '../../../verdict/sentence.ts'
 import { Badge } from '../frame/badge.tsx'
 import { links } from '../frame/links.ts'
-import { Owner, SuspensionInForce } from '../frame/parts.tsx'
-import { Time, type WallClock, wordsIn } from '../frame/time.tsx'
+import { IN_FORCE, Owner } from '../frame/parts.tsx'
+import { Said, Time, type WallClock, wordsIn } from '../frame/time.tsx'
 import { changesOf, type ReportedChange } from '../report/chapter.tsx'
 import type { RecentSlots } from './recent.tsx'
 
@@ -26,6 +28,15 @@ export interface TaskHead {
   readonly expectations: TaskRecord['expectations']
 }
 
+function suspendedSentence({ kind, suspension: { from, until, by, reason } }: FoundSuspension): Sentence {
+  return [
+    `${IN_FORCE[kind]} since `,
+    { at: from },
+    ...(until === null ? [] : [' until ', { at: until }]),
+    ` by ${by}: ${reason}`,
+  ]
+}
+
 interface TitleProps {
   readonly head: TaskHead
   readonly recent: Pick<RecentSlots, 'slots' | 'usualMs'>
@@ -40,7 +51,7 @@ export function TaskTitle({ head, recent, now }: TitleProps) {
       <StatusNow head={head} recent={recent} now={now} />
       {suspended !== null && (
         <p>
-          <SuspensionInForce found={suspended} clock={clock} />
+          <Said said={suspendedSentence(suspended)} clock={clock} />
         </p>
       )}
       <dl class="task-facts">
@@ -115,7 +126,12 @@ const SHOWN = 8
 
 /** The schedules, pauses, retirements and expectations of a task, as in the report of its period, newest first. */
 export function Changes({ head: { schedules, suspensions, expectations, clock } }: { readonly head: TaskHead }) {
-  const stated = expectations && { at: expectations.since, by: '', why: '', what: () => expectationsText(expectations) }
+  const stated = expectations && {
+    at: expectations.since,
+    by: '',
+    why: '',
+    what: () => `expectations: ${expectationsText(expectations) || 'none'}`,
+  }
   const changes = [...changesOf({ decisions: [], ...suspensions, schedules }), ...(stated ? [stated] : [])]
   if (changes.length === 0) return <p class="empty">No schedule, pause or expectation is recorded.</p>
   const newest = changes.sort((one, other) => other.at - one.at)
@@ -143,22 +159,4 @@ function ChangeList({ changes, clock }: { readonly changes: readonly ReportedCha
       ))}
     </ol>
   )
-}
-
-function expectationsText(stated: NonNullable<TaskHead['expectations']>): string {
-  const { graceMs, lateAfterMs, doneByMs, after, afterTimeoutMs, expect, owner, overlap, skewMs, sinceLastSuccess } =
-    stated
-  const texts = [
-    graceMs !== undefined && `missed if no run is recorded ${formatDuration(graceMs)} after the slot`,
-    lateAfterMs !== undefined && `late if it starts more than ${formatDuration(lateAfterMs)} after the slot`,
-    doneByMs !== undefined && `overdue if it has not completed ${formatDuration(doneByMs)} after the slot`,
-    after !== undefined && `starts after: ${after.join(', ')}`,
-    afterTimeoutMs !== undefined && `waits ${formatDuration(afterTimeoutMs)} for them`,
-    sinceLastSuccess && 'goes on from the last success',
-    expect !== undefined && `unusual unless ${expect}`,
-    owner !== undefined && `owner: ${owner}`,
-    overlap !== undefined && `while another slot is running: ${overlap}`,
-    skewMs !== undefined && `clocks may differ by ${formatDuration(skewMs)}`,
-  ]
-  return `expectations: ${texts.filter(Boolean).join(' · ') || 'none'}`
 }

@@ -2,7 +2,6 @@ import { elapsed } from '../../../core/duration.ts'
 import { batchReport } from '../../../core/row/attempts.ts'
 import { reportedFacts } from '../../../core/row/report.ts'
 import { medianOf } from '../../../core/task/rules.ts'
-import type { Instant } from '../../../core/types.ts'
 import { durationMsOf } from '../../../format/slot/row.ts'
 import { printable } from '../../../format/text.ts'
 import type { JudgedSlot, SlotMark } from '../../../verdict/judge.ts'
@@ -10,13 +9,10 @@ import { Cell, Sign } from '../frame/badge.tsx'
 import { links } from '../frame/links.ts'
 import { MARKS, MOST_URGENT_FIRST } from '../frame/marks.ts'
 import { slotFactsOf, slotFactTexts } from '../frame/slot-facts.tsx'
-import type { WallClock } from '../frame/time.tsx'
+import { Time, type WallClock } from '../frame/time.tsx'
 
 /** How many slots the strip and the plot show. They have that many columns, also if there are fewer slots. */
 export const RECENT = 20
-/** A label of the time stands below the first of this many columns. */
-const COLUMNS_PER_LABEL = 5
-const MIN_COLUMNS = 3
 
 export interface RecentSlots {
   readonly slots: readonly JudgedSlot[]
@@ -32,16 +28,27 @@ interface RecentProps {
 }
 
 /** A strip of cells, and below it how long each slot took, and what it reported. */
-export function Recent({ recent, ...props }: RecentProps) {
+export function Recent(props: RecentProps) {
+  const { recent, clock } = props
   const { slots, problem } = recent
+  const [newest, oldest] = [slots[0], slots.at(-1)]
   return (
     <section class="recent">
       <h2>{slots.length > 1 ? `Last ${slots.length} slots` : 'Last slot'}</h2>
       {problem !== null && <p class="problem">{printable(problem)}</p>}
-      {slots.length > 0 && (
+      {newest !== undefined && oldest !== undefined && (
         <>
+          <p class="quiet">
+            <Time at={oldest.slot} clock={clock} />
+            {oldest !== newest && (
+              <>
+                {' '}
+                to <Time at={newest.slot} near={oldest.slot} clock={clock} />
+              </>
+            )}
+          </p>
           <Counts slots={slots} />
-          <Strip {...props} recent={recent} />
+          <Strip {...props} />
         </>
       )}
       {slots.length === 0 && problem === null && <p class="empty">No slot has been due yet.</p>}
@@ -85,27 +92,7 @@ function Strip({ task, recent, clock }: RecentProps) {
         </tr>
       </thead>
       <Plots points={slots.map((one) => ({ mark: one.mark, values: plotValues(one) }))} usualMs={recent.usualMs} />
-      <tfoot aria-hidden="true">
-        <tr>
-          {slots.map(({ slot, schedule }, index) => {
-            const columns = Math.min(COLUMNS_PER_LABEL, slots.length - index)
-            if (index % COLUMNS_PER_LABEL > 0) return null
-            const hasRoom = index === 0 || columns >= MIN_COLUMNS
-            return <td colspan={columns}>{hasRoom && <ShortTime at={slot} clock={clock.ofSlot(schedule.zone)} />}</td>
-          })}
-        </tr>
-      </tfoot>
     </table>
-  )
-}
-
-/** A time without its year and offset, in two parts that stand below each other where the columns are narrow. */
-function ShortTime({ at, clock }: { readonly at: Instant; readonly clock: WallClock }) {
-  const [day = '', time = ''] = clock.time(at).split(' ')
-  return (
-    <span>
-      <span>{day.slice(5)}</span> <span>{time}</span>
-    </span>
   )
 }
 

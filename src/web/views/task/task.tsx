@@ -7,8 +7,8 @@ import { printable } from '../../../format/text.ts'
 import type { JudgedSlot, SlotMark } from '../../../verdict/judge.ts'
 import { Badge } from '../frame/badge.tsx'
 import { isFiltered, links, type TaskQuery } from '../frame/links.ts'
-import { MARKS, MOST_URGENT_FIRST, type RejectedCount, rejectedText, rejectionsText } from '../frame/marks.ts'
-import { Choice, Heads } from '../frame/parts.tsx'
+import { MARKS, MOST_URGENT_FIRST, rejectedText } from '../frame/marks.ts'
+import { Choice, ListTable } from '../frame/parts.tsx'
 import { noteOf } from '../frame/slot-facts.tsx'
 import { Time } from '../frame/time.tsx'
 import { Findings, type ShownFindings } from './findings.tsx'
@@ -17,7 +17,6 @@ import { Recent, type RecentSlots } from './recent.tsx'
 
 interface HistoryTotal {
   readonly counts: Readonly<Partial<Record<SlotMark, number>>>
-  readonly rejected: RejectedCount
   readonly isWhole: boolean
 }
 
@@ -98,16 +97,14 @@ function History({ head, page }: HistoryProps) {
   )
 }
 
-function Total({ total: { counts, rejected, isWhole } }: { readonly total: HistoryTotal }) {
+function Total({ total: { counts, isWhole } }: { readonly total: HistoryTotal }) {
   const marks = MOST_URGENT_FIRST.filter((mark) => counts[mark] !== undefined)
   const all = marks.reduce((sum, mark) => sum + (counts[mark] ?? 0), 0)
   const texts = marks.map((mark) => `${(counts[mark] ?? 0).toLocaleString('en')} ${MARKS[mark].word}`)
-  const more = rejectionsText(rejected)
   return (
     <p id="total">
       {isWhole ? '' : 'At least '}
       {all === 1 ? '1 slot' : `${all.toLocaleString('en')} slots`}: {texts.join(', ')}
-      {more !== '' && ` · ${more}`}
     </p>
   )
 }
@@ -173,52 +170,36 @@ function Bound({ label, name, value = '' }: Readonly<{ label: string; name: stri
 const HISTORY_HEADS = [
   ['Slot'],
   ['Status'],
+  ['What happened', 'what'],
+  ['Exit code', 'number'],
   ['Duration', 'number'],
   ['Start delay', 'number'],
   ['Attempts', 'number'],
-  ['Exit code', 'number'],
-  ['What happened', 'what'],
   ['Host'],
   ['Rejected'],
 ] as const
 
 /** The slots of a page. */
 function HistoryTable({ head: { task, clock }, slots }: Pick<TaskViewProps, 'head'> & Pick<TaskPage, 'slots'>) {
-  return (
-    <table class="list history">
-      <thead>
-        <tr>
-          <Heads columns={HISTORY_HEADS} />
-        </tr>
-      </thead>
-      <tbody>
-        {slots.map((one) => {
-          const { slot, row, own, mark, schedule } = one
-          const attempt = own === null ? undefined : decidingAttempt(own)
-          const ending = attempt?.phase === 'ended' ? attempt : undefined
-          return (
-            <tr>
-              <th scope="row">
-                <a href={links.slot(task, slot)}>
-                  <Time at={slot} clock={clock.ofSlot(schedule.zone)} />
-                </a>
-              </th>
-              <td>
-                <Badge mark={mark} />
-              </td>
-              <td class="number">{elapsedText(durationMsOf(one))}</td>
-              <td class="number">{elapsedText(own && latenessMsOf(own))}</td>
-              <td class="number">{own === null ? '' : attemptCount(own)}</td>
-              <td class="number">{ending?.exitCode ?? ending?.signal}</td>
-              <td class="what">{printable(noteOf(one))}</td>
-              <td>{printable(attempt?.host ?? '')}</td>
-              <td>{rejectedText(row)}</td>
-            </tr>
-          )
-        })}
-      </tbody>
-    </table>
-  )
+  const rowOf = (one: JudgedSlot) => {
+    const { slot, row, own, mark, schedule } = one
+    const attempt = own === null ? undefined : decidingAttempt(own)
+    const { exitCode, signal } = attempt?.phase === 'ended' ? attempt : {}
+    return [
+      <a href={links.slot(task, slot)}>
+        <Time at={slot} clock={clock.ofSlot(schedule.zone)} />
+      </a>,
+      <Badge mark={mark} />,
+      noteOf(one),
+      exitCode ?? signal ?? '',
+      elapsedText(durationMsOf(one)),
+      elapsedText(own && latenessMsOf(own)),
+      own === null ? '' : attemptCount(own),
+      attempt?.host ?? '',
+      rejectedText(row),
+    ]
+  }
+  return <ListTable columns={HISTORY_HEADS} rows={slots.map(rowOf)} style="list history" />
 }
 
 function elapsedText(ms: number | null): string {

@@ -103,7 +103,6 @@ test('a column with several slots shows the most urgent one, and counts all of t
   for (const cell of cells) {
     if (cell.kind !== 'slots') continue
     expect(cell.mark).toBe(cell.counts.failed === undefined ? 'completed' : 'failed')
-    if (cell.counts.failed !== undefined) expect(cell.firstProblem?.mark).toBe('failed')
   }
   expect(axis.columns).toHaveLength(30)
 })
@@ -118,10 +117,8 @@ test('the columns before the slots that were read are marked as not read', async
   expect(cells.filter((cell) => cell !== null).length).toBeGreaterThanOrEqual(26)
   expect(cells.slice(0, unread)).toEqual(Array(unread).fill(null))
   expect(cells.slice(unread).every((cell) => cell !== null)).toBe(true)
-  for (const query of [{ whole: '1' }, { q: 'b' }]) {
-    const whole = await overview({ span: '24h', ...query }, reading(path))
-    expect(whole.lines.map(({ unread }) => unread)).toEqual(whole.lines.map(() => 0))
-  }
+  const whole = await overview({ span: '24h', q: 'b' }, reading(path))
+  expect(whole.lines.map(({ unread }) => unread)).toEqual([0])
 })
 
 test('the tasks of a page: by a part or the begin of the name, by owner, and in three orders', async () => {
@@ -276,8 +273,7 @@ test('a filtered history has its total on the first page', async () => {
   const own = reading(path)
   const read = (await readTask('a', own)) ?? expect.unreachable()
   const page = await readTaskPage(read, { status: 'failed' }, own)
-  const rejected = { count: 2, refused: 0 }
-  expect([page.slots.length, page.total]).toEqual([25, { counts: { failed: 50 }, rejected, isWhole: true }])
+  expect([page.slots.length, page.total]).toEqual([25, { counts: { failed: 50 }, isWhole: true }])
   const next = { status: 'failed', before: new Date(page.before ?? expect.unreachable()).toISOString() }
   const second = await readTaskPage(read, next, own)
   expect([second.slots.length, second.total]).toEqual([25, null])
