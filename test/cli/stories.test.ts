@@ -79,7 +79,7 @@ function play(steps: readonly Step[]): Promise<readonly string[]> {
   return withFolder(async (folder) => {
     const script = steps.flatMap(({ command, at }, index) => [
       ...(at === null ? [] : [clockAt(at)]),
-      `{\n${command}\n} >"${folder}/${index}.out" 2>"${folder}/${index}.err"`,
+      `{ :\n${command}\n} >"${folder}/${index}.out" 2>"${folder}/${index}.err"`,
       `echo $? >"${folder}/${index}.code"`,
     ])
     const env = { STORY_PORT: String(port) }
