@@ -101,34 +101,24 @@ export const TOPICS: Readonly<Record<string, string>> = {
   operating: OPERATING,
 }
 
-const OTHER_TOPICS = new Map([
-  ['codes', 'exit-codes'],
-  ['errors', 'exit-codes'],
-  ['env', 'environment'],
-  ['variables', 'environment'],
-  ['incident', 'operating'],
-  ['runbook', 'operating'],
-  ['systemd', 'docs/guides/without-aws.md'],
-  ['timer', 'docs/guides/without-aws.md'],
-  ['cron', 'docs/guides/without-aws.md'],
-  ['crontab', 'docs/guides/without-aws.md'],
-  ['docker', 'docs/guides/container.md'],
-  ['container', 'docs/guides/container.md'],
-  ['entrypoint', 'docs/guides/container.md'],
-  ['kubernetes', 'docs/guides/other-schedulers.md'],
-  ['k8s', 'docs/guides/other-schedulers.md'],
-  ['ecs', 'docs/guides/ecs.md'],
-  ['notifications', 'docs/guides/notifications.md'],
-  ['slack', 'docs/guides/notifications.md'],
-  ['schedule', 'docs/reference/schedules.md'],
-  ['schedules', 'docs/reference/schedules.md'],
-  ['library', 'docs/reference/library.md'],
-])
+const OTHER_TOPICS: readonly (readonly [meant: string, names: string])[] = [
+  ['exit-codes', 'codes errors'],
+  ['environment', 'env variables'],
+  ['operating', 'incident runbook'],
+  ['docs/guides/without-aws.md', 'systemd timer cron crontab'],
+  ['docs/guides/container.md', 'docker container entrypoint'],
+  ['docs/guides/other-schedulers.md', 'kubernetes k8s'],
+  ['docs/guides/ecs.md', 'ecs'],
+  ['docs/guides/notifications.md', 'notifications slack'],
+  ['docs/reference/schedules.md', 'schedule schedules'],
+  ['docs/reference/library.md', 'library'],
+]
 
 export function unknownTopic(name: string, commands: readonly string[]): LedgerError {
   const topics = Object.keys(TOPICS)
   const given = name.toLowerCase()
-  const meant = OTHER_TOPICS.get(given) ?? nearest(given, [...topics, ...commands])
+  const [other] = OTHER_TOPICS.find(([, names]) => names.split(' ').includes(given)) ?? []
+  const meant = other ?? nearest(given, [...topics, ...commands])
   const hint = meant?.endsWith('.md') ? ` See ${meant}.` : didYouMean(meant === null ? [] : [meant])
   return usageError(
     `there is no help about ${quote(name)}.${hint} The topics are ${listed(topics, 'and')}. For the commands: cronledger --help`,

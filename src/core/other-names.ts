@@ -1,54 +1,37 @@
 export const BATCH_ADVICE = 'Put the batch command after --, for example: cronledger run … -- ./batch.sh'
 
 /**
- * What a name of another tool or command means here: the first of these options that the command has, perhaps with a value, or an
- * advice. It comes before the nearest name: `--retries` has nearly the letters of `--metrics`.
+ * What the names of other tools and commands mean here: an option, perhaps with a value, or an advice. The first row counts whose
+ * option the command has. It comes before the nearest name: `--retries` has nearly the letters of `--metrics`.
  */
-const OTHER_NAMES: Readonly<Record<string, readonly string[]>> = {
-  cron: ['schedule'],
-  'schedule-expression': ['schedule'],
-  tz: ['timezone'],
-  zone: ['timezone'],
-  'time-zone': ['timezone'],
-  'schedule-expression-timezone': ['timezone'],
-  name: ['task'],
-  'task-name': ['task'],
-  job: ['task'],
-  time: ['event-time', 'slot'],
-  event: ['event-time'],
-  'scheduled-time': ['event-time'],
-  'event-time': ['slot'],
-  slot: ['force-slot', 'event-time'],
-  force: ['force-slot'],
-  only: ['status'],
-  'force-only': ['status'],
-  retries: ['max-attempts'],
-  retry: ['max-attempts'],
-  attempts: ['max-attempts'],
-  'max-retries': ['max-attempts'],
-  'lock-at-most-for': ['lease'],
-  ttl: ['retention'],
-  for: ['until'],
-  last: ['limit', 'since'],
-  from: ['since'],
-  to: ['until'],
-  since: ['from'],
-  until: ['to'],
-  csv: ['format csv'],
-  output: ['format'],
-  message: ['reason'],
-  table: ['store dynamodb:TABLE'],
-  database: ['store'],
-  db: ['store'],
-  webhook: ['notify'],
-  'notify-url': ['notify'],
-  region: ['Set the variable AWS_REGION.'],
-  profile: ['Set the variable AWS_PROFILE.'],
-  cmd: [BATCH_ADVICE],
-  command: [BATCH_ADVICE],
-  'to-schedule': ['To see what a change of the schedule does: cronledger declare --dry-run'],
-  'dry-run': ['To try a schedule: cronledger explain. To try the setup: cronledger setup --check'],
-}
+const OTHER_NAMES: readonly (readonly [meant: string, names: string])[] = [
+  ['schedule', 'cron schedule-expression'],
+  ['timezone', 'tz zone time-zone schedule-expression-timezone'],
+  ['task', 'name task-name job'],
+  ['force-slot', 'force slot'],
+  ['event-time', 'time event scheduled-time slot'],
+  ['slot', 'time event-time'],
+  ['status', 'only force-only'],
+  ['max-attempts', 'retries retry attempts max-retries'],
+  ['lease', 'lock-at-most-for'],
+  ['retention', 'ttl'],
+  ['until', 'for to'],
+  ['limit', 'last'],
+  ['since', 'last from'],
+  ['from', 'since'],
+  ['to', 'until'],
+  ['format csv', 'csv'],
+  ['format', 'output'],
+  ['reason', 'message'],
+  ['store dynamodb:TABLE', 'table'],
+  ['store', 'database db'],
+  ['notify', 'webhook notify-url'],
+  ['Set the variable AWS_REGION.', 'region'],
+  ['Set the variable AWS_PROFILE.', 'profile'],
+  [BATCH_ADVICE, 'cmd command'],
+  ['To see what a change of the schedule does: cronledger declare --dry-run', 'to-schedule'],
+  ['To try a schedule: cronledger explain. To try the setup: cronledger setup --check', 'dry-run'],
+]
 
 export const SHELLS = ['sh', 'bash', 'dash', 'ash', 'zsh', 'ksh', 'mksh', 'fish']
 
@@ -56,9 +39,10 @@ type Meant = { readonly option: string; readonly value: string } | { readonly ad
 
 /** `name` and the options have hyphens. Null: it is not in the table, or the command has none of its options. */
 export function otherName(name: string, has: (option: string) => boolean): Meant | null {
-  for (const text of Object.hasOwn(OTHER_NAMES, name) ? (OTHER_NAMES[name] ?? []) : []) {
-    if (/^[A-Z]/.test(text)) return { advice: text }
-    const [option = '', ...value] = text.split(' ')
+  for (const [meant, names] of OTHER_NAMES) {
+    if (!names.split(' ').includes(name)) continue
+    if (/^[A-Z]/.test(meant)) return { advice: meant }
+    const [option = '', ...value] = meant.split(' ')
     if (has(option)) return { option, value: value.map((word) => ` ${word}`).join('') }
   }
   return null

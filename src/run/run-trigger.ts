@@ -30,7 +30,7 @@ import {
 } from './settings.ts'
 import { isFirstRun } from './task/admission.ts'
 import { type CatchUpIo, catchUp } from './task/catch-up.ts'
-import { readNeeds } from './task/needs.ts'
+import { needsUnread, readNeeds } from './task/needs.ts'
 import { defaultZoneWarning, readTrigger } from './trigger.ts'
 import type { RunIo } from './write.ts'
 
@@ -142,17 +142,7 @@ export async function runTrigger<T>(
     settings,
     io,
   )
-    .catch(
-      ifHalted({
-        after: null,
-        upstreams: [],
-        unknown: undefined,
-        sinceLastSuccess: false,
-        hasRanges: false,
-        mayOverlap: true,
-        owner: undefined,
-      }),
-    )
+    .catch(ifHalted(needsUnread(null, false)))
     .catch(report)
   // The operator may not know that slots of the task must not overlap. If the record does not say so, the ledger is asked
   // whether the task has a lock.

@@ -16,15 +16,7 @@ export type InOrder<Slot> = Slot & {
 
 /** Returns the slots in their order: tasks for which no work was done first, then by slot, depth and name. */
 export function planSteps<Slot extends SlotToRun>(slots: readonly Slot[], upstreams: Upstreams) {
-  const tasks = new Set(slots.map(({ task }) => task))
-  const waitsFor = new Map(
-    [...tasks].map((task) => {
-      const after = upstreams.get(task) ?? []
-      // A task may come after its own slots, too.
-      const others = after.length === 0 ? [] : tasksAfter(after, task, tasks)
-      return [task, others.filter((one) => tasks.has(one) && one !== task)]
-    }),
-  )
+  const waitsFor = waitsOf(new Set(slots.map(({ task }) => task)), upstreams)
   const depths = depthsOf(waitsFor)
   const isUnsafe = new Set(
     slots.flatMap(({ task, work }) => (work === 'not done' && depths.get(task) === 0 ? [] : task)),
@@ -45,8 +37,15 @@ export function planSteps<Slot extends SlotToRun>(slots: readonly Slot[], upstre
   })
 }
 
+/** Returns the tasks that each of `tasks` comes after, of these tasks. A task may come after its own slots, too. */
+export function waitsOf(tasks: ReadonlySet<string>, upstreams: Upstreams) {
+  const othersOf = (task: string, after: readonly string[]) =>
+    after.length === 0 ? [] : tasksAfter(after, task, tasks).filter((one) => tasks.has(one) && one !== task)
+  return new Map([...tasks].map((task) => [task, othersOf(task, upstreams.get(task) ?? [])]))
+}
+
 /** Returns how many tasks, one after the other, each task comes after. A circle counts once. */
-function depthsOf(waitsFor: ReadonlyMap<string, readonly string[]>): ReadonlyMap<string, number> {
+export function depthsOf(waitsFor: Upstreams): ReadonlyMap<string, number> {
   const depths = new Map<string, number>()
   const depthOf = (task: string): number => {
     const known = depths.get(task)

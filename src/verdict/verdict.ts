@@ -1,14 +1,16 @@
+import type { RunContext } from '../core/event.ts'
 import { keysOf } from '../core/objects.ts'
 import { countedAttempts, hasStarted, hasSucceeded, isEnded } from '../core/row/attempts.ts'
 import { MOST_ROWS, rangeStartOf } from '../core/row/range.ts'
 import { dueKeys } from '../core/task/expected-slots.ts'
 import { pauseFor } from '../core/task/suspensions.ts'
+import type { UpstreamSlot } from '../core/task/upstream.ts'
 import type { Instant } from '../core/types.ts'
 import { laterCaution, UNKNOWN_RANGE_CAUTION } from './cautions.ts'
-import { scheduleOf } from './found.ts'
-import { isPastDoneBy, type JudgedSlot } from './judge.ts'
+import { factsOf, scheduleOf } from './found.ts'
+import { isPastDoneBy, type JudgedSlot, judge } from './judge.ts'
 import { isSettled, REMARKS, settledSentence } from './remarks.ts'
-import type { Sentence } from './sentence.ts'
+import { keySentence, type Sentence } from './sentence.ts'
 import { MAY_BE_OVERDUE, SITUATIONS, type VerdictRule } from './situations.ts'
 import { declareStep, type Step, showStep } from './steps.ts'
 import { ofRow, otherScheduleOf, type StepTarget } from './target.ts'
@@ -139,4 +141,17 @@ function overdueSteps(steps: readonly Step[], target: StepTarget): readonly Step
     .filter(({ kind }) => kind !== 'show')
     .map(({ isOptional, ...step }) => (isOptional && step.kind !== 'run' ? { ...step, isOptional } : step))
   return [showStep('see why it is overdue', target), ...others]
+}
+
+export function verdictOfUpstream(
+  { task, record, ...found }: UpstreamSlot,
+  { store }: Pick<RunContext, 'store'>,
+  now: Instant,
+): Verdict {
+  return verdictOf(judge(found, factsOf(task, record, now)), store)
+}
+
+/** Says which slot is missing and why: `slot 03:00 of extract has not completed (failed: attempt 1 failed)`. */
+export function missingSentence(missing: UpstreamSlot, { status, happened }: Verdict): Sentence {
+  return [...keySentence(missing), ` has not completed (${status ?? 'not due'}: `, ...happened, ')']
 }

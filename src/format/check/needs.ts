@@ -2,6 +2,7 @@ import { keysOf } from '../../core/objects.ts'
 import { failedCaution, STALE_SLOTS_CAUTION } from '../../verdict/cautions.ts'
 import type { FindingKind, TaskFinding } from '../../verdict/judge.ts'
 import { REMARKS } from '../../verdict/remarks.ts'
+import { depthsOf, waitsOf } from '../../verdict/repair-plan.ts'
 import {
   lookStep,
   neededSteps,
@@ -14,7 +15,6 @@ import {
   showStep,
 } from '../../verdict/steps.ts'
 import type { StepTarget } from '../../verdict/target.ts'
-import { depthOf } from '../../verdict/upstream.ts'
 import { targetOfSlot, verdictOf } from '../../verdict/verdict.ts'
 import { commandText } from '../command-line.ts'
 import { zonedTime } from '../local-time.ts'
@@ -98,7 +98,7 @@ export interface TaskNeed {
 /** A task comes after those that it waits for. `zone`: of all times. Left out: that of the schedule of each slot. */
 export function needsOf(needs: NeedsOfTasks, store: string, zone?: string): readonly TaskNeed[] {
   const upstreams = new Map([...needs].map(([task, { after }]) => [task, after]))
-  const depths = new Map([...needs.keys()].map((task) => [task, depthOf(task, new Set(needs.keys()), upstreams)]))
+  const depths = depthsOf(waitsOf(new Set(needs.keys()), upstreams))
   return [...needs]
     .sort(([one], [other]) => (depths.get(one) ?? 0) - (depths.get(other) ?? 0))
     .map(([task, own]) => {

@@ -36,6 +36,10 @@ interface RunNeeds extends Pick<Settings, 'after' | 'sinceLastSuccess'>, Partial
   readonly owner?: string
 }
 
+export function needsUnread(after: readonly string[] | null, sinceLastSuccess: boolean): RunNeeds {
+  return { after, upstreams: after ?? [], sinceLastSuccess, hasRanges: false, mayOverlap: true }
+}
+
 type ReadSettings = Pick<Settings, 'ledgerTimeoutMs' | 'skewMs'>
 
 /**
@@ -52,7 +56,7 @@ export async function readNeeds(
 ): Promise<RunNeeds> {
   const { sinceLastSuccess } = given
   let after = force?.ignoreAfter ? null : given.after
-  const unread = () => ({ after, upstreams: after ?? [], sinceLastSuccess, hasRanges: false, mayOverlap: true })
+  const unread = () => needsUnread(after, sinceLastSuccess)
   if (force === undefined && after === null) return unread()
   const reader = upstreamReader(request.task, given, io)
   try {

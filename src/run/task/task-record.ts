@@ -1,5 +1,6 @@
 import { firstLine, LedgerError } from '../../core/errors.ts'
 import { setWithin } from '../../core/objects.ts'
+import type { StoredDocument } from '../../core/row/stored-fields.ts'
 import {
   decodeTaskRecord,
   EMPTY_TASK_RECORD,
@@ -9,7 +10,7 @@ import {
 } from '../../core/task/task-record.ts'
 import type { Instant, NewerSchema } from '../../core/types.ts'
 import type { Clock } from '../../process/clock.ts'
-import type { CallOptions, Store } from '../../store/store.ts'
+import type { CallOptions, EntryKey, Store, StoredEntry } from '../../store/store.ts'
 import { type AskIo, askWithin, Unanswered, within } from '../ask.ts'
 
 export interface KnownRecords {
@@ -153,4 +154,26 @@ function changeable(task: string, { record, version }: ReadRecord): ChangeableRe
     'shape',
     `a newer version of cronledger wrote the record of task ${task} (schema ${record.schemaVersion}), so it was not changed. Update cronledger on this host or in this image.`,
   )
+}
+
+/** What was told to a receiver. No task has such a name, so nothing that lists tasks or rows sees it. */
+function keyOf(name: string): EntryKey {
+  return { task: `#told/${name}`, kind: '#told' }
+}
+
+/** Reads strongly consistent. */
+export function readTold(name: string, io: ChangeIo): Promise<StoredEntry | null> {
+  return askWithin({ ms: io.pageTimeoutMs, signals: io.signals }, io, (call) => io.store.readEntry(keyOf(name), call))
+}
+
+/** Writes the document if the entry still has this version. An unanswered write is sent again until the timeout. */
+export function writeTold(
+  name: string,
+  document: StoredDocument,
+  expected: number | 'absent',
+  io: ChangeIo,
+): Promise<'ok' | 'conflict'> {
+  const { store, pageTimeoutMs: ms, signals } = io
+  const entry = { version: expected === 'absent' ? 1 : expected + 1, document }
+  return askWithin({ ms, signals }, io, (call) => store.writeEntry(keyOf(name), entry, expected, call))
 }
