@@ -83,8 +83,8 @@ export function screenOf(env: Environment): Screen {
 /** The rows of a page. Without this limit, items that need no read would all arrive in one group. */
 const MAX_GROUP = 100
 
-/** How long the first group of a table stays open. A person does not notice such a wait for the first line. */
-export const PATIENCE_MS = 1_000
+/** How long the first group of a table stays open, so that its columns fit most of the lines. */
+export const PATIENCE_MS = 5_000
 
 /**
  * Yields items in groups, as they arrive. `idle` must resolve when the event loop has nothing left to do at once. The first

@@ -70,6 +70,8 @@ export interface Column<Source> {
   readonly leftOut?: number
   /** Its texts are cut to the first width before a column is left out, and then at most to the second one. */
   readonly cutTo?: readonly [first: number, least: number]
+  /** A narrow terminal has it on a line of its own below the others, before it leaves out any. */
+  readonly isBelow?: true
 }
 
 export interface ShownColumn<Source> {
@@ -106,7 +108,7 @@ export function fittedColumns<Source>(wished: readonly ShownColumn<Source>[], li
     columns.map(({ column, width }) => ({ column, width: Math.min(width, column.cutTo?.[which] ?? width) }))
   const isTooWide = (columns: typeof wished) => widthOfColumns(cut(columns, 0)) > limit
   const order = wished.flatMap(({ column }) => column.leftOut ?? []).sort((one, other) => one - other)
-  let columns = wished
+  let columns = wished.filter(({ column }) => !column.isBelow)
   for (const next of order) if (isTooWide(columns)) columns = columns.filter(({ column }) => column.leftOut !== next)
   const least = cut(columns, isTooWide(columns) ? 1 : 0)
   let room = Math.max(0, limit - widthOfColumns(least))
@@ -135,13 +137,18 @@ export function headingLine<Source>(columns: readonly ShownColumn<Source>[]): st
 export function columnLines<Source>(
   columns: readonly ShownColumn<Source>[],
   cells: Cells<Source>,
-  { color }: Pick<Screen, 'color'>,
+  { color, columns: screenColumns }: Screen,
 ): readonly string[] {
   const widths = columns.map(({ width }) => width)
   const shown = columns.map(({ column }) => cells.get(column) ?? [])
-  return (shown[0] ?? []).map((_, index) => {
+  const below = [...cells].filter(([one]) => one.isBelow && !columns.some(({ column }) => column === one))
+  return (shown[0] ?? []).flatMap((_, index) => {
     const line = shown.flatMap((texts) => texts[index] ?? [])
-    return tableLine(color ? line : line.map((cell) => ({ ...cell, color: undefined })), widths)
+    const more = below.flatMap(([, texts]) => texts[index]?.text || [])
+    return [
+      tableLine(color ? line : line.map((cell) => ({ ...cell, color: undefined })), widths),
+      ...more.flatMap((text) => hangingLines('  ', text, screenColumns)),
+    ]
   })
 }
 
@@ -150,7 +157,8 @@ export function leftOutLines<Source>(
   shown: readonly ShownColumn<Source>[],
   screen: Screen,
 ): readonly string[] {
-  const names = all.filter((one) => !shown.some(({ column }) => column === one)).map(({ heading }) => heading)
+  const isLeftOut = (one: Column<Source>) => !one.isBelow && !shown.some(({ column }) => column === one)
+  const names = all.filter(isLeftOut).map(({ heading }) => heading)
   if (names.length === 0) return []
   return brokenLines(printable(`No room for the columns: ${names.join(', ')}`).split(' '), screen.columns)
 }

@@ -45,6 +45,14 @@ test('a table of tasks has all times in one zone, the open slots and their total
   expect(heads).toContain('LAST (JST)')
 })
 
+test('80 columns have the usual durations and the owners, and below a task what is in its way', () => {
+  const tasks = [summary('a', 'UTC', false), { ...summary('b', 'UTC', false), blockers: ['feed (failed)'] }]
+  const [head, , , below] = tasksTable(tasks, { columns: 80, color: false }, LATER, 'UTC')
+  expect(head?.replace(/ {2,}/g, '|')).toBe('TASK|STATUS|OPEN|NEXT (UTC)|TOOK|USUALLY|OWNER')
+  expect(below).toBe('  after feed (failed)')
+  expect(tasksTable(tasks, WIDE, LATER, 'UTC')[2]).toMatch(/ {2}after feed \(failed\)$/)
+})
+
 test('on a terminal, the teams with open slots follow the total, those with the most first', () => {
   const of = (owner: string, one: TaskSummary) => ({
     ...one,

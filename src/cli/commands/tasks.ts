@@ -6,11 +6,12 @@ import { DAY_MS } from '../../core/duration.ts'
 import { isFaultOfTask, type LedgerError } from '../../core/errors.ts'
 import { readableRow } from '../../core/row/status.ts'
 import { nextSlotDue } from '../../core/task/expected-slots.ts'
+import { tasksAfter } from '../../core/task/pattern.ts'
 import { isPaceKnown, PACE_ROWS, paceOf } from '../../core/task/rules.ts'
 import { parseSchedules } from '../../core/task/schedules-in-force.ts'
 import { gapsOf, isRetired } from '../../core/task/suspensions.ts'
 import { inForceAt } from '../../core/task/task-record.ts'
-import { type Instant, type Row, STATUSES, type StoredRow } from '../../core/types.ts'
+import { type Instant, type Row, STATUSES, type Status, type StoredRow } from '../../core/types.ts'
 import { firstRunText } from '../../format/command-line.ts'
 import type { Screen } from '../../format/table.ts'
 import {
@@ -82,11 +83,13 @@ export const tasks = defineCommand(help, async (values, { argv, env }) => {
   if (task !== undefined && (await recordOf(ledger, { ...reading, task })) === null)
     throw await unknownTaskOf(ledger, { ...reading, task })
   const faults = openFaults('read')
+  const lastStatuses = new Map<string, Status | null>()
   async function* readTask(known: KnownTask, signal: AbortSignal) {
     if (only?.(known) === false) return
     try {
       const summary = await readTaskSummary(known, ledger, { ...reading, signal }, now)
       const last = summary.last?.status
+      lastStatuses.set(known.task, last ?? null)
       if (nextMs !== undefined && (summary.next === null || summary.next > now + nextMs)) return
       if (status === undefined || (last != null && status.includes(last))) yield summary
     } catch (error) {
@@ -110,7 +113,7 @@ export const tasks = defineCommand(help, async (values, { argv, env }) => {
     }
   }
   const order = nextMs !== undefined ? 'next' : (values.sort ?? (screen.columns === null ? 'name' : 'need'))
-  const summaries = order === 'name' ? readable() : inOrder(readable(), order, now)
+  const summaries = order === 'name' ? readable() : inOrder(readable(), order, now, lastStatuses)
   const isJson = formatOf(values, argv, help.options.format.default) === 'json'
   await printAll(
     isJson
@@ -129,10 +132,21 @@ export const tasks = defineCommand(help, async (values, { argv, env }) => {
 
 const NONE = 'No task matches.'
 
-async function* inOrder(summaries: AsyncIterable<TaskSummary>, order: TaskOrder, now: Instant) {
+/** When all tasks are read, `statuses` has the last one of each, so that what is in the way of a task is known. */
+async function* inOrder(
+  summaries: AsyncIterable<TaskSummary>,
+  order: TaskOrder,
+  now: Instant,
+  statuses: ReadonlyMap<string, Status | null>,
+) {
   const all: TaskSummary[] = []
   for await (const one of summaries) all.push(one)
-  yield* orderedTasks(all, order, now)
+  for (const one of orderedTasks(all, order, now)) {
+    const upstream = tasksAfter(one.record.expectations?.after ?? [], one.task, statuses.keys())
+    const open = upstream.map((task) => ({ task, status: statuses.get(task) }))
+    const blockers = open.filter(({ status }) => status && status !== 'completed' && status !== 'skipped')
+    yield { ...one, blockers: blockers.map(({ task, status }) => `${task} (${status})`) }
+  }
 }
 
 async function* blocks(summaries: AsyncIterable<TaskSummary>, now: Instant) {

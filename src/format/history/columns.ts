@@ -66,7 +66,8 @@ const HISTORY_COLUMNS: Readonly<Record<string, HistoryColumn>> = {
   status: {
     csv: ({ one }) => one.status,
     table: {
-      heading: 'STATUS',
+      // The first slots that are read can be failed ones, and the columns keep their width.
+      heading: 'STATUS'.padEnd('completed'.length),
       text: ({ one }) => {
         const { status, mark, situation, own, remarks } = one
         if (situation === 'covered') return `${status}, covered`
@@ -108,11 +109,11 @@ const HISTORY_COLUMNS: Readonly<Record<string, HistoryColumn>> = {
   ecsTask: { csv: ({ attempt }) => attempt?.ecsTask },
   forcedBy: {
     csv: ({ forced }) => forced?.by,
-    table: { heading: 'FORCED BY', text: ({ row }) => forceOf(row)?.by ?? '', onlyWith: 'forced', cutTo: [20, 8] },
+    table: { heading: 'FORCED BY', text: ({ row }) => forceOf(row)?.by ?? '', onlyWith: 'forced', cutTo: [20, 9] },
   },
   reason: {
     csv: ({ forced }) => forced?.reason,
-    table: { heading: 'REASON', text: ({ row }) => forceOf(row)?.reason ?? '', onlyWith: 'forced', cutTo: [24, 12] },
+    table: { heading: 'REASON', text: ({ row }) => forceOf(row)?.reason ?? '', onlyWith: 'forced', isBelow: true },
   },
   rejected: {
     csv: ({ row }) => row?.rejections.count,

@@ -82,17 +82,21 @@ async function* tableText(groups: AsyncIterable<readonly JudgedSlot[]>, style: T
   const limit = style.columns ?? Number.POSITIVE_INFINITY
   const all = tableColumns(style.fields).filter(({ onlyWith }) => !onlyWith || style.asked.includes(onlyWith))
   let columns: readonly ShownColumn<SlotSource>[] = headedColumns(all)
+  let below: typeof columns = []
   let isFirst = true
   for await (const slots of groups) {
-    const { wider, cells } = filledColumns(columns, slots.map(sourceOf))
-    if (isFirst) columns = fittedColumns(wider, limit)
-    else if (widthOfColumns(wider) <= limit) columns = wider
+    const { wider: filled, cells } = filledColumns([...columns, ...below], slots.map(sourceOf))
+    const wider = filled.slice(0, columns.length)
+    if (isFirst) {
+      columns = fittedColumns(wider, limit)
+      below = wider.filter(({ column }) => column.isBelow && !columns.some((one) => one.column === column))
+    } else if (widthOfColumns(wider) <= limit) columns = wider
     const lines = [...(isFirst ? [headingLine(columns)] : []), ...columnLines(columns, cells, style)]
     yield lines.map((line) => `${line}\n`).join('')
     isFirst = false
   }
-  const below = isFirst ? [printable(await style.nothing())] : [style.total(), ...leftOutLines(all, columns, style)]
-  yield below.map((line) => `${line}\n`).join('')
+  const end = isFirst ? [printable(await style.nothing())] : [style.total(), ...leftOutLines(all, columns, style)]
+  yield end.map((line) => `${line}\n`).join('')
 }
 
 /**

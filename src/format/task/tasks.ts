@@ -48,6 +48,8 @@ export interface TaskSummary {
   /** The next slot that is expected. Null if there is none, or if the task is retired. */
   readonly next: Instant | null
   readonly record: TaskRecord
+  /** What is in the way of its next slot, with its status: the tasks of `--after` whose last slot is not done. */
+  readonly blockers?: readonly string[]
 }
 
 /** Returns the tasks as a table, a line for each, with all times in the zone of most of them, or else of the reader, and the totals. */
@@ -60,7 +62,8 @@ export function tasksTable(summaries: readonly TaskSummary[], screen: Screen, no
   const names = new Set(times.map((at) => offsetName(at, zone)))
   // If all times have the same zone, it stands above them.
   const [name = ''] = names.size === 1 ? names : []
-  const all = tableColumns(zone, name, now)
+  const areBlocked = summaries.some((one) => blockersText(one) !== '')
+  const all = tableColumns(zone, name, now).filter(({ isBelow }) => areBlocked || !isBelow)
   const { wider, cells } = filledColumns(headedColumns(all), summaries)
   const columns = fittedColumns(wider, screen.columns ?? Number.POSITIVE_INFINITY)
   const lines = [headingLine(columns), ...columnLines(columns, cells, screen)]
@@ -112,7 +115,12 @@ function tableColumns(zone: string, name: string, now: Instant): readonly Column
       leftOut: 3,
     },
     { heading: 'OWNER', text: ({ record }) => record.expectations?.owner ?? '', leftOut: 2, cutTo: [9, 9] },
+    { heading: 'IN ITS WAY', text: blockersText, isBelow: true },
   ]
+}
+
+function blockersText({ blockers = [] }: TaskSummary): string {
+  return blockers.length === 0 ? '' : `after ${blockers.join(', ')}`
 }
 
 function totalText(summaries: readonly TaskSummary[]): string {

@@ -113,9 +113,11 @@ test.each([
 test('a table of the slots that operators forced says who and why, also at 80 columns', async () => {
   const trigger = { ...FORCED, reason: 'the file came late, from another system' }
   const forced = rowWith({ trigger, ending: SUCCEEDED })
-  const [head = '', line = ''] = await lines([[forced]], { columns: 80, asked: ['forced'] })
-  expect(head.split(/ {2,}/)).toEqual(['SLOT (UTC)', 'STATUS', 'FORCED BY', 'REASON', 'REJECTED'])
-  expect(line).toMatch(/ ada {8}the file came la.*… +0$/)
+  const [head = '', line, reason, ...more] = await lines([[forced], [forced]], { columns: 80, asked: ['forced'] })
+  expect(head.split(/ {2,}/)).toEqual(['SLOT (UTC)', 'STATUS', 'DURATION', 'FORCED BY', 'REJECTED'])
+  expect(line).toMatch(/ ada +0$/)
+  expect(reason).toBe('  the file came late, from another system')
+  expect(more).toEqual([line, reason, '', 'No room for the columns: LOCAL TIME, ATTEMPTS'])
 })
 
 test('a table has colour on the statuses alone, if colour is asked for', async () => {
