@@ -46,7 +46,10 @@ test('a table of tasks has all times in one zone, the open slots and their total
 })
 
 test('80 columns have the usual durations and the owners, and below a task what is in its way', () => {
-  const tasks = [summary('a', 'UTC', false), { ...summary('b', 'UTC', false), blockers: ['feed (failed)'] }]
+  const tasks = [
+    summary('payments/settlement-of-the-day', 'UTC', true),
+    { ...summary('b', 'UTC', false), blockers: ['feed (failed)'] },
+  ]
   const [head, , , below] = tasksTable(tasks, { columns: 80, color: false }, LATER, 'UTC')
   expect(head?.replace(/ {2,}/g, '|')).toBe('TASK|STATUS|OPEN|NEXT (UTC)|TOOK|USUALLY|OWNER')
   expect(below).toBe('  after feed (failed)')

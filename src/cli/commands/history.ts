@@ -23,9 +23,6 @@ import { grouped, PATIENCE_MS, printAll, screenOf } from '../output.ts'
 /** A history lists the rows, and the slots that were missed: none that may still come. */
 const HISTORY_STATUSES = STATUSES.filter((status) => status !== 'due' && status !== 'scheduled')
 
-/** Of the slots below a table that is cut. A year has 525,600 minutes, and a person waits for the last line. */
-const MOST_COUNTED = 10_000
-
 const help = {
   name: 'history',
   summary: 'List the slots of a task, or of all tasks, with their status, newest first.',
@@ -104,22 +101,13 @@ export const history = defineCommand(help, async (values, { argv, env, sink }) =
   const fields = [...new Set(values.fields?.split(',').filter((name) => name !== ''))]
   const reported = new Set<string>()
   let isCut = false
-  let countedSince: Instant | null = null
   async function* wanted() {
-    let [left, looked, last] = [limit, 0, now]
+    let left = limit
     for await (const one of slots) {
-      if (isCut) looked += 1
-      if (looked > MOST_COUNTED && one.slot < last) {
-        countedSince = last
-        return
-      }
-      last = one.slot
       if (!isWanted(one, values)) continue
       isCut = left === 0
-      // The total of a range has also the slots that are not shown.
-      if (isCut && values.since === undefined) return
+      if (isCut) return
       total.add(one)
-      if (isCut) continue
       for (const name of Object.keys(reportedFacts(lastReport(one)) ?? {})) reported.add(name)
       yield one
       left -= 1
@@ -135,15 +123,14 @@ export const history = defineCommand(help, async (values, { argv, env, sink }) =
     fields,
     ...screenOf(env),
     nothing: () => emptyText(values, ledger),
-    total: () => total.text(countedSince),
+    total: () => total.text(),
   })
   await printAll(text)
   for (const problem of problems) sink.write(printable(`cronledger: missed slots are not shown: ${problem}`))
   const unknown = fields.filter((name) => !reported.has(name))
   if (unknown.length > 0)
     sink.write(printable(`cronledger: none of these slots has reported ${listed(unknown, 'or')}.`))
-  const all = countedSince === null ? 'show all of them' : 'show and count all of them'
-  if (isCut) sink.write(`cronledger: only the newest ${limit} slots are shown. Use --limit 0 to ${all}.`)
+  if (isCut) sink.write(`cronledger: only the newest ${limit} slots are shown. Use --limit 0 to show all of them.`)
   return problems.length > 0 && values.status?.includes('missed') ? EXIT.shape : EXIT.ok
 })
 

@@ -1,7 +1,6 @@
 import { stringify } from 'csv-stringify/sync'
-import { formatInstant } from '../../core/instant.ts'
 import { rejectedWords } from '../../core/row/rejections.ts'
-import type { Instant, Status } from '../../core/types.ts'
+import type { Status } from '../../core/types.ts'
 import type { JudgedSlot } from '../../verdict/judge.ts'
 import { slotLine } from '../slot/row.ts'
 import {
@@ -99,10 +98,7 @@ async function* tableText(groups: AsyncIterable<readonly JudgedSlot[]>, style: T
   yield end.map((line) => `${line}\n`).join('')
 }
 
-/**
- * Counts slots for the line below a table: `21 slots: 20 completed (2 repaired), 1 failed; 3 rejected`. `since`: older slots of
- * the range were not counted.
- */
+/** Counts slots for the line below a table: `21 slots: 20 completed (2 repaired), 1 failed; 3 rejected`. */
 export function openTotal() {
   const counts = new Map<Status, number>()
   let [slots, repaired, count, refused] = [0, 0, 0, 0]
@@ -115,13 +111,12 @@ export function openTotal() {
       count += own.rejections.count
       refused += own.rejections.refused
     },
-    text(since: Instant | null = null): string {
+    text(): string {
       const parts = [...counts].map(([status, number]) => {
         const more = status === 'completed' && repaired > 0 ? ` (${repaired} repaired)` : ''
         return `${number} ${status}${more}`
       })
-      const from = since === null ? '' : ` since ${formatInstant(since)}`
-      return `${counted(slots, 'slot')}${from}: ${parts.join(', ')}; ${rejectedWords({ count, refused }, ' rejected')}`
+      return `${counted(slots, 'slot')}: ${parts.join(', ')}; ${rejectedWords({ count, refused }, ' rejected')}`
     },
   }
 }

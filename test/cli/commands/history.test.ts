@@ -154,21 +154,10 @@ describe('what is shown of a task', () => {
     for (const args of ['--limit=20', '--limit=0', `--since=${whole}`]) {
       expect(await print(args)).toMatchObject({ code: 0, stderr: '' })
     }
-    // The total of a range has also the slots that are not shown.
-    expect((await print('--since=2000-01-01')).stdout).toMatch(/\n21 slots: /)
     for (const [format, lines] of Object.entries({ json: 23, ndjson: 21, csv: 22 })) {
       const { stdout, stderr } = await print('--format', format)
       expect({ lines: stdout.trimEnd().split('\n').length, stderr }).toEqual({ lines, stderr: '' })
     }
-  })
-
-  test('the total of a range that is cut ends 10,000 slots after those that are shown, and says so', async () => {
-    const minutes = ledgerOf(Array.from({ length: 10_100 }, (_, index) => rowAt(TODAY - index * 60_000)))
-    const args = ['--task', 'nightly', '--status', 'recorded', '--since', '2000-01-01']
-    const { stdout, stderr } = await cronledger(['history', '--store', minutes, ...args])
-    const from = new Date(TODAY - 10_020 * 60_000).toISOString().replace('.000', '')
-    expect(stdout).toContain(`\n10021 slots since ${from}: 10021 completed; 0 rejected\n`)
-    expect(stderr).toContain('Use --limit 0 to show and count all of them.')
   })
 
   test('no slot: a sentence in a table, and an empty answer for a program', async () => {
