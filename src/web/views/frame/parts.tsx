@@ -65,7 +65,7 @@ export function Choice({ label, name, options, chosen }: ChoiceProps) {
   )
 }
 
-/** An owner. Each address of the web in it is a link. */
+/** A text that may name an owner. Each address of the web in it is a link. */
 export function Owner({ owner }: { readonly owner: string }) {
   // With a group, split returns the addresses between the other texts.
   const parts = owner.split(/(https?:\/\/[^\s、。）]*[^\s、。）,.;)])/i)

@@ -47,8 +47,8 @@ export function Overview({ model, now }: OverviewProps) {
         <h2 id="overview-title">Tasks</h2>
         <Search model={model} />
         <States model={model} />
-        <Spans model={model} />
         <Legend looks={looksOf(model)} />
+        <Spans model={model} />
       </div>
       <div id="tasks" tabindex={-1}>
         {unread > 0 && (

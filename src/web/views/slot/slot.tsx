@@ -125,7 +125,8 @@ function Timeline({ row, clock }: TimelineProps) {
               {entry.kind === 'folded' ? (
                 <>
                   {' · the first one at '}
-                  <Time at={entry.at} near={row.slot} clock={clock} /> <small>{printable(entry.source)}</small>
+                  <Time at={entry.at} near={row.slot} clock={clock} />
+                  {entry.source !== '' && ` · ${printable(entry.source)}`}
                 </>
               ) : (
                 <OfAttempt entry={entry} before={shown[index - 1]} />

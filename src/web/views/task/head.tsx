@@ -154,7 +154,7 @@ function ChangeList({ changes, clock }: { readonly changes: readonly ReportedCha
     <ol class="changes" reversed>
       {changes.map(({ at, by, what, why }) => (
         <li>
-          <Time at={at} clock={clock} /> <span>{printable(`${by} ${what(clock)}${why && `: ${why}`}`.trim())}</span>
+          <Time at={at} clock={clock} /> <Owner owner={`${by} ${what(clock)}${why && `: ${why}`}`.trim()} />
         </li>
       ))}
     </ol>
