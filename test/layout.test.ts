@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
 
 const read = (path: string) => readFileSync(new URL(path, import.meta.url), 'utf8')
@@ -14,4 +15,17 @@ test('the folders of the fast loop have no test that needs the build or a server
   )
   const imports = /from '[./]*support\/(cli|servers|proxy|pages\/serve)\.ts'/
   expect(files.filter((path) => path.endsWith('.ts') && imports.test(read(path)))).toEqual([])
+})
+
+test('what decides whether a batch runs is small enough to be read', () => {
+  const files = new Set<string>()
+  const add = (path: string) => {
+    if (files.has(path)) return
+    files.add(path)
+    for (const [, name = ''] of read(path).matchAll(/from '(\.[^']+)'/g)) add(join(dirname(path), name))
+  }
+  add('../src/run/execute.ts')
+  const lines = [...files].reduce((sum, path) => sum + read(path).split('\n').length - 1, 0)
+  expect(files.size).toBeGreaterThan(40)
+  expect(lines).toBeLessThan(9_500)
 })

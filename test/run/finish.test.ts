@@ -117,6 +117,16 @@ describe('rejection noted between claim and finish', () => {
 
 // promise: down-at-finish
 describe('ledger down at the finish', () => {
+  test('a finish is retried until the ledger is back', async () => {
+    const { time, trigger, row } = world()
+    const backMs = time.now() + 4 * MINUTE_MS
+    const run = trigger('a', works(1), {
+      fateOf: (call) => (isFinish(call) && time.now() < backMs ? { kind: 'dropped' } : { kind: 'answered' }),
+    })
+    expect(await time.run(run.result)).toMatchObject({ status: 'completed' })
+    expect(await row()).toMatchObject({ state: 'COMPLETED' })
+  })
+
   test('retried until the finish timeout, then unrecorded, with the value', async () => {
     const { time, trigger, row } = world()
     const startMs = time.now()

@@ -80,6 +80,20 @@ test.each([
   )
 })
 
+test('the longest name of a CronJob has 52 characters', () => {
+  const minute = at('2026-11-23T18:00:00Z') / 60_000
+  expect(read({ eventTime: `k8s-job:${'n'.repeat(52)}-${minute}` }).window.slot).toBe(at('2026-11-23T18:00:00Z'))
+})
+
+test('the minute does not depend on timeZone: each schedule finds its slot by it', () => {
+  for (const zone of ['UTC', 'Asia/Tokyo', 'Asia/Kolkata', 'America/St_Johns']) {
+    const schedule = { expression: '30 3 * * *', zone }
+    const { window } = read({ eventTime: '2026-11-23T17:00:00Z' }, {}, schedule)
+    const found = read({ eventTime: `k8s-job:nightly-${window.slot / 60_000}` }, { strict: true }, schedule)
+    expect(found).toMatchObject({ window: { slot: window.slot }, notices: [], objection: null })
+  }
+})
+
 test('a minute in the future, and one that is not in the schedule, are as in any event time', () => {
   expect(() => read({ eventTime: `k8s-job:nightly-${at('2027-11-23T18:00:00Z') / 60_000}` })).toThrow(
     /is in the future/,
@@ -223,6 +237,10 @@ test.each([
 ])('the slot to force: %s', (_, slot, expression, zone, expected) => {
   const { window } = read(force(slot), {}, { expression, zone }, at('2027-06-01T00:00:00Z'))
   expect(window.slot).toBe(at(expected))
+})
+
+test('a time in the fold is the first pass, where only that is a slot', () => {
+  expect(read(force('2026-11-01T01:30'), {}, NEW_YORK).window.slot).toBe(at('2026-11-01T05:30:00Z'))
 })
 
 const read60 = (now: string) =>

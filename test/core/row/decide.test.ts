@@ -10,7 +10,7 @@ import {
   type Rerunnable,
   readRerunnable,
 } from '../../../src/core/row/policy.ts'
-import { retryAttempt } from '../../../src/core/row/transition.ts'
+import { claimRow, retryAttempt } from '../../../src/core/row/transition.ts'
 import {
   type Ending,
   RESOLVED_STATES,
@@ -403,4 +403,32 @@ test('a mismatch that the caller does not accept is refused regardless of the ro
     )
     expect(decision).toEqual({ kind: 'refused', cause: 'scheduleMismatch', row, survivor: null })
   }
+})
+
+test('property: once an attempt succeeded, nothing starts but by force', () => {
+  fc.assert(
+    fc.property(histories, fc.nat(MAX_ATTEMPTS), fc.nat(1e12), (history, maxAttempts, laterMs) => {
+      const row = rowWith(...history)
+      fc.pre(history.some(({ ending }) => ending.outcome === 'succeeded'))
+      expect(answer(row, { maxAttempts, now: NOW + laterMs })).toBe('duplicate: completed')
+    }),
+  )
+})
+
+test('property: after any start, no other trigger starts while the lease is valid', () => {
+  fc.assert(
+    fc.property(
+      histories,
+      fc.nat(LEASE_MS + SKEW_MS),
+      fc.constantFrom(SCHEDULED, FORCED),
+      (history, laterMs, trigger) => {
+        const before = rowWith(...history)
+        const claim = { task: 'nightly', window: { slot: SLOT, end: null }, schedule: before.schedule, zoneData: 'x' }
+        const host = { host: 'host' }
+        const row = claimRow(before, { ...claim, runId: 'me', trigger, host }, { writeId: 'w', now: NOW }, LEASE_MS)
+        expect(answer(row, { maxAttempts: MAX_ATTEMPTS, now: NOW + laterMs })).toMatch(/^duplicate/)
+        expect(answer(row, { trigger: FORCED, now: NOW + laterMs })).toBe('refused: running')
+      },
+    ),
+  )
 })

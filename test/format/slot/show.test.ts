@@ -3,6 +3,7 @@ import { addRejection, NO_NOTES } from '../../../src/core/row/rejections.ts'
 import { claimRow } from '../../../src/core/row/transition.ts'
 import type { Rejection, Row, StoredRow } from '../../../src/core/types.ts'
 import { shownSlot, showText } from '../../../src/format/slot/show.ts'
+import { FARGATE } from '../../support/aws/ecs.ts'
 import {
   closed,
   FAILED,
@@ -10,6 +11,7 @@ import {
   judgedAt,
   NOT_STARTED,
   NOW,
+  rowOn,
   rowWith,
   SCHEDULED,
   SUCCEEDED,
@@ -62,6 +64,21 @@ NEXT STEPS
   The slot completed once. To run it again does its work a second time.
   mark it as completed:                       cronledger resolve --store s --task nightly --slot 2026-11-24T03:00:00Z --state completed --reason 'YOUR REASON'
   or run it again although it has completed:  cronledger rerun --store s --task nightly --slot 2026-11-24T03:00:00Z --status completed --reason 'YOUR REASON' -- YOUR_COMMAND`)
+})
+
+test('a usual slot, done or failed on ECS with its steps, takes at most 35 lines of 80 columns', () => {
+  for (const [ending, atLeast] of [
+    [SUCCEEDED, 10],
+    [FAILED, 25],
+  ] as const) {
+    const { ecsTask } = FARGATE.host
+    const rejections = addRejection(NO_NOTES, { ...rejection(1), ecsTask })
+    const noted = { ...rowOn(FARGATE.place, closed(rowWith({ ending }))), rejections }
+    const text = showText(shownSlot(judgedAt(NOW + 60_000, noted), 'dynamodb:cronledger'), 80)
+    const rows = text.split('\n').reduce((sum, line) => sum + Math.max(1, Math.ceil(line.length / 80)), 0)
+    expect(rows).toBeLessThanOrEqual(35)
+    expect(rows).toBeGreaterThanOrEqual(atLeast)
+  }
 })
 
 test('the ids of a run, and its place, are in the timeline only if they are asked for', () => {
@@ -117,6 +134,11 @@ test('one slot for a person lists a few duplicates one by one, with the run of e
   expect(linesWith(4)).toEqual([
     '03:01:05  4 duplicate triggers ignored (completed) on host other, the last one at 03:04:05 (--json lists them)',
   ])
+})
+
+test('a slot for a person in a zone that this Node does not know', () => {
+  const row = { ...rowWith({}), schedule: { expression: '0 3 * * *', zone: 'No/Where' } }
+  expect(show(row)).toContain('window        2026-11-24 03:00 UTC to 2026-11-25 03:00 UTC\n')
 })
 
 test('a slot for a person that runs, and one whose lease ran out', () => {
