@@ -249,6 +249,6 @@ function overviewQueryOf({ req }: Context): OverviewQuery {
 }
 
 function taskQueryOf({ req }: Context): TaskQuery {
-  const { status, duplicates, since, until, before } = req.query()
-  return { status, duplicates, since, until, before }
+  const { status, since, until, before } = req.query()
+  return { status, since, until, before }
 }

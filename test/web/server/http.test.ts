@@ -147,7 +147,7 @@ test.each([
   ['/task?task=heartbeat&before=monday', 400, 'is not a valid instant'],
   ['/slot?task=heartbeat&slot=2026', 400, 'or latest.'],
   ['/slot?task=heartbeat&slot=2026-01-01T00:00:00.5Z', 400, 'Slots are whole seconds'],
-  ['/slot?task=heartbeat&slot=2001-01-01T00:07:00Z', 404, 'heartbeat has no slot at 2001-01-01T00:07:00Z'],
+  ['/slot?task=heartbeat&slot=2001-01-01T00:07:00Z', 404, 'heartbeat has no slot at 2001-01-01 00:07 UTC'],
   ['/slot?task=nobody&slot=2001-01-01T00:07:00Z', 404, 'No task is named &quot;nobody&quot;.'],
   ['/task?task=nobody', 404, 'No task is named &quot;nobody&quot;.'],
   ['/%', 404, 'This address does not exist.'],

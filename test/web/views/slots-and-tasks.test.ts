@@ -114,11 +114,8 @@ describe('a time', () => {
     )
   })
 
-  test('in an unknown zone is UTC, and in a sentence UTC stands beside the time of another zone', () => {
+  test('in an unknown zone is UTC', () => {
     expect(wallClock('Mars/Olympus')).toMatchObject({ zone: 'UTC' })
-    const second = Date.parse('2026-11-24T03:00:05.123Z')
-    expect(clock.both(second)).toBe('2026-11-24 12:00:05 Asia/Tokyo (2026-11-24T03:00:05Z)')
-    expect(wallClock('UTC').both(second)).toBe('2026-11-24T03:00:05Z')
   })
 
   test('the zone stands beside a schedule once', () => {
@@ -312,7 +309,7 @@ describe('the changes of a task', () => {
     expect(linesOf({ suspensions: { pauses: [pause], retirements: [] } })).toEqual(lines)
   })
 
-  test('the changes of a task are one timeline, newest first, and the oldest ones are folded', () => {
+  test('the changes of a task are one timeline, newest first, and the oldest ones are counted', () => {
     const change = (days: number) => ({ since: slot + days * DAY_MS, spec: schedule })
     const lines = linesOf({
       schedules: [change(0), change(5)],
@@ -323,10 +320,9 @@ describe('the changes of a task', () => {
       ...['schedule', 'retired', 'expectations', 'resumed', 'paused', 'schedule'],
     ])
     const schedules = Array.from({ length: 20 }, (_, index) => change(index))
-    const [shown = '', folded = ''] = String(Changes({ head: { ...head, schedules } })).split('<details>')
-    expect(shown.match(/<li>/g)).toHaveLength(8)
-    expect(folded).toContain('<summary>12 earlier changes</summary>')
-    expect(folded.match(/<li>/g)).toHaveLength(12)
+    const html = String(Changes({ head: { ...head, schedules } }))
+    expect(html.match(/<li>/g)).toHaveLength(8)
+    expect(html).toContain('and 12 earlier changes')
   })
 
   test('the changes of a task escape the text of the ledger', () => {

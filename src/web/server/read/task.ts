@@ -54,7 +54,7 @@ export async function readTask(task: string, reading: Reading): Promise<ReadTask
 
 /** A page begins where the one before it ended, so each costs the same. Throws a usage error for a wrong filter. */
 export async function readTaskPage(read: ReadTask, query: TaskQuery, reading: Reading): Promise<TaskPage> {
-  const wanted = choiceOf('status', query.status, STATUSES)
+  const wanted = choiceOf('status', query.status, [...STATUSES, 'rejected'])
   const range = parseTimeRange(
     { since: query.since || undefined, until: query.until || undefined },
     read.head.clock.zone,
@@ -63,8 +63,8 @@ export async function readTaskPage(read: ReadTask, query: TaskQuery, reading: Re
   const before = query.before ? parseInstant(query.before, 'before') : Number.POSITIVE_INFINITY
   const until = Math.min(range.until ?? Number.POSITIVE_INFINITY, before)
   const isWanted = ({ status, row }: JudgedSlot) =>
-    (wanted === null || status === wanted) && (!query.duplicates || rejectedText(row) !== '')
-  const needsScan = wanted !== null || Boolean(query.duplicates)
+    wanted === null || status === wanted || (wanted === 'rejected' && rejectedText(row) !== '')
+  const needsScan = wanted !== null
 
   // Only the first page has a total.
   const most = range.since === undefined ? MAX_SCANNED : MAX_IN_RANGE

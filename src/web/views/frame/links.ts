@@ -8,11 +8,11 @@ type Query<Name extends string> = Readonly<Partial<Record<Name, string | undefin
 export type OverviewQuery = Query<'span' | 'status' | 'q' | 'owner' | 'sort' | 'page'>
 
 /** Only slots before `before` are shown: the page before ended with it. */
-export type TaskQuery = Query<'status' | 'duplicates' | 'since' | 'until' | 'before'>
+export type TaskQuery = Query<'status' | 'since' | 'until' | 'before'>
 
 /** Returns whether the history of a task does not begin with its newest slot, or leaves slots out. */
-export function isFiltered({ status, duplicates, since, until, before }: TaskQuery): boolean {
-  return [status, duplicates, since, until, before].some(Boolean)
+export function isFiltered({ status, since, until, before }: TaskQuery): boolean {
+  return [status, since, until, before].some(Boolean)
 }
 
 /** Names must be in the query: in a path, a browser would change `a/../b`, which is a valid name of a task, into `b`. */

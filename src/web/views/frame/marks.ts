@@ -26,6 +26,14 @@ export const MARKS: Readonly<Record<SlotMark, { readonly sign: string; readonly 
 /** A day with several marks shows the first of them. */
 export const MOST_URGENT_FIRST: readonly SlotMark[] = keysOf(MARKS)
 
+/** Returns `2 failed` and `1,200 completed`, the most urgent first. */
+export function countTexts(counts: Readonly<Partial<Record<SlotMark, number>>>): readonly string[] {
+  return MOST_URGENT_FIRST.flatMap((mark) => {
+    const count = counts[mark]
+    return count === undefined ? [] : [`${count.toLocaleString('en')} ${MARKS[mark].word}`]
+  })
+}
+
 /** Returns the sign in a cell or above a bar. There, a success as usual and a slot to come have none. */
 export function cellSign(mark: SlotMark): string {
   return mark === 'completed' || mark === 'scheduled' ? '' : MARKS[mark].sign

@@ -1,17 +1,14 @@
 import { elapsed } from '../../../core/duration.ts'
 import { attemptCount } from '../../../core/row/attempts.ts'
-import { decidingAttempt } from '../../../core/row/decide.ts'
 import { reportLine } from '../../../core/row/report.ts'
 import type { Instant } from '../../../core/types.ts'
 import { whyFound } from '../../../format/check/finding.ts'
 import { durationMsOf, lastReport } from '../../../format/slot/row.ts'
 import { counted, printable } from '../../../format/text.ts'
-import { causeText, endingText } from '../../../verdict/endings.ts'
-import { isFinding, type JudgedSlot, type SlotMark, type TaskFinding } from '../../../verdict/judge.ts'
+import { isFinding, type JudgedSlot, type SlotMark } from '../../../verdict/judge.ts'
 import { decisionText } from '../../../verdict/sentence.ts'
-import { verdictOf } from '../../../verdict/verdict.ts'
 import { MARKS } from './marks.ts'
-import { Said, timeTexts, type WallClock } from './time.tsx'
+import { timeTexts, type WallClock } from './time.tsx'
 
 /** Returns whether a slot runs, or may start at any moment. */
 export function isMoving({ status }: JudgedSlot): boolean {
@@ -63,28 +60,4 @@ export function noteOf(one: JudgedSlot): string {
   const trigger = one.own?.attempts.at(-1)?.trigger
   if (trigger?.kind === 'forced') return `forced by ${trigger.by}: ${trigger.reason}`
   return reportLine(lastReport(one) ?? '')
-}
-
-interface HappenedProps {
-  readonly found: TaskFinding
-  /** A time that stands before it. */
-  readonly near: Instant
-  readonly clock: WallClock
-  /** The cause of a failure stands before it. */
-  readonly isNamed?: boolean
-}
-
-/** What happened in the slot of a finding. Of a failure the cause comes first. Where it stands already: how it ended, and where. */
-export function Happened({ found, near, clock, isNamed = false }: HappenedProps) {
-  const attempt = found.kind === 'failed' && found.own !== null ? decidingAttempt(found.own) : undefined
-  if (attempt?.phase !== 'ended') return <Said said={verdictOf(found, '').happened} near={near} clock={clock} />
-  const [cause, ending] = [causeText(attempt), endingText(attempt)]
-  const ms = durationMsOf(found)
-  if (!isNamed && cause !== ending) return <>{printable(cause)}</>
-  return (
-    <>
-      {printable(`attempt ${attempt.number} ${ending}`)}
-      {ms !== null && ` after ${elapsed(ms)}`} · {printable(attempt.host)}
-    </>
-  )
 }

@@ -75,8 +75,6 @@ export interface WallClock {
   day(instant: Instant): string
   /** Returns the clock for a slot whose schedule has this zone: its own, unless the reader has chosen one for all times. */
   ofSlot(zone: string): WallClock
-  /** Returns `2026-11-24 03:00 Asia/Tokyo (2026-11-23T18:00:00Z)` in whole seconds. In UTC, only the instant. */
-  both(instant: Instant): string
 }
 
 /** Returns `2026-11-24 03:00 +09:00 Asia/Tokyo` and `2026-11-23 18:00 UTC`. `at` is the begin of the text of `textOf`. */
@@ -112,13 +110,11 @@ function openClock(zone: string, isChosen: boolean): WallClock {
       .slice(0, 19)
       .replace('T', ' ')
       .replace(/(:\d\d):00$/, '$1')
-  const second = (instant: Instant) => formatInstant(Math.floor(instant / 1000) * 1000)
   const own: WallClock = {
     zone,
     localMs,
     time,
     offset: (instant) => offsetName(instant, zone),
-    both: (instant) => (zone === 'UTC' ? second(instant) : `${time(instant)} ${zone} (${second(instant)})`),
     day: (instant) => local(instant).slice(0, 10),
     ofSlot: (other) => (isChosen ? own : wallClock(other)),
   }

@@ -1,7 +1,7 @@
 import type { Instant } from '../../../core/types.ts'
 import { printable } from '../../../format/text.ts'
 import type { JudgedSlot, SlotMark } from '../../../verdict/judge.ts'
-import { MARKS, MOST_URGENT_FIRST } from '../frame/marks.ts'
+import { countTexts, MOST_URGENT_FIRST } from '../frame/marks.ts'
 import { type SlotFacts, slotFactsOf, slotFactTexts } from '../frame/slot-facts.tsx'
 import { timeTexts, type WallClock } from '../frame/time.tsx'
 import type { Axis, Column } from './axis.ts'
@@ -62,12 +62,10 @@ function withSlot(before: GridCell, { mark, kind }: JudgedSlot): GridCell {
 
 export function cellFacts(cell: GridCell, task: string, column: Column, clock: WallClock): readonly string[] {
   if (cell.kind === 'slot') return slotFactTexts(task, cell, clock.ofSlot(cell.zone))
-  const { counts } = cell
-  const marks = MOST_URGENT_FIRST.filter((mark) => counts[mark] !== undefined)
   return [
     printable(task),
     ...timeTexts(clock, (one) => rangeText(column, one), column.from),
-    marks.map((mark) => `${counts[mark]} ${MARKS[mark].word}`).join(', '),
+    countTexts(cell.counts).join(', '),
   ]
 }
 

@@ -1,20 +1,24 @@
 import type { Child } from 'hono/jsx'
+import { elapsed } from '../../../core/duration.ts'
 import { groupedBy } from '../../../core/objects.ts'
+import { decidingAttempt } from '../../../core/row/decide.ts'
 import { commonZone } from '../../../core/schedule/zone.ts'
 import type { Instant } from '../../../core/types.ts'
 import { countsText, totalOf } from '../../../format/check/finding.ts'
 import { problemName, teamsText } from '../../../format/check/problems.ts'
+import { durationMsOf } from '../../../format/slot/row.ts'
 import { counted, printable } from '../../../format/text.ts'
 import { firstRun } from '../../../verdict/command.ts'
+import { endingText } from '../../../verdict/endings.ts'
 import type { TaskFinding } from '../../../verdict/judge.ts'
 import type { Problem, ProblemTask } from '../../../verdict/problems.ts'
 import { repairStep } from '../../../verdict/steps.ts'
+import { verdictOf } from '../../../verdict/verdict.ts'
 import { Legend, type Look, Sign } from '../frame/badge.tsx'
 import { links } from '../frame/links.ts'
 import { Owner } from '../frame/parts.tsx'
-import { Happened } from '../frame/slot-facts.tsx'
 import { CommandToCopy } from '../frame/steps.tsx'
-import { ageText, Time, type WallClock } from '../frame/time.tsx'
+import { ageText, Said, Time, type WallClock } from '../frame/time.tsx'
 
 type Kind = TaskFinding['kind']
 
@@ -254,9 +258,18 @@ function Newest({ tasks, clock, now }: TasksProps) {
   return (
     <p>
       <a href={links.slot(task, newest.slot)}>{ageText(newest.slot, now)}</a>
-      {others.length > 0 && ` ${printable(task)}`}: <Happened found={newest} near={newest.slot} clock={clock} isNamed />
+      {others.length > 0 && ` ${printable(task)}`}: <Happened found={newest} clock={clock} />
     </p>
   )
+}
+
+/** Where the cause of a failure stands before it: how the attempt ended, and then where. */
+function Happened({ found, clock }: Pick<NeedsProps, 'clock'> & Readonly<{ found: TaskFinding }>) {
+  const attempt = found.kind === 'failed' && found.own !== null ? decidingAttempt(found.own) : undefined
+  if (attempt?.phase !== 'ended') return <Said said={verdictOf(found, '').happened} near={found.slot} clock={clock} />
+  const ms = durationMsOf(found)
+  const took = ms === null ? '' : ` after ${elapsed(ms)}`
+  return <>{printable(`attempt ${attempt.number} ${endingText(attempt)}${took} · ${attempt.host}`)}</>
 }
 
 /** How many tasks of a team are named. The others are folded. */

@@ -5,11 +5,12 @@ import { printable } from '../../../format/text.ts'
 import { cronledger, REASON_WORD } from '../../../verdict/command.ts'
 import type { FindingKind, TaskFinding } from '../../../verdict/judge.ts'
 import type { Step } from '../../../verdict/steps.ts'
+import { verdictOf } from '../../../verdict/verdict.ts'
 import { Badge } from '../frame/badge.tsx'
 import { links } from '../frame/links.ts'
-import { Happened } from '../frame/slot-facts.tsx'
+import { noteOf } from '../frame/slot-facts.tsx'
 import { Steps } from '../frame/steps.tsx'
-import { Time, type WallClock } from '../frame/time.tsx'
+import { Said, Time, type WallClock } from '../frame/time.tsx'
 
 export interface ShownFindings extends Pick<TaskNeed, 'cautions' | 'steps'> {
   readonly count: Readonly<Record<FindingKind, number>>
@@ -40,7 +41,9 @@ export function Findings({ findings, clock }: Readonly<{ findings: ShownFindings
                   <Time at={one.slot} clock={clock.ofSlot(one.schedule.zone)} />
                 </a>{' '}
                 <span>
-                  <Happened found={one} near={one.slot} clock={clock.ofSlot(one.schedule.zone)} />
+                  {printable(noteOf(one)) || (
+                    <Said said={verdictOf(one, '').happened} near={one.slot} clock={clock.ofSlot(one.schedule.zone)} />
+                  )}
                 </span>
               </li>
             ))}

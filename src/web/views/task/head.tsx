@@ -11,7 +11,7 @@ import { Badge } from '../frame/badge.tsx'
 import { links } from '../frame/links.ts'
 import { IN_FORCE, Owner } from '../frame/parts.tsx'
 import { Said, Time, type WallClock, wordsIn } from '../frame/time.tsx'
-import { changesOf, type ReportedChange } from '../report/chapter.tsx'
+import { changesOf } from '../report/chapter.tsx'
 import type { RecentSlots } from './recent.tsx'
 
 export interface TaskHead {
@@ -43,55 +43,42 @@ interface TitleProps {
   readonly now: Instant
 }
 
-export function TaskTitle({ head, recent, now }: TitleProps) {
+export function TaskTitle({ head, recent: { slots, usualMs }, now }: TitleProps) {
   const { task, clock, next, owner, suspended } = head
+  const newest = slots[0]
+  const facts = {
+    'Next slot': next === null ? noNextText(head) : <Time at={next} clock={clock} now={now} />,
+    Schedule: scheduleNow(head),
+    ...(owner !== undefined && { Owner: <Owner owner={owner} /> }),
+  }
   return (
     <>
       <h1>{printable(task)}</h1>
-      <StatusNow head={head} recent={recent} now={now} />
+      {newest !== undefined && (
+        <p class="status-now">
+          <strong>
+            <Badge mark={newest.mark} />
+          </strong>{' '}
+          <a href={links.slot(task, newest.slot)}>
+            <Time at={newest.slot} clock={clock.ofSlot(newest.schedule.zone)} now={now} />
+          </a>
+          <span class="quiet">{durationText(newest, usualMs)}</span>
+        </p>
+      )}
       {suspended !== null && (
         <p>
           <Said said={suspendedSentence(suspended)} clock={clock} />
         </p>
       )}
       <dl class="task-facts">
-        <div>
-          <dt>Next slot</dt>
-          <dd>{next === null ? noNextText(head) : <Time at={next} clock={clock} now={now} />}</dd>
-        </div>
-        <div>
-          <dt>Schedule</dt>
-          <dd>
-            <ScheduleNow head={head} />
-          </dd>
-        </div>
-        {owner !== undefined && (
+        {Object.entries(facts).map(([name, fact]) => (
           <div>
-            <dt>Owner</dt>
-            <dd>
-              <Owner owner={owner} />
-            </dd>
+            <dt>{name}</dt>
+            <dd>{fact}</dd>
           </div>
-        )}
+        ))}
       </dl>
     </>
-  )
-}
-
-function StatusNow({ head: { task, clock }, recent: { slots, usualMs }, now }: TitleProps) {
-  const newest = slots[0]
-  if (newest === undefined) return null
-  const text = durationText(newest, usualMs)
-  return (
-    <p class="status-now">
-      <strong>
-        <Badge mark={newest.mark} />
-      </strong>{' '}
-      <a href={links.slot(task, newest.slot)}>
-        <Time at={newest.slot} clock={clock.ofSlot(newest.schedule.zone)} now={now} />
-      </a>
-      {text !== '' && <span class="quiet">{text}</span>}
-    </p>
   )
 }
 
@@ -111,15 +98,11 @@ function noNextText({ suspended, current }: TaskHead): string {
   return current === null ? 'unknown' : 'none'
 }
 
-function ScheduleNow({ head: { current, schedules } }: { readonly head: TaskHead }) {
-  if (current === null) return <>unknown</>
-  const words = current.words ?? 'This version cannot read the schedule'
-  return (
-    <>
-      {printable(wordsIn(current.spec.zone, words))} · <code>{printable(current.spec.expression)}</code>
-      {schedules.length === 0 && ' (from its newest run, because no scheduled run is recorded)'}
-    </>
-  )
+function scheduleNow({ current, schedules }: TaskHead): string {
+  if (current === null) return 'unknown'
+  const words = wordsIn(current.spec.zone, current.words ?? 'This version cannot read the schedule')
+  const source = schedules.length === 0 ? ' (from its newest run, because no scheduled run is recorded)' : ''
+  return printable(`${words} · ${current.spec.expression}${source}`)
 }
 
 const SHOWN = 8
@@ -135,28 +118,17 @@ export function Changes({ head: { schedules, suspensions, expectations, clock } 
   const changes = [...changesOf({ decisions: [], ...suspensions, schedules }), ...(stated ? [stated] : [])]
   if (changes.length === 0) return <p class="empty">No schedule, pause or expectation is recorded.</p>
   const newest = changes.sort((one, other) => other.at - one.at)
-  const earlier = newest.slice(SHOWN)
+  const earlier = newest.length - SHOWN
   return (
     <>
-      <ChangeList changes={newest.slice(0, SHOWN)} clock={clock} />
-      {earlier.length > 0 && (
-        <details>
-          <summary>{counted(earlier.length, 'earlier change')}</summary>
-          <ChangeList changes={earlier} clock={clock} />
-        </details>
-      )}
+      <ol class="changes" reversed>
+        {newest.slice(0, SHOWN).map(({ at, by, what, why }) => (
+          <li>
+            <Time at={at} clock={clock} /> <Owner owner={`${by} ${what(clock)}${why && `: ${why}`}`.trim()} />
+          </li>
+        ))}
+      </ol>
+      {earlier > 0 && <p class="quiet">and {counted(earlier, 'earlier change')}, which a report lists</p>}
     </>
-  )
-}
-
-function ChangeList({ changes, clock }: { readonly changes: readonly ReportedChange[]; readonly clock: WallClock }) {
-  return (
-    <ol class="changes" reversed>
-      {changes.map(({ at, by, what, why }) => (
-        <li>
-          <Time at={at} clock={clock} /> <Owner owner={`${by} ${what(clock)}${why && `: ${why}`}`.trim()} />
-        </li>
-      ))}
-    </ol>
   )
 }

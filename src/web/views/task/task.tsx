@@ -7,7 +7,7 @@ import { printable } from '../../../format/text.ts'
 import type { JudgedSlot, SlotMark } from '../../../verdict/judge.ts'
 import { Badge } from '../frame/badge.tsx'
 import { isFiltered, links, type TaskQuery } from '../frame/links.ts'
-import { MARKS, MOST_URGENT_FIRST, rejectedText } from '../frame/marks.ts'
+import { countTexts, MARKS, rejectedText } from '../frame/marks.ts'
 import { Choice, ListTable } from '../frame/parts.tsx'
 import { noteOf } from '../frame/slot-facts.tsx'
 import { Time } from '../frame/time.tsx'
@@ -98,13 +98,11 @@ function History({ head, page }: HistoryProps) {
 }
 
 function Total({ total: { counts, isWhole } }: { readonly total: HistoryTotal }) {
-  const marks = MOST_URGENT_FIRST.filter((mark) => counts[mark] !== undefined)
-  const all = marks.reduce((sum, mark) => sum + (counts[mark] ?? 0), 0)
-  const texts = marks.map((mark) => `${(counts[mark] ?? 0).toLocaleString('en')} ${MARKS[mark].word}`)
+  const all = Object.values(counts).reduce((sum, count) => sum + count, 0)
   return (
     <p id="total">
       {isWhole ? '' : 'At least '}
-      {all === 1 ? '1 slot' : `${all.toLocaleString('en')} slots`}: {texts.join(', ')}
+      {all === 1 ? '1 slot' : `${all.toLocaleString('en')} slots`}: {countTexts(counts).join(', ')}
     </p>
   )
 }
@@ -131,7 +129,7 @@ function Pages({ head: { task, clock }, page }: HistoryProps) {
 
 /** The form that filters the history of a task. The times are as those of `cronledger history`. */
 function Filters({ task, query, zone }: Readonly<{ task: string; query: TaskQuery; zone: string }>) {
-  const { status, duplicates, since, until } = query
+  const { status, since, until } = query
   return (
     <search>
       <form method="get" action="/task" autocomplete="off">
@@ -140,14 +138,14 @@ function Filters({ task, query, zone }: Readonly<{ task: string; query: TaskQuer
           label="Status"
           name="status"
           chosen={status}
-          options={[['', 'any'], ...STATUSES.map((name) => [name, MARKS[name].word] as const)]}
+          options={[
+            ['', 'any'],
+            ...STATUSES.map((name) => [name, MARKS[name].word] as const),
+            ['rejected', 'with rejected triggers'],
+          ]}
         />
         <Bound label="From" name="since" value={since} />
         <Bound label="To" name="until" value={until} />
-        <label class="check">
-          <input type="checkbox" name="duplicates" value="1" checked={Boolean(duplicates)} />
-          Only with rejected triggers
-        </label>
         <button type="submit">Show</button>
         <span id="times-of-history" class="quiet">
           2026-11-24, 2026-11-24 03:00 or 7d, in {zone}
