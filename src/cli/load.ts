@@ -25,18 +25,13 @@ const SQLITE = 'cronledger-file.node'
 const NODE = `app-${process.version}-${process.platform}-${process.arch}`
 const CACHE = `${NODE}.cache`
 
-interface Loaded {
-  readonly app: typeof App
-  readonly keepCompiled: () => void
-}
-
 /**
  * Loads the program with V8's compiled form, because the start is then faster. The build made that form, or an earlier run of
  * this user kept it. V8 refuses a form of another version of Node or with other flags. V8 does not check the processor, so the
  * file has it in its name. V8 does not look for damage either, and a flipped bit would crash or hang this process, so the form
  * begins with a checksum of its source and itself.
  */
-export function loadApp(): Loaded {
+export function loadApp() {
   const read = isSea() ? readAsset : readBeside
   const source = read('app.js')
   if (source === null) throw new Error('app.js is missing. Install cronledger again.')

@@ -75,7 +75,10 @@ export function explainJson(explanation: Explanation): Record<string, unknown> {
   const { schedule, zoneData, task, at, earlyToleranceMs, window, previous, next, clocksFrom, clocksUntil } =
     explanation
   const { zone } = schedule.spec
-  const shown = (instant: Instant) => instantJson(instant, zone)
+  const shown = (instant: Instant) => ({
+    utc: formatInstant(instant),
+    local: inZone(instant, zone).toFormat(ISO_LOCAL),
+  })
   return {
     schedule: specJson(schedule.spec),
     words: inWords(schedule),
@@ -101,10 +104,6 @@ export function explainJson(explanation: Explanation): Record<string, unknown> {
 
 function specJson({ expression, zone, anchor }: ScheduleSpec) {
   return { expression, zone, ...(anchor !== undefined && { anchor: formatInstant(anchor) }) }
-}
-
-function instantJson(at: Instant, zone: string) {
-  return { utc: formatInstant(at), local: inZone(at, zone).toFormat(ISO_LOCAL) }
 }
 
 const ISO_LOCAL = "yyyy-MM-dd'T'HH:mm:ssZZ"

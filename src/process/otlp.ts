@@ -3,21 +3,16 @@ import { tracesUrl } from '../core/trace.ts'
 import type { Environment } from '../core/types.ts'
 import { onAbort } from './clock.ts'
 
-export interface SpanSender {
-  send(body: string): void
-  end(signal: AbortSignal): Promise<string | null>
-}
-
 /** Returns what sends spans by OTLP/HTTP, or null if the environment does not say where to. */
-export function openSpanSender(env: Environment): SpanSender | null {
+export function openSpanSender(env: Environment) {
   const address = tracesUrl(env)
   if (address === null) return null
   const given = keyValues(env['OTEL_EXPORTER_OTLP_TRACES_HEADERS'] || env['OTEL_EXPORTER_OTLP_HEADERS'])
   const over = new AbortController()
   const sent: Promise<string | null>[] = []
   return {
-    send: (body) => sent.push(post(address, given, { method: 'POST', body, signal: over.signal })),
-    async end(signal) {
+    send: (body: string) => sent.push(post(address, given, { method: 'POST', body, signal: over.signal })),
+    async end(signal: AbortSignal) {
       onAbort(signal, () => over.abort(new Error('no answer in time')))
       const failures = (await Promise.all(sent)).filter((failure) => failure !== null)
       return failures.length === 0 ? null : `${failures.length} of ${sent.length} spans were not sent: ${failures[0]}`

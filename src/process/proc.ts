@@ -23,7 +23,8 @@ export interface ProcessStat {
 
 /** Returns the current state of the process. Returns null if it has ended or is hidden, or if there is no /proc. */
 export function readStat(pid: number): ProcessStat | null {
-  const text = readStatText(pid)
+  // The text may not be valid UTF-8, because the name may be cut in the middle of a character.
+  const text = hasOwnProc() ? readLatin1(`/proc/${pid}/stat`) : null
   if (text === null) return null
   // The name may contain spaces and parentheses. The fields after it cannot.
   const nameEnd = text.lastIndexOf(')')
@@ -40,11 +41,6 @@ export function readStat(pid: number): ProcessStat | null {
     sessionId: Number(fields[3]),
     startTicks: Number(fields[19]),
   }
-}
-
-/** The text may not be valid UTF-8, because the name may be cut in the middle of a character. */
-function readStatText(pid: number): string | null {
-  return hasOwnProc() ? readLatin1(`/proc/${pid}/stat`) : null
 }
 
 /** Each variable is between NUL bytes. Returns null if the process has ended or this one may not read it. */

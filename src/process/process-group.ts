@@ -45,12 +45,8 @@ export function livingMember(groupId: number, known: number | null = null, { for
   if (known !== null && isLiving(known)) return known
   const member = processIds().find(isLiving)
   if (member !== undefined) return member
-  if (isShown && !hidesProcesses()) return null
+  // Process 1 lives as long as its PID namespace, so it is hidden if it is not seen.
+  if (isShown && readStat(1) !== null) return null
   const answer = probe(-groupId)
   return answer === 'forbidden' || (answer === 'living' && !forbiddenOnly) ? groupId : null
-}
-
-/** Process 1 lives as long as its PID namespace. */
-function hidesProcesses(): boolean {
-  return readStat(1) === null
 }

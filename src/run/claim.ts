@@ -111,7 +111,8 @@ async function tryToClaim(
   let found = first?.found ?? null
   const { forceStatus = [] }: Policy = settings
   const mayBeCovered = first !== null && hasRanges && forceStatus.includes('completed')
-  const isCovered = mayBeCovered && (await isDoneByLater({ request, settings, io }, readableRow(found), ask))
+  const around = mayBeCovered ? await readAround({ request, settings, io }, readableRow(found), ask) : null
+  const isCovered = around?.later.covering?.kind === 'done'
   for (let isRead = first !== null; ; isRead = true) {
     const decision = decideOn(found, isCovered)
     checkNotInside(decision, request)
@@ -125,11 +126,6 @@ async function tryToClaim(
       found = (await read()).found
     }
   }
-}
-
-async function isDoneByLater(asked: AskedSlot, row: Row | null, ask: Ask): Promise<boolean> {
-  const { later } = await readAround(asked, row, ask)
-  return later.covering?.kind === 'done'
 }
 
 /** As a duplicate, the caller would exit successfully although the batch never ran. Nor may it start beside its own run. */

@@ -78,7 +78,8 @@ export function judge(record: SlotRecord, of: TaskFacts): JudgedSlot {
   const common = {
     ...found,
     situation,
-    schedule: zonedSchedule(found),
+    // A row that cannot be read does not say its schedule.
+    schedule: scheduleOf(found) ?? inForceAt(of.record?.schedules ?? [], found.slot)?.spec ?? NO_SCHEDULE,
     ...(of.record?.expectations?.owner !== undefined && { owner: of.record.expectations.owner }),
   }
   const isOverdue = MAY_BE_OVERDUE.has(situation) && isPastDoneBy(found)
@@ -141,11 +142,6 @@ function hasNoSchedule({ own, of, slot }: SlotInTask): boolean {
 }
 
 const NO_SCHEDULE: ScheduleSpec = { expression: '', zone: 'UTC' }
-
-/** A row that cannot be read does not say its schedule. */
-function zonedSchedule(found: SlotInTask): ScheduleSpec {
-  return scheduleOf(found) ?? inForceAt(found.of.record?.schedules ?? [], found.slot)?.spec ?? NO_SCHEDULE
-}
 
 export function isFinding(one: JudgedSlot): one is TaskFinding {
   return one.kind !== null

@@ -3,7 +3,6 @@ import type { Rerunnable, Selectable } from '../core/row/policy.ts'
 import type { Instant, ScheduleSpec } from '../core/types.ts'
 import {
   BATCH_WORD,
-  type CommandFlags,
   type CommandWords,
   cronledger,
   REASON_WORD,
@@ -78,8 +77,10 @@ export function rerunStep(
   }
   const { overlap, onLeaseLost } = target.guards ?? {}
   const status = target.only?.join(',')
-  const flags = { status, overlap, 'on-lease-lost': onLeaseLost, reason: reason ?? REASON_WORD, by }
-  return { kind: 'run', what, command: operatorCommand('rerun', target, flags, '--', BATCH_WORD) }
+  const { store, task } = target
+  const own = { store, task, slot: formatInstant(target.slot) }
+  const flags = { ...own, status, overlap, 'on-lease-lost': onLeaseLost, reason: reason ?? REASON_WORD, by }
+  return { kind: 'run', what, command: cronledger('rerun', flags, '--', BATCH_WORD) }
 }
 
 /** Slots of one task, of the tasks with a prefix (`pay/*`), of an owner, or of all tasks, from `from` to `to`, both included. */
@@ -180,13 +181,4 @@ export function againSteps(what: string, target: StepTarget, run?: string): read
   if (target.only?.includes('completed'))
     return [complete('mark it as completed'), rerunStep('or run it again although it has completed', target)]
   return [rerunStep(what, target), complete('or mark it as completed')]
-}
-
-function operatorCommand(
-  name: string,
-  { store, task, slot }: StepTarget,
-  flags: CommandFlags,
-  ...more: CommandWords
-): CommandWords {
-  return cronledger(name, { store, task, slot: formatInstant(slot), ...flags }, ...more)
 }

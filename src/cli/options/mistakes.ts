@@ -85,17 +85,9 @@ export function unexpectedArgument(line: Line, strays: readonly [Stray, ...Stray
 }
 
 const LOOKS_LIKE: Readonly<Record<string, (word: string) => boolean>> = {
-  slot: isSlotText,
-  schedule: isCron,
+  slot: (word) => isDay(word) || isDay(word.slice(0, 10)) || word === 'latest',
+  schedule: (word) => /^(?:@\w+|(?:cron|rate|at)\(.*\)|[\d*][\d*/,-]*(?: [\w*/,?#-]+){4,5})$/.test(word),
   store: (word) => /^(?:dynamodb|file):[\w./-]+$/.test(word),
-}
-
-function isSlotText(word: string): boolean {
-  return isDay(word) || isDay(word.slice(0, 10)) || word === 'latest'
-}
-
-function isCron(word: string): boolean {
-  return /^(?:@\w+|(?:cron|rate|at)\(.*\)|[\d*][\d*/,-]*(?: [\w*/,?#-]+){4,5})$/.test(word)
 }
 
 /** Returns whether the argument is probably a part of the value before it, which a shell has split. */

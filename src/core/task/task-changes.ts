@@ -58,7 +58,9 @@ export interface StatedByRun {
 export function withRun(record: TaskRecord, stated: StatedByRun, ended: Decided): TaskRecord | null {
   const { slot, spec, lastSlot } = stated
   const schedules = withSchedule(record.schedules, spec, slot, lastSlot)
-  const expectations = withExpectations(record.expectations, stated)
+  const before = record.expectations
+  const isOld = isSameExpectations(before ?? {}, stated.expectations) || (before !== null && before.since >= slot)
+  const expectations = isOld ? null : statedFrom(slot, stated.expectations, before)
   const place = withPlace(record, stated)
   const retired = stated.isPaused ? null : retirementAt(record, slot)
   const retirements = record.retirements.map((one) => (one === retired ? { ...one, until: slot, ended } : one))
@@ -188,11 +190,6 @@ export function otherScheduleAt(schedules: Schedules, spec: ScheduleSpec, slot: 
   const inForce = inForceAt(schedules, slot)
   const isLater = inForce !== undefined && inForce.since > slot && isUnconfirmed(inForce)
   return inForce === undefined || isLater || isForced(inForce) || isSameSpec(inForce.spec, spec) ? null : inForce.spec
-}
-
-function withExpectations(before: TaskRecord['expectations'], { slot, expectations }: StatedByRun) {
-  if (isSameExpectations(before ?? {}, expectations) || (before !== null && before.since >= slot)) return null
-  return statedFrom(slot, expectations, before)
 }
 
 /** Rules that stay as they are go on. Otherwise a new owner would hide the unusual slots before. */

@@ -129,13 +129,8 @@ function detailLines(
 
 const INDENT = '  '
 
-interface TeamRow {
-  readonly label: string
-  readonly names: readonly string[]
-}
-
 /** Returns a row for each team, that with the most tasks first, and last one for all other teams. */
-function teamRows(tasks: readonly ProblemTask[], most: number, isKnown: boolean, room: number): readonly TeamRow[] {
+function teamRows(tasks: readonly ProblemTask[], most: number, isKnown: boolean, room: number) {
   if (isKnown) return [{ label: '', names: tasks.map(({ task }) => task) }]
   const teams = teamsOf(tasks)
   const shown = teams.length > most ? teams.slice(0, most - 1) : teams

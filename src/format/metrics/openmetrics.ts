@@ -16,13 +16,9 @@ interface Sample {
   readonly value: number
 }
 
-interface Family extends FamilyHead {
-  samples(health: TaskHealth): readonly Sample[]
-}
-
 const FINDINGS_OF_TASK = { name: 'cronledger_findings', help: 'How many slots need attention, by kind.' }
 
-const FAMILIES: readonly Family[] = [
+const FAMILIES: readonly (FamilyHead & { samples(health: TaskHealth): readonly Sample[] })[] = [
   {
     name: 'cronledger_last_success_timestamp_seconds',
     help: 'When the newest attempt that succeeded ended. Absent if none succeeded in the range of the check.',

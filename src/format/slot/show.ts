@@ -41,7 +41,7 @@ export function showText(shown: ShownSlot, columns: number | null = null, withId
       ...verdictFacts(shown),
       ...(steps.length === 0 && verdict.caution !== null && { caution: verdict.caution }),
       ...(row === null ? absentFacts(shown) : rowFacts(row, verdict.status, schedule.zone)),
-      ...foundFact(shown),
+      ...(shown.found !== null && { 'not expected': notExpectedText(shown.found, schedule.zone) }),
       ...clockFact(shown),
     }),
     ...(row === null ? [] : ['', ...timelineLines(row, schedule.zone, columns, withIds), ...reportLines(row)]),
@@ -78,10 +78,6 @@ function verdictFacts({ slot, schedule, verdict }: ShownSlot): Readonly<Record<s
 function absentFacts(shown: ShownSlot): Readonly<Record<string, string>> {
   const schedule = scheduleOf(shown)
   return schedule === null ? {} : { schedule: scheduleText(schedule) }
-}
-
-function foundFact({ found, schedule }: ShownSlot): Readonly<Record<string, string>> {
-  return found === null ? {} : { 'not expected': notExpectedText(found, schedule.zone) }
 }
 
 /** `check` says it in a note. */

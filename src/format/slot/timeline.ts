@@ -3,17 +3,7 @@ import { formatInstant } from '../../core/instant.ts'
 import { hasStarted, waitMsOf } from '../../core/row/attempts.ts'
 import { otherPlace } from '../../core/row/other-place.ts'
 import { keptRejections } from '../../core/row/rejections.ts'
-import type {
-  AttemptRecord,
-  Host,
-  Instant,
-  Place,
-  Rejection,
-  Rejections,
-  Resolution,
-  Row,
-  Trigger,
-} from '../../core/types.ts'
+import type { AttemptRecord, Host, Instant, Place, Rejection, Rejections, Row, Trigger } from '../../core/types.ts'
 import { endingText, reportedText } from '../../verdict/endings.ts'
 import { otherPlaceText } from '../../verdict/sentence.ts'
 
@@ -52,7 +42,9 @@ export function slotTimeline(row: Row): readonly TimelineEntry[] {
   const events: readonly (TimelineEntry | Rejection)[] = [
     ...attemptEntries(row.attempts, slot),
     ...keptRejections(row),
-    ...row.resolutions.map(resolutionEvent),
+    ...row.resolutions.map(({ at, state, by, reason }) =>
+      event(at, `resolved as ${state.toLowerCase()} by ${by}: ${reason}`),
+    ),
   ].sort((one, other) => one.at - other.at)
   const entries: TimelineEntry[] = []
   let same: readonly Rejection[] = []
@@ -183,11 +175,6 @@ function rejectionEvent(rejection: Rejection, row: Row): TimelineEvent {
 function rejectionCause({ cause }: Rejection): string {
   if (cause === 'survivor') return 'a process of an earlier attempt still runs'
   return cause.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
-}
-
-function resolutionEvent(resolution: Resolution): TimelineEvent {
-  const { at, state, by, reason } = resolution
-  return event(at, `resolved as ${state.toLowerCase()} by ${by}: ${reason}`)
 }
 
 function event(at: Instant, text: string, source?: Source): TimelineEvent {

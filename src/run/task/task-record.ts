@@ -87,11 +87,6 @@ export interface TaskChangeRequest {
   isIn(record: TaskRecord): boolean
 }
 
-export interface ChangedRecord {
-  readonly changed: boolean
-  readonly record: TaskRecord
-}
-
 export interface ChangeIo extends AskIo {
   readonly store: Store
   readonly pageTimeoutMs: number
@@ -114,7 +109,7 @@ export async function readChangeable(task: string, io: ChangeIo): Promise<Change
  *
  * Throws `unreachable` if it is unknown whether the change is recorded, and `shape` if a newer cronledger wrote the record.
  */
-export function changeTask(request: TaskChangeRequest, found: ChangeableRecord, io: ChangeIo): Promise<ChangedRecord> {
+export function changeTask(request: TaskChangeRequest, found: ChangeableRecord, io: ChangeIo) {
   const { task } = request
   return within({ ms: io.pageTimeoutMs, signals: io.signals }, io, async (ask) => {
     let { record, version } = found

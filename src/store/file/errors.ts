@@ -55,7 +55,7 @@ export function explainFileError(error: unknown, path: string): unknown {
     const reason = whyNotWritten(path)
     if (reason !== null) return explainFileError(reason, path)
   }
-  if (code === 0 && !isSystemError(error)) return error
+  if (code === 0 && !(error instanceof Error && 'syscall' in error)) return error
   if (hasCode(error, 'ENOENT')) return whatIsMissing(name, path, error)
   if (hasCode(error, 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG'))
     return make('shape', `${name} is not a valid path (${why}). Use another path.`)
@@ -171,8 +171,4 @@ function sqliteCode(error: unknown): number {
 
 function hasCode(error: unknown, ...codes: readonly string[]): boolean {
   return codes.includes(errorCode(error) ?? '')
-}
-
-function isSystemError(error: unknown): boolean {
-  return error instanceof Error && 'syscall' in error
 }

@@ -119,10 +119,6 @@ function isSocket(host: string): boolean {
   return host.startsWith('/')
 }
 
-function isThisHost(host: string): boolean {
-  return isSocket(host) || ['localhost', '127.0.0.1', '::1'].includes(host)
-}
-
 /** Encrypted and verified to another host, unless `sslmode` says otherwise. libpq would try without TLS by default. */
 function tlsOptions(
   settings: ConnectionSettings,
@@ -130,7 +126,8 @@ function tlsOptions(
   env: Environment,
   wrongSetting: (key: 'sslmode', why: string) => Error,
 ): ConnectionOptions | false {
-  const mode = settings.sslmode ?? (isThisHost(host) ? 'disable' : 'verify-full')
+  const isHere = isSocket(host) || ['localhost', '127.0.0.1', '::1'].includes(host)
+  const mode = settings.sslmode ?? (isHere ? 'disable' : 'verify-full')
   if (mode === 'disable' || isSocket(host)) return false
   if (!['require', 'verify-ca', 'verify-full'].includes(mode))
     throw wrongSetting('sslmode', 'is not allowed. Use verify-full, verify-ca, require or disable.')

@@ -50,16 +50,9 @@ import { askWith } from './tools.ts'
 
 type Asked = Omit<RepairValues, 'by' | 'canAsk'> & { readonly by: string | undefined }
 
-/** The options that say how a batch is supervised. Those of the ledger and of the log are for each rerun. */
-const {
-  retentionMs: _,
-  ledgerTimeoutMs: __,
-  log: ___,
-  notify: ____,
-  notifyOn: _____,
-  notifyFormat: ______,
-  ...OF_BATCHES
-} = SUPERVISION_OPTIONS
+const OF_EACH_RERUN = ['retentionMs', 'ledgerTimeoutMs', 'log', 'notify', 'notifyOn', 'notifyFormat']
+/** The options that say how a batch is supervised. The others are of the ledger and of the log. */
+const OF_BATCHES = Object.keys(SUPERVISION_OPTIONS).filter((name) => !OF_EACH_RERUN.includes(name))
 
 export async function repair(asked: Asked, context: CommandContext): Promise<number> {
   const { argv, env, stops } = context
@@ -85,7 +78,7 @@ export async function repair(asked: Asked, context: CommandContext): Promise<num
   if (isOne && batch === null && steps.length === 0 && noCommand.some(({ target }) => target !== undefined))
     checkBatchCommand('rerun', null)
   const isHere = steps.some(({ place, why }) => place === null && why !== 'running')
-  const alone = isHere ? undefined : Object.keys(OF_BATCHES).find((name) => isGiven(name, argv))
+  const alone = isHere ? undefined : OF_BATCHES.find((name) => isGiven(name, argv))
   if (alone !== undefined && steps.length > 0)
     throw usageError(
       `--${optionName(alone)} has no effect, because no slot runs on this host: the task definition or the CronJob says it. Leave it out.`,
@@ -153,7 +146,8 @@ export async function repair(asked: Asked, context: CommandContext): Promise<num
   return exitCode
 
   function tellEnd(one: PlannedStep, end: SlotEnd, { counts }: Lanes): void {
-    const text = end.kind === 'done' ? `done${end.byOthers ? ' by another run' : ''}` : endText(end)
+    const text =
+      end.kind === 'done' ? `done${end.byOthers ? ' by another run' : ''}` : `${END_WORDS[end.kind]}${end.why}`
     const isWrong = end.kind === 'failed' || end.kind === 'unknown'
     if (isWrong) failed.push({ one, text })
     const steps = isWrong ? [showStep('see what happened', { store: plan.store, ...one })] : []
@@ -175,10 +169,6 @@ export async function repair(asked: Asked, context: CommandContext): Promise<num
 }
 
 const END_WORDS = { left: 'not run: ', unknown: 'not known: ', failed: '' } as const
-
-function endText({ kind, why }: Exclude<SlotEnd, { kind: 'done' }>): string {
-  return `${END_WORDS[kind]}${why}`
-}
 
 async function showPlan(plan: RepairPlan, { isOne, format, json }: Asked, jobs: number): Promise<void> {
   const form = json ? 'json' : (format ?? 'text')
