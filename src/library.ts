@@ -102,7 +102,7 @@ const FORCE: KindsOf<Force> = {
   fresh: SWITCH,
   status: TEXTS,
   askedAt: MOMENT,
-  ofRange: SWITCH,
+  partOfRepair: SWITCH,
   ignoreAfter: SWITCH,
 }
 const TASK_OPTIONS: KindsOf<TaskOptions> = {

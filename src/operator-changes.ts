@@ -56,7 +56,7 @@ export function operatorMethods(
     pause: async (options) => pauseTask(options, ...(await decide(options))),
     async *pauseAll(options) {
       const [decided, deps] = await decide(options)
-      yield* changeAll(deps, (task, own) => pauseTask({ ...options, task }, decided, own, true))
+      yield* changeAll(deps, (task, own) => pauseTask({ ...options, task }, decided, own, 'all'))
     },
     resume: async (options) => resumeTask(options, ...(await decide(withReason(options, 'resumed')))),
     async *resumeAll(options) {
@@ -127,10 +127,10 @@ async function* changeAll(deps: OperatorDeps, change: (task: string, deps: Opera
   }
 }
 
-async function pauseTask(options: PauseOptions, decided: Decided, deps: OperatorDeps, ofAll?: true) {
+async function pauseTask(options: PauseOptions, decided: Decided, deps: OperatorDeps, scope?: 'all') {
   const task = await readTaskToChange(options.task, deps)
   const { from = secondOf(decided.at), until } = readSpan(options, task.zone, decided.at)
-  const pause: Suspension = { from, until, ...(ofAll && { ofAll }), ...decided }
+  const pause: Suspension = { from, until, ...(scope && { scope }), ...decided }
   return recordChange(task, deps, {
     what: 'the pause',
     change: (record) => withPause(record, pause),

@@ -103,8 +103,8 @@ test('a force on a slot that completed is refused, unless status says so; in a r
   const force = { slot: '2026-11-24', reason: 'again' }
   await ledger.run(NIGHT, () => 1)
   expect(await ledger.tryRun({ ...night, force }, () => 2)).toMatchObject({ status: 'refused', cause: 'completed' })
-  const ofRange = { ...force, ofRange: true }
-  expect(await ledger.run({ ...night, force: ofRange }, () => 2)).toMatchObject({ status: 'duplicate' })
+  const partOfRepair = { ...force, partOfRepair: true }
+  expect(await ledger.run({ ...night, force: partOfRepair }, () => 2)).toMatchObject({ status: 'duplicate' })
   const status = ['completed'] as const
   const again = await ledger.run({ ...night, force: { ...force, status } }, () => 3)
   expect(again).toMatchObject({ status: 'completed', attempt: 2, value: 3 })

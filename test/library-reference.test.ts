@@ -29,7 +29,7 @@ const FORCE: Members<library.Force> = {
   by: 'mo',
   status: ['completed'],
   askedAt: new Date(),
-  ofRange: true,
+  partOfRepair: true,
   fresh: true,
   ignoreAfter: true,
 }

@@ -134,11 +134,11 @@ describe('all tasks', () => {
     await ledger.retire({ ...PAUSE, task: 'retired' })
     const paused = await collect(ledger.pauseAll(ALL))
     expect(paused.map(({ task }) => task)).toEqual(['nightly', 'paused', 'retired'])
-    expect(paused).toMatchObject(paused.map(() => ({ changed: true, suspensions: [{ ofAll: true, until: null }] })))
+    expect(paused).toMatchObject(paused.map(() => ({ changed: true, suspensions: [{ scope: 'all', until: null }] })))
     expect(await run(ledger, day(0))).toMatchObject({ status: 'paused' })
     const resumed = await collect(ledger.resumeAll({ by: 'bob' }))
     const left = resumed.map((one) => ('error' in one ? one.error : [...one.record.pauses, ...one.record.retirements]))
-    const ended = { ofAll: true, ended: { by: 'bob' } }
+    const ended = { scope: 'all', ended: { by: 'bob' } }
     expect(left).toMatchObject([[ended], [{ reason: 'its own', until: null }, ended], [ended, { until: null }]])
   })
 

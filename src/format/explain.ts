@@ -80,14 +80,14 @@ export function explainJson(explanation: Explanation): Record<string, unknown> {
     local: inZone(instant, zone).toFormat(ISO_LOCAL),
   })
   return {
-    schedule: specJson(schedule.spec),
+    task,
+    ...specJson(schedule.spec),
     words: inWords(schedule),
     zoneData,
     at: formatInstant(at),
     earlyToleranceMs,
     slot: window === null ? null : shown(window.slot),
     windowEnd: window === null || window.end === null ? null : shown(window.end),
-    key: window === null ? null : { task, slot: formatInstant(window.slot) },
     previous: previous.map(shown),
     next: next.map(shown),
     clocksFrom: formatInstant(clocksFrom),
@@ -103,7 +103,7 @@ export function explainJson(explanation: Explanation): Record<string, unknown> {
 }
 
 function specJson({ expression, zone, anchor }: ScheduleSpec) {
-  return { expression, zone, ...(anchor !== undefined && { anchor: formatInstant(anchor) }) }
+  return { schedule: expression, zone, ...(anchor !== undefined && { anchor: formatInstant(anchor) }) }
 }
 
 const ISO_LOCAL = "yyyy-MM-dd'T'HH:mm:ssZZ"

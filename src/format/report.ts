@@ -78,11 +78,11 @@ export interface TaskReport {
   /** Whether the task states `--late-after` or `--done-by`. Otherwise, no slot of it is called in time. */
   readonly isTimed: boolean
   /** How long the slots usually take, and the longest in the period, in milliseconds. Null: not known, or there is none. */
-  readonly usualMs: number | null
-  readonly longestMs: number | null
+  readonly usualDurationMs: number | null
+  readonly longestDurationMs: number | null
   /** How long after its slot the first attempt started in the period: the median and the most. Null: none has started. */
-  readonly usualDelayMs: number | null
-  readonly longestDelayMs: number | null
+  readonly usualLatenessMs: number | null
+  readonly longestLatenessMs: number | null
   readonly decisions: readonly SlotDecision[]
   readonly pauses: readonly Suspension[]
   readonly retirements: readonly Suspension[]
@@ -157,14 +157,14 @@ export function openTaskTally(happenedOf: (slot: JudgedSlot) => string) {
         exceptions,
         decisions,
         unlisted,
-        longestMs,
+        longestDurationMs: longestMs,
         oldest,
         rows: recorded,
         forcedOnly,
         sha256: hash.digest('hex'),
-        usualDelayMs: usualDelayMs === null ? null : Math.round(usualDelayMs),
+        usualLatenessMs: usualDelayMs === null ? null : Math.round(usualDelayMs),
         // Not `Math.max(...)`, which takes no more than about 100,000 arguments.
-        longestDelayMs: delaysMs.length === 0 ? null : delaysMs.reduce((one, other) => Math.max(one, other), 0),
+        longestLatenessMs: delaysMs.length === 0 ? null : delaysMs.reduce((one, other) => Math.max(one, other), 0),
       }
     },
   }
@@ -281,7 +281,7 @@ function taskReportJson({
     retirements: retirements.map(suspensionFields),
     schedules: schedules.map(({ since, spec: { expression, zone } }) => ({
       since: formatInstant(since),
-      expression,
+      schedule: expression,
       zone,
     })),
     changes: changes.map(RECORD_CHANGE.encode),
@@ -293,16 +293,17 @@ function taskReportJson({
   }
 }
 
+export const REPORT_MEASURES = ['usualLatenessMs', 'longestLatenessMs', 'usualDurationMs', 'longestDurationMs'] as const
+
 export function* reportCsv({ since, until, tasks }: Report): Generator<string, void> {
   const lists = ['decisions', 'pauses', 'retirements', 'schedules'] as const
-  const measures = ['usualMs', 'longestMs', 'usualDelayMs', 'longestDelayMs'] as const
-  const head = ['since', 'until', 'task', 'owner', 'zone', 'schedule', ...REPORT_COUNTS, ...measures]
+  const head = ['since', 'until', 'task', 'owner', 'zone', 'schedule', ...REPORT_COUNTS, ...REPORT_MEASURES]
   const whole = ['forcedOnly', 'rows', 'sha256'] as const
   yield csvText([[...head, ...lists, 'problem', 'recordedFrom', ...whole]])
   for (const one of tasks) {
     const { task, owner, zone, schedule, counts, problem } = one
     const facts = [formatInstant(since), formatInstant(until), task, owner, zone, schedule]
-    const numbers = [...REPORT_COUNTS.map((name) => counts[name]), ...measures.map((name) => one[name])]
+    const numbers = [...REPORT_COUNTS.map((name) => counts[name]), ...REPORT_MEASURES.map((name) => one[name])]
     const sizes = lists.map((name) => one[name].length)
     const recordedFrom = instantOrNull(one.recordedFrom)
     yield csvText([[...facts, ...numbers, ...sizes, problem, recordedFrom, ...whole.map((name) => one[name])]])

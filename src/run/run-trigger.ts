@@ -50,14 +50,14 @@ export interface Force {
   readonly status?: readonly Rerunnable[] | undefined
   /**
    * When the operator asked for the force. The default is now. The operator did not know of an attempt that began later, so
-   * the force is then refused: of two forces at the same time, one starts. It has no effect together with `ofRange`.
+   * the force is then refused: of two forces at the same time, one starts. It has no effect together with `partOfRepair`.
    */
   readonly askedAt?: Date | undefined
   /**
    * The slot is one of those that `rerunnable` yielded. If another run has completed or skipped it since, the force is a
    * duplicate and is not refused. The default of `only` is then that of `rerunnable`.
    */
-  readonly ofRange?: boolean | undefined
+  readonly partOfRepair?: boolean | undefined
   /** Starts although a slot that this one comes after has not completed. It is recorded. */
   readonly ignoreAfter?: boolean | undefined
 }
@@ -253,9 +253,9 @@ function preconditionsOf(
   clock: Clock,
 ): Pick<Policy, 'forceStatus' | 'forceAskedAt' | 'forceOfRange'> {
   if (force === undefined) return {}
-  const { status, askedAt, ofRange = false } = force
-  const forceStatus = readRerunnable(status ?? (ofRange ? DEFAULT_RERUNNABLE : DEFAULT_FORCED))
-  if (ofRange) return { forceStatus, forceOfRange: true, ...defined({ forceAskedAt: askedAt?.getTime() }) }
+  const { status, askedAt, partOfRepair = false } = force
+  const forceStatus = readRerunnable(status ?? (partOfRepair ? DEFAULT_RERUNNABLE : DEFAULT_FORCED))
+  if (partOfRepair) return { forceStatus, forceOfRange: true, ...defined({ forceAskedAt: askedAt?.getTime() }) }
   return { forceStatus, forceAskedAt: askedAt?.getTime() ?? clock.now() }
 }
 

@@ -26,7 +26,11 @@ function openOperator({ store, ledger }: Opened) {
   const operator = operatorMethods(async () => deps, { host, random: Math.random, known: knownRecords(clock) })
   let ids = 0
   const newId = () => `decision-${++ids}`
-  const force = async (task: string, slot: string | Date, more: { status?: readonly Rerunnable[]; ofRange?: true }) => {
+  const force = async (
+    task: string,
+    slot: string | Date,
+    more: { status?: readonly Rerunnable[]; partOfRepair?: true },
+  ) => {
     const found = await ledger.findSlot({ task, slot })
     const again = { slot: found.slot, reason: 'x', by: 'ada', ignoreAfter: true, ...more }
     const trigger = { task, ...found.schedule, skewMs: found.skewMs, force: again }
@@ -54,7 +58,7 @@ function openOperator({ store, ledger }: Opened) {
       for await (const one of ledger.rerunnable({ task, from, to, status })) slots.unshift(one.slot)
     const forced = {
       ...(status && { status: status as readonly Rerunnable[] }),
-      ...(slot === undefined && { ofRange: true as const }),
+      ...(slot === undefined && { partOfRepair: true as const }),
     }
     for (const one of slots)
       await (name === 'resolve' ? resolve(task, one, flag('state') as keyof typeof STATES) : force(task, one, forced))

@@ -18,7 +18,7 @@ const CASES: ReadonlyArray<[args: string[], code: number, expected: unknown]> = 
   [['show', ...OF_NIGHTLY, '--slot', SLOT], 0, { task: 'nightly', slot: SLOT }],
   [['check', ...OF_NIGHTLY, '--since', SLOT, '--until', '2026-11-23'], 1, [{ task: 'nightly', slot: SLOT }]],
   [['tasks', '--store', store], 0, [{ task: 'nightly', zone: 'UTC' }]],
-  [['explain', '--schedule', '0 3 * * *', '--at', '2026-11-23'], 0, { schedule: { expression: '0 3 * * *' } }],
+  [['explain', '--schedule', '0 3 * * *', '--at', '2026-11-23'], 0, { schedule: '0 3 * * *' }],
   [
     ['rerun', '--store', store, '--task', 'nightly', '--from', SLOT, '--to', '2026-11-23', '--dry-run'],
     0,

@@ -378,7 +378,11 @@ test('every surface has the same status, the same answer about the work, and the
       const { pace } = await lastSlots(known, ledger, {}, RANDOM_NOW)
       const recent = read && page && (await readRecent(read, page, reading))
       const line = overview.lines.find((one) => one.task === task)
-      const usual = [recent?.usualMs, line?.pace.usualMs, report?.tasks.find((one) => one.task === task)?.usualMs]
+      const usual = [
+        recent?.usualMs,
+        line?.pace.usualMs,
+        report?.tasks.find((one) => one.task === task)?.usualDurationMs,
+      ]
       expect(usual, `seed ${seed} ${task}`).toEqual([pace.usualMs, pace.usualMs, pace.usualMs])
     }
   }

@@ -183,10 +183,10 @@ function openWorld(seed: number, tasks: readonly string[]) {
   async function send(digest: Digest): Promise<string | null> {
     await step()
     if (faults > 0 && random() < 0.2) return 'exit code 7'
-    for (const group of digest['groups'] as readonly { id: string; state: string; tasks: readonly string[] }[]) {
+    for (const group of digest['groups'] as readonly { id: string; change: string; tasks: readonly string[] }[]) {
       const alert = alerts.get(group.id) ?? { isOpen: false, tasks: new Set<string>() }
       alerts.set(group.id, alert)
-      alert.isOpen = group.state !== 'over'
+      alert.isOpen = group.change !== 'over'
       if (alert.isOpen) for (const task of group.tasks) alert.tasks.add(task)
     }
     await step()
@@ -356,13 +356,13 @@ test('what has no room in the entry is kept as its first and last slot: what beg
   expect((await world.check())?.messages).toEqual([])
   world.set('etl/7', fixed.last + 1, 'done')
   world.set('etl/7', fixed.last + MINUTE_MS, 'exit 1')
-  expect((await world.check())?.messages).toMatchObject([{ tasks: 1, groups: [{ state: 'new', tasks: ['etl/7'] }] }])
+  expect((await world.check())?.messages).toMatchObject([{ tasks: 1, groups: [{ change: 'new', tasks: ['etl/7'] }] }])
   // One of its tasks that still has a finding keeps it open.
   for (const name of names.slice(1)) world.repair(name)
   expect((await world.check())?.messages).toMatchObject([{ event: 'repaired', groups: [{ tasks: ['etl/7'] }] }])
   world.repair('etl/0')
   expect((await world.check())?.messages).toMatchObject([
-    { event: 'repaired', groups: [{ id: group?.id, state: 'over' }] },
+    { event: 'repaired', groups: [{ id: group?.id, change: 'over' }] },
   ])
   expect(world.entry()?.groups).toEqual([])
 })
@@ -374,10 +374,10 @@ test('3,000 tasks that cannot be read are told together, and are over together',
   world.pass(60 * MINUTE_MS)
   for (const name of names) world.lose(name)
   const [message] = (await world.check())?.messages ?? []
-  expect(message).toMatchObject({ event: 'digest', groups: [{ state: 'new', count: 3_000 }] })
+  expect(message).toMatchObject({ event: 'digest', groups: [{ change: 'new', count: 3_000 }] })
   world.heal(true)
   world.pass(MINUTE_MS)
-  expect((await world.check())?.messages).toMatchObject([{ event: 'repaired', groups: [{ state: 'over' }] }])
+  expect((await world.check())?.messages).toMatchObject([{ event: 'repaired', groups: [{ change: 'over' }] }])
 })
 
 test('a checker that was away for longer than it reads back says from when to when nobody has looked', async () => {

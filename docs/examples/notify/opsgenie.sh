@@ -1,7 +1,7 @@
 #!/bin/sh
 jq -r '
   . as $event
-  | if .groups then .groups[] | . + {is_over: (.state == "over")}
+  | if .groups then .groups[] | . + {is_over: (.change == "over")}
     elif .runId then {id: env.CRONLEDGER_RUN_KEY, title, is_over: (env.CRONLEDGER_RUN_KIND | IN("succeeded", "recovered"))}
       | select(.is_over or (env.CRONLEDGER_RUN_KIND | IN("failed", "refused")))
     else empty end

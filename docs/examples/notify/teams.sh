@@ -7,7 +7,7 @@ jq -c '
       "$schema": "http://adaptivecards.io/schemas/adaptive-card.json", type: "AdaptiveCard", version: "1.4",
       body: [
         block(.title; {weight: "Bolder"}),
-        (select(.event == "digest").groups // [] | .[:20][] | block("\(.state): \(.title)"; {})),
+        (select(.event == "digest").groups // [] | .[:20][] | block("\(.change): \(.title)"; {})),
         block(.message; {fontType: "Monospace"}),
         (.command // empty | block("see the commands: \(.)"; {fontType: "Monospace"}))
       ]

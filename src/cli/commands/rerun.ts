@@ -57,13 +57,13 @@ async function rerunSlot(values: RerunValues & { readonly task: string }, slot: 
   const { stops } = context
   const { ignoreAfter, reason = '', by, fresh, status = DEFAULT_FORCED } = values
   const runner = openRunner(help.name, values, context)
-  const ofRange = values.partOfRepair === true
-  if (ofRange) runner.beginRepair()
+  const partOfRepair = values.partOfRepair === true
+  if (partOfRepair) runner.beginRepair()
   try {
     const found = await Promise.race([runner.ledger.findSlot({ ...values, slot }), exitCodeOfStop(stops)])
     if (typeof found === 'number') return found
     const { schedule, skewMs } = found
-    const force = { slot: found.slot, status, askedAt: askedAt(), ofRange, ignoreAfter, reason, by, fresh }
+    const force = { slot: found.slot, status, askedAt: askedAt(), partOfRepair, ignoreAfter, reason, by, fresh }
     const options: RunOptions = { ...values, ...schedule, anchor: schedule.anchor, skewMs, force }
     return exitCodeOf(await runner.run(options), { stopSignal: stops.first()?.signal })
   } finally {

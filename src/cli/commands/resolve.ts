@@ -11,13 +11,12 @@ import {
   type LeftOutSlot,
   leftOutLines,
   type SelectedSlot,
-  selectedJson,
   selectedLines,
   selectedSlot,
   selectionEnd,
 } from '../../format/rerun/plan.ts'
 import { resolvedText, unresolvedText } from '../../format/resolve.ts'
-import { slotJson } from '../../format/slot/row.ts'
+import { slotJson, slotLine } from '../../format/slot/row.ts'
 import { printable, safeJson } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'
@@ -107,7 +106,7 @@ export const resolve = defineCommand(help, async (values, { sink }) => {
   }
   if (values.dryRun || slots.length === 0) {
     async function* lines() {
-      for (const one of slots) yield json ? selectedJson(one, values.store) : selectedLines(one, values.store)
+      for (const one of slots) yield json ? slotLine(one) : selectedLines(one, values.store)
       if (!json) yield* selectionEnd(slots, { only: status, leftOut })
     }
     await printTexts(lines(), json)

@@ -62,13 +62,13 @@ export async function runOptions(
   values: Omit<Values<typeof RUN_OPTIONS>, 'store'>,
   stop: AbortSignal,
 ): Promise<RunOptions> {
-  const { forceSlot: slot, status, ignoreAfter, reason, by, fresh, partOfRepair: ofRange } = values
+  const { forceSlot: slot, status, ignoreAfter, reason, by, fresh, partOfRepair } = values
   checkTogether(OF_FORCE, values, (flag) => ` Give both, or remove --${flag} and ${variableOf(flag)}.`)
   if (slot !== undefined && reason === undefined) {
     throw usageError(`--reason is missing. Give --reason TEXT with --force-slot, or set ${variableOf('reason')}.`)
   }
   const eventTime = values.eventTime === undefined ? undefined : await readEventTime(values.eventTime, stop)
   if (slot === undefined) return { ...values, eventTime, force: undefined }
-  const force = { slot, status, ofRange, ignoreAfter, reason: reason ?? '', by, fresh, askedAt: askedAt() }
+  const force = { slot, status, partOfRepair, ignoreAfter, reason: reason ?? '', by, fresh, askedAt: askedAt() }
   return { ...values, eventTime, force, catchUpMs: undefined }
 }

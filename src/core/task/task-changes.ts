@@ -262,7 +262,7 @@ export function withResumption(
   ended: Decided,
   { onlyOfAll = false } = {},
 ): TaskRecord | null {
-  const goesOn = (one: Suspension) => endsAfter(one, Math.max(from, ended.at)) && (!onlyOfAll || one.ofAll === true)
+  const goesOn = (one: Suspension) => endsAfter(one, Math.max(from, ended.at)) && (!onlyOfAll || one.scope === 'all')
   const end = (one: Suspension): Suspension => (goesOn(one) ? { ...one, until: Math.max(one.from, from), ended } : one)
   if (![...record.pauses, ...record.retirements].some(goesOn)) return null
   return { ...record, pauses: record.pauses.map(end), retirements: record.retirements.map(end) }

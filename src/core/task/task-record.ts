@@ -132,7 +132,7 @@ export interface Suspension extends Decided {
   /** The end, which is not part of it. Null: until it is ended. */
   readonly until: Instant | null
   /** It is a pause of all tasks. Only such a pause ends when all tasks are resumed. */
-  readonly ofAll?: true
+  readonly scope?: 'all'
   readonly ended?: Decided
 }
 
@@ -218,7 +218,7 @@ const DECIDED = { at: INSTANT, by: TEXT, reason: TEXT }
 export const SUSPENSION = formOf<Suspension>({
   from: INSTANT,
   until: orNull(INSTANT),
-  ofAll: flag('scope', 'all'),
+  scope: maybe(oneOf(['all'])),
   ...DECIDED,
   ended: maybe(nested(formOf<Decided>(DECIDED))),
 })

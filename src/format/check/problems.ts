@@ -205,7 +205,7 @@ export function problemJson(problem: Problem, now: Instant, most = Number.POSITI
     zone,
     slots,
     still,
-    teams: Object.fromEntries(
+    owners: Object.fromEntries(
       teamsOf(tasks)
         .slice(0, most)
         .map(([owner = '', own]) => [owner, own.length]),

@@ -48,19 +48,21 @@ function groupJson(news: GroupNews, telling: Telling, now: Instant, most: number
   const tasks = [...new Set(spans.map(({ task }) => task))].sort()
   return {
     id: group.id,
-    state,
+    change: state,
     title: titleOf(news, telling, now),
     since: formatInstant(group.since),
     count: tasks.length + (state === 'over' ? 0 : (group.fixed?.tasks ?? 0)),
     tasks: tasks.slice(0, most),
-    teams: teamsOf(tasks, telling, most),
+    owners: ownersOf(tasks, telling, most),
     ...(dropped.length > 0 && { noLongerChecked: dropped.slice(0, most) }),
   }
 }
 
-function teamsOf(tasks: readonly string[], { ownerOf }: Telling, most: number) {
-  const teams = [...groupedBy(tasks, (task) => ownerOf(task) ?? '')].map(([owner, own]) => [owner, own.length] as const)
-  return Object.fromEntries(teams.sort(([, one], [, other]) => other - one).slice(0, most))
+function ownersOf(tasks: readonly string[], { ownerOf }: Telling, most: number) {
+  const owners = [...groupedBy(tasks, (task) => ownerOf(task) ?? '')].map(
+    ([owner, own]) => [owner, own.length] as const,
+  )
+  return Object.fromEntries(owners.sort(([, one], [, other]) => other - one).slice(0, most))
 }
 
 export function openMessage(number: string, telling: Telling, context: DigestContext): Digest {

@@ -174,7 +174,7 @@ function blockedEntry(
   const { window, schedule } = context
   const found = missingSentence(missing, verdictOfUpstream(missing, context, now))
   const message = `waiting up to ${elapsed(leftMs)}, not started yet: ${sentenceText(found, window.slot, schedule.zone)}`
-  return { level: 'info', message, fields: { missing: KEY.encode(missing), leftMs: Math.round(leftMs) } }
+  return { level: 'info', message, fields: { blockedBy: KEY.encode(missing), leftMs: Math.round(leftMs) } }
 }
 
 function warning(message: string, fields: Readonly<Record<string, unknown>> = {}): LogEntry {

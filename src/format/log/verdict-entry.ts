@@ -102,7 +102,7 @@ function refusedPart(
       ...defined({
         last: last && attemptFields(last),
         holder: holder && lockFields(holder),
-        missing: missing && KEY.encode(missing),
+        blockedBy: missing && KEY.encode(missing),
         survivor: survivor && { pid: survivor.pid, command: survivor.command },
         ...(inForce && changedFields(inForce, schedule)),
         otherPlace,

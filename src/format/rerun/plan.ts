@@ -147,13 +147,14 @@ export function selectedLines(one: SelectedSlot, store: string, before = '', beh
   ])
 }
 
-export function selectedJson(one: SelectedSlot, store: string, more: object = {}): string {
-  const { task, slot, zone, schedule, work, row, others } = one
-  const { happened, caution } = verdictOf(one, store)
+export function stepJsonOfPlan(step: PlannedStep, { steps, store, usualMs }: RepairPlan): string {
+  const { task, slot, zone, schedule, work, row, others } = step
+  const { happened, caution } = verdictOf(step, store)
+  const after = step.after.flatMap((number) => steps[number] ?? [])
   return safeJson({
     task,
     slot: formatInstant(slot),
-    status: wordOf(one),
+    status: wordOf(step),
     schedule: schedule.expression,
     zone,
     anchor: schedule.anchor === undefined ? null : formatInstant(schedule.anchor),
@@ -161,18 +162,14 @@ export function selectedJson(one: SelectedSlot, store: string, more: object = {}
     ...(row !== null && { happened: sentenceText(happened, slot, zone) }),
     ...(caution !== null && { caution }),
     ...(others.length > 0 && { others: others.map((other) => formatInstant(other.slot)) }),
-    ...more,
+    place: placeName(step),
+    after: after.map((one) => ({ task: one.task, slot: formatInstant(one.slot) })),
+    usualDurationMs: usualMs.get(task),
   })
 }
 
-export function stepJsonOfPlan(step: PlannedStep, { steps, store, usualMs }: RepairPlan): string {
-  const after = step.after.flatMap((number) => steps[number] ?? [])
-  const waitsFor = after.map(({ task, slot }) => ({ task, slot: formatInstant(slot) }))
-  return selectedJson(step, store, { place: placeName(step), after: waitsFor, usualMs: usualMs.get(step.task) })
-}
-
 export function leftOutJson({ task, slot, zone, why, text }: LeftOutSlot): string {
-  return safeJson({ task, slot: formatInstant(slot), zone, leftOut: why, reason: text })
+  return safeJson({ task, slot: formatInstant(slot), zone, leftOut: why, message: text })
 }
 
 export function commandOfPlan(step: PlannedStep, plan: RepairPlan): string {

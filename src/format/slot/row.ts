@@ -33,7 +33,6 @@ export function rowJson(row: StoredRow, status: Status | null): Record<string, u
     windowEnd,
     status,
     state: stored['state'],
-    stale: status === 'stale',
     schedule: stored['schedule'],
     zone: stored['zone'],
     anchor,

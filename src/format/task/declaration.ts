@@ -142,11 +142,11 @@ export function openTexts(record: TaskRecord, now: Instant, zone: string): reado
   ]
 }
 
-export function suspensionJson({ from, until, ofAll, ended, ...decided }: Suspension) {
+export function suspensionJson({ from, until, scope, ended, ...decided }: Suspension) {
   return {
     from: formatInstant(from),
     until: until === null ? null : formatInstant(until),
-    ...(ofAll && { scope: 'all' }),
+    ...(scope && { scope }),
     ...decidedJson(decided),
     ...(ended !== undefined && { ended: decidedJson(ended) }),
   }

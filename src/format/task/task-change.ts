@@ -183,7 +183,10 @@ function notResumedText({ task, zone, now, record }: ChangeReport): string {
 export function changeJson(report: ChangeReport, notExpected?: NotExpected | null): string {
   const { task, changed, suspensions, record, now } = report
   const counts = notExpected === undefined ? {} : { notExpectedSlots: notExpected?.count ?? null }
-  return safeJson({ task, changed, changes: suspensions.map(suspensionJson), ...openJson(record, now), ...counts }, 2)
+  return safeJson(
+    { task, changed, suspensions: suspensions.map(suspensionJson), ...openJson(record, now), ...counts },
+    2,
+  )
 }
 
 function resumedMeanwhile({ task }: ChangeReport): string {

@@ -80,7 +80,7 @@ describe.each(Object.keys(LEDGERS))('what was told, in a ledger of %s', (kind) =
     }
   }
   const brief = ({ event, groups }: Loose) =>
-    `${event}: ${groups.map(({ state, tasks }: Loose) => `${state} ${tasks.map((task: string) => task.slice(-1)).join()}`).join('; ')}`
+    `${event}: ${groups.map(({ change, tasks }: Loose) => `${change} ${tasks.map((task: string) => task.slice(-1)).join()}`).join('; ')}`
 
   test('a problem is told when it begins, when a task joins it and when it is over, under one id', async () => {
     const { run, check, messages } = receiver()
@@ -272,8 +272,8 @@ describe.each(Object.keys(LEDGERS))('what was told, in a ledger of %s', (kind) =
       const both = Array.from({ length: fate === 3 ? 2 : 1 }, () => check(clock, `cat >>${told}`, day))
       for (const { code } of await Promise.all(both)) expect([0, 1]).toContain(code)
       const alerts = new Map<string, Set<string>>()
-      for (const { id, state, tasks } of messages().flatMap(({ groups }) => groups as Loose[]))
-        if (state === 'over') alerts.delete(id)
+      for (const { id, change, tasks } of messages().flatMap(({ groups }) => groups as Loose[]))
+        if (change === 'over') alerts.delete(id)
         else alerts.set(id, new Set([...(alerts.get(id) ?? []), ...tasks.map((task: string) => task.slice(-1))]))
       const open = [...alerts.values()]
       const where = `round ${round}, ${time()}`

@@ -370,7 +370,7 @@ describe.skipIf(!hasAws)('SNS', () => {
     await openedAndClosed('sns.sh', env)
     const [message, ...others] = await received()
     expect([message, others]).toMatchObject([{ Subject: expect.stringMatching(/^missed - web - 2 slots - /) }, []])
-    expect(JSON.parse(message.Message)).toMatchObject({ event: 'digest', groups: [{ state: 'new', tasks: ['web'] }] })
+    expect(JSON.parse(message.Message)).toMatchObject({ event: 'digest', groups: [{ change: 'new', tasks: ['web'] }] })
   })
 
   test('the subject of the longest task name is not too long', async () => {

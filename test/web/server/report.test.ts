@@ -118,8 +118,9 @@ describe('what a report says', () => {
     const { tasks } = await reportOf([], { expectations: { since: first, ...times } })
     expect(tasks[0]?.counts).toMatchObject({ due: 24, inTime: 0, completed: 0, late: 0, ...counts })
     expect(shareInTime(tasks)).toBe('completed' in counts ? null : 'inTime' in counts ? '100 %' : '0 %')
-    const { usualMs, longestMs, usualDelayMs, longestDelayMs } = tasks[0] ?? {}
-    for (const ms of [usualMs, longestMs, usualDelayMs, longestDelayMs]) expect(ms).toEqual(expect.any(Number))
+    const { usualDurationMs, longestDurationMs, usualLatenessMs, longestLatenessMs } = tasks[0] ?? {}
+    for (const ms of [usualDurationMs, longestDurationMs, usualLatenessMs, longestLatenessMs])
+      expect(ms).toEqual(expect.any(Number))
   })
 
   test('in a report, slots in a pause were not due, and the pause is listed', async () => {

@@ -133,7 +133,7 @@ async function taskReport(
     zone: spec?.zone ?? 'UTC',
     owner: expectations?.owner,
     problem,
-    usualMs,
+    usualDurationMs: usualMs,
     ...result,
     recordedFrom: recordedFrom > period.since ? recordedFrom : null,
     hasRetention: keptFrom > period.since,

@@ -4,6 +4,7 @@ import { groupedBy } from '../../../core/objects.ts'
 import {
   CLASSES,
   classesOf,
+  REPORT_MEASURES,
   type Report,
   type ReportCounts,
   SLOT_CLASSES,
@@ -241,7 +242,7 @@ const AS_FAR = ', as far as they can be read'
 type TaskRowProps = Readonly<{ task: TaskReport; columns: readonly CountColumn[]; hasShare: boolean }>
 
 function TaskRow({ task, columns, hasShare }: TaskRowProps) {
-  const { counts, isTimed, problem, owner, recordedFrom, usualDelayMs, longestDelayMs, usualMs, longestMs } = task
+  const { counts, isTimed, problem, owner, recordedFrom } = task
   return (
     <tr>
       <th scope="row">
@@ -265,7 +266,7 @@ function TaskRow({ task, columns, hasShare }: TaskRowProps) {
               {isTimed || !ONLY_TIMED.includes(name) ? number(counts[name]) : ''}
             </td>
           ))}
-          {[usualDelayMs, longestDelayMs, usualMs, longestMs].map((ms) => (
+          {REPORT_MEASURES.map((name) => task[name]).map((ms) => (
             <td class="number">{ms === null ? '' : elapsed(ms)}</td>
           ))}
         </>
