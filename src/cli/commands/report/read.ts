@@ -99,8 +99,8 @@ async function taskReport(
     const doubt = one.situation === 'doubtful' ? ', and it may not have been due: the schedule changed' : ''
     return `no run is recorded${doubt}`
   }
-  const newestRows = (until: Instant) =>
-    readableRows(ledger.history({ ...asking, task, until: new Date(until), limit: PACE_ROWS }))
+  const rowsBefore = (until: Instant, limit: number) =>
+    readableRows(ledger.history({ ...asking, task, until: new Date(until), limit }))
   const tally = openTaskTally(happenedOf)
   let problem = schedules.length === 0 ? 'no schedule is recorded, so missed slots are unknown' : null
   const inForce = readableSchedules(schedules, (text) => {
@@ -109,15 +109,18 @@ async function taskReport(
   let usualMs: number | null = null
   let keptFrom = 0
   try {
-    keptFrom = keptSince(await newestRows(now + 1), now)
+    const few = await rowsBefore(now + 1, FEW_ROWS)
+    const hasRun = few.length < FEW_ROWS || few.some(({ attempts }) => attempts.length > 0)
+    keptFrom = keptSince(hasRun ? few : await rowsBefore(now + 1, PACE_ROWS), now)
     const range = { since: new Date(period.since), until: new Date(period.until), now: new Date(now) }
     for await (const one of ledger.slots({ ...asking, ...range, task: known, emitProblem: () => {} })) {
       if (one.status !== 'due') tally.addRow(one)
       if (one.row !== null || one.slot >= keptFrom) tally.add(one)
     }
-    const isWhole = tally.paceRows.length >= PACE_ROWS
-    const rows = isWhole ? tally.paceRows : await newestRows(period.until)
-    usualMs = paceOf(rows, countSlotsIn({ task, inForce })).usualMs
+    const { paceRows: rows } = tally
+    const missing = PACE_ROWS - rows.length
+    const older = missing === 0 ? [] : await rowsBefore(rows.at(-1)?.slot ?? period.until, missing)
+    usualMs = paceOf([...rows, ...older], countSlotsIn({ task, inForce })).usualMs
   } catch (error) {
     if (!isFaultOfTask(error)) throw error
     problem = error.message
@@ -146,6 +149,9 @@ async function taskReport(
     changes: changes.filter(({ at }) => isIn(at)),
   }
 }
+
+/** Nearly always enough to find one with an attempt: an operator has resolved the others. */
+const FEW_ROWS = 5
 
 /** Returns since when the ledger has all rows of a task: its retention, by the newest row, removes older ones. 0: it keeps all. */
 function keptSince(rows: readonly Row[], now: Instant): Instant {
