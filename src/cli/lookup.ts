@@ -16,6 +16,7 @@ import { openZone } from '../core/schedule/zone.ts'
 import { isOwnedBy, isTaskOf } from '../core/task/pattern.ts'
 import { inForceAt } from '../core/task/task-record.ts'
 import type { Environment, Instant, StoredRow } from '../core/types.ts'
+import { checkUpstream } from '../core/user-text.ts'
 import { isGiven } from './options/arguments.ts'
 
 export type TaskReading = ReadOptions & { readonly task: string }
@@ -97,6 +98,7 @@ async function zoneOfTask(reading: TaskReading, ledger: Ledger, now: Instant): P
 
 /** Reads `--task`, which may be a prefix (`pay/*`), and `--owner`. Without a `task`, all those of `only` are wanted. */
 export function wantedTasks({ task, owner }: OrUndefined<{ task: string; owner: string }>) {
+  if (task !== undefined) checkUpstream(task)
   if (owner === undefined && !task?.endsWith('*')) return { task, only: undefined }
   const only = (known: KnownTask) =>
     isTaskOf(task ?? '*', known.task) && isOwnedBy(owner ?? '', known.expectations?.owner)

@@ -112,7 +112,8 @@ export const tasks = defineCommand(help, async (values, { argv, env }) => {
       fault = error
     }
   }
-  const order = nextMs !== undefined ? 'next' : (values.sort ?? (screen.columns === null ? 'name' : 'need'))
+  const usual = screen.columns === null ? 'name' : 'need'
+  const order = values.sort ?? (nextMs === undefined ? usual : 'next')
   const summaries = order === 'name' ? readable() : inOrder(readable(), order, now, lastStatuses)
   const isJson = formatOf(values, argv, help.options.format.default) === 'json'
   await printAll(

@@ -78,6 +78,7 @@ const HISTORY_COLUMNS: Readonly<Record<string, HistoryColumn>> = {
         return `${status}${remark ? `, ${remark}` : ''}${remark && isSettled(own) ? ', settled' : ''}`
       },
       color: colorOfStatus,
+      cutTo: [32, 'completed'.length],
     },
   },
   remarks: { csv: ({ one }) => remarkWords(one).join(' ') },
