@@ -56,10 +56,14 @@ function storiesIn(file: string): readonly Story[] {
   return stories.map(({ title, steps }) => ({ title, steps: [...setUp, ...steps] }))
 }
 
-/** A run beside others is a process of its own. Each other command runs in a process that all stories share, which saves the start. */
+/**
+ * A run beside others is a process of its own, and a repair of a range, which starts itself for each slot. Each other command
+ * runs in a process that all stories share, which saves the start.
+ */
 const PRELUDE = `
 cronledger() {
-  if [[ $1 = serve || $BASHPID != $$ && $1 = *run ]]; then exec env cronledger "$@"; fi
+  if [[ $BASHPID != $$ && $1 = *run ]]; then exec env cronledger "$@"; fi
+  if [[ "$*" = rerun*--from* ]]; then env cronledger "$@"; return; fi
   local code out err starts DOCS_CLOCK=$DOCS_CLOCK
   read -r starts <"$DOCS_STARTS"; echo $((starts + 1)) >"$DOCS_STARTS"
   DOCS_CLOCK=$((DOCS_CLOCK + starts * 60000))

@@ -91,11 +91,6 @@ export function cronledger(args: readonly string[], options: Options = {}): Prom
   return shared(args, options) ?? start(args, options).ended
 }
 
-/** Runs a command line that is refused in the process that many commands share. The caller must check the exit code. */
-export function refused(args: readonly string[], env: Options['env'] = {}): Promise<Ended> {
-  return runShared({ args, env: { ...BASE_ENV, ...env }, cwd: process.cwd() }) ?? start(args, { env }).ended
-}
-
 export const clockAt = (instant: string) => ({ NODE_OPTIONS: STOPPED_CLOCK, DOCS_CLOCK: String(Date.parse(instant)) })
 
 /** Returns `cronledger` and `start` with that clock: the age of a time, and whether its year is shown, depend on it. */

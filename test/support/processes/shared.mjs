@@ -26,6 +26,9 @@ process.on('message', async ({ args, env, cwd }) => {
   process.chdir(cwd)
   process.env = env
   globalThis.Date = dateAt(env.DOCS_CLOCK)
+  // A force asks how long its process has run.
+  const began = performance.now()
+  process.uptime = () => (performance.now() - began) / 1_000
   const code = await module.exports.main(args, env, stops())
   Object.defineProperties(process, streams)
   process.send(code)
