@@ -94,16 +94,7 @@ export function collectProblems() {
     /** `isWanted`: whether a finding is asked for. One that is not still says which slot of its task is the newest. */
     add(one: JudgedSlot, isWanted = true): void {
       const { task, slot, status, schedule } = one
-      const own: TaskSlots = byTask.get(task) ?? {
-        bouts: [],
-        open: new Map(),
-        count: new Map(),
-        done: [],
-        moving: [],
-        newestOver: null,
-        wasDone: false,
-        hasCalm: false,
-      }
+      const own = byTask.get(task) ?? emptyTask()
       byTask.set(task, own)
       if (isOver(one)) own.newestOver ??= slot
       if (status === 'running' || status === 'waiting') own.moving.push(slot)
@@ -151,37 +142,52 @@ export function collectProblems() {
       return sum
     },
     /** Returns the problems so far. Those that most tasks still have come first. `isWanted`: as if there were no others. */
-    problems(isWanted: (streak: Streak) => boolean = () => true): readonly Problem[] {
-      const bouts = [...byTask.values()].flatMap((own) => own.bouts)
-      const streaks = bouts.flatMap((bout) => [...bout.streaks.values()]).filter(isWanted)
-      const [begun, waits] = [true, false].map((is) => streaks.filter(({ waitsFor }) => (waitsFor === null) === is))
-      const waiting = groupedBy(waits ?? [], rootsIn(streaks))
-      const isDone = ({ task, slot }: Key) =>
-        byTask.get(task)?.done.some(({ from, to }) => from <= slot && slot <= to) === true
-      // A task that failed and is missed now has done nothing since.
-      const isStill = ({ task, streaks: own }: Bout) => {
-        const newest = Math.max(...[...own.values()].map(({ slots: [last = 0] }) => last))
-        return newest >= (byTask.get(task)?.newestOver ?? newest)
-      }
-      const still = new Set(bouts.filter(isStill).flatMap((bout) => [...bout.streaks.values()]))
-      const stillOf = (streak: Streak) => still.has(streak)
-      const waited = groupedBy(
-        waiting.get(null) ?? [],
-        ({ waitsFor }) => waitsFor && `waited for ${waitsFor.task}${isDone(waitsFor) ? ', which is done' : ''}`,
-      )
-      return [
-        ...[...begunTogether(begun ?? [])].map((own) =>
-          problemOf(
-            own,
-            own.flatMap((one) => waiting.get(one) ?? []),
-            null,
-            stillOf,
-          ),
-        ),
-        ...[...waited].map(([words, own]) => problemOf(own, [], words, stillOf)),
-      ].sort(byWeight)
-    },
+    problems: (isWanted: (streak: Streak) => boolean = () => true) => problemsOf(byTask, isWanted),
   }
+}
+
+function emptyTask(): TaskSlots {
+  return {
+    bouts: [],
+    open: new Map(),
+    count: new Map(),
+    done: [],
+    moving: [],
+    newestOver: null,
+    wasDone: false,
+    hasCalm: false,
+  }
+}
+
+function problemsOf(byTask: ReadonlyMap<string, TaskSlots>, isWanted: (streak: Streak) => boolean): readonly Problem[] {
+  const bouts = [...byTask.values()].flatMap((own) => own.bouts)
+  const streaks = bouts.flatMap((bout) => [...bout.streaks.values()]).filter(isWanted)
+  const [begun, waits] = [true, false].map((is) => streaks.filter(({ waitsFor }) => (waitsFor === null) === is))
+  const waiting = groupedBy(waits ?? [], rootsIn(streaks))
+  const isDone = ({ task, slot }: Key) =>
+    byTask.get(task)?.done.some(({ from, to }) => from <= slot && slot <= to) === true
+  // A task that failed and is missed now has done nothing since.
+  const isStill = ({ task, streaks: own }: Bout) => {
+    const newest = Math.max(...[...own.values()].map(({ slots: [last = 0] }) => last))
+    return newest >= (byTask.get(task)?.newestOver ?? newest)
+  }
+  const still = new Set(bouts.filter(isStill).flatMap((bout) => [...bout.streaks.values()]))
+  const stillOf = (streak: Streak) => still.has(streak)
+  const waited = groupedBy(
+    waiting.get(null) ?? [],
+    ({ waitsFor }) => waitsFor && `waited for ${waitsFor.task}${isDone(waitsFor) ? ', which is done' : ''}`,
+  )
+  return [
+    ...[...begunTogether(begun ?? [])].map((own) =>
+      problemOf(
+        own,
+        own.flatMap((one) => waiting.get(one) ?? []),
+        null,
+        stillOf,
+      ),
+    ),
+    ...[...waited].map(([words, own]) => problemOf(own, [], words, stillOf)),
+  ].sort(byWeight)
 }
 
 /** Returns whether the finding is one of a slot that is done or runs: it does not say that its work is not done. */

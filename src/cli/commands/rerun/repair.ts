@@ -58,12 +58,10 @@ export async function repair(asked: Asked, context: CommandContext): Promise<num
   const { argv, env, stops } = context
   const { dryRun = false, isOne, batch, jobs = 1, log } = asked
   const isTerminal = isatty(0) && isatty(2)
-  const by = asked.by ?? operatorOf({ host: hostname() })
-  const values = { ...asked, by, canAsk: isTerminal || dryRun }
+  const values = { ...asked, by: asked.by ?? operatorOf({ host: hostname() }), canAsk: isTerminal || dryRun }
   const form = log ?? (isatty(2) ? 'text' : 'json')
   const tell = openTeller(form, context.sink)
-  const misspelt = misspeltVariables('rerun', { ...asked }, env)
-  if (misspelt !== null) tell.say('warn', misspelt)
+  warnOfMisspelt(tell, asked, env)
   const ledger = createLedger({ store: asked.store })
   const kinds = new Set<ErrorKind>()
   const fault = (text: string, kind: ErrorKind) => {
@@ -78,11 +76,7 @@ export async function repair(asked: Asked, context: CommandContext): Promise<num
   if (isOne && batch === null && steps.length === 0 && noCommand.some(({ target }) => target !== undefined))
     checkBatchCommand('rerun', null)
   const isHere = steps.some(({ place, why }) => place === null && why !== 'running')
-  const alone = isHere ? undefined : OF_BATCHES.find((name) => isGiven(name, argv))
-  if (alone !== undefined && steps.length > 0)
-    throw usageError(
-      `--${optionName(alone)} has no effect, because no slot runs on this host: the task definition or the CronJob says it. Leave it out.`,
-    )
+  if (!isHere && steps.length > 0) refuseBatchOptions(argv)
   tell.leftOut(plan)
   const readCode = gravestExit(kinds)
   if (steps.length === 0) {
@@ -95,15 +89,13 @@ export async function repair(asked: Asked, context: CommandContext): Promise<num
 
   const leave = new AbortController()
   let lanes: Lanes | null = null
-  const removeListener = onStop(stops, {
-    first: () => tell.say('warn', `Nothing more starts. Waiting for the ${lanes?.running().length ?? 0} that run.`),
-    second: () => leave.abort(),
-  })
+  const waitingText = () => `Nothing more starts. Waiting for the ${lanes?.running().length ?? 0} that run.`
+  const removeListener = onStop(stops, { first: () => tell.say('warn', waitingText()), second: () => leave.abort() })
   const canShow = showsProgress(env) && log !== 'json'
   const screen =
     canShow && !isHere && log === undefined ? await openLaneScreen(env, Math.min(jobs, steps.length)) : null
   tell.on(screen)
-  const failed: { readonly one: PlannedStep; readonly text: string }[] = []
+  const progress = openProgress(plan, { jobs, tell, screen, isLogged: isHere && canShow })
   const io = {
     plan,
     planId: randomUUID(),
@@ -121,8 +113,8 @@ export async function repair(asked: Asked, context: CommandContext): Promise<num
       run: (step) => runSlot(step, io),
       told(step, end, now) {
         lanes = now
-        if (end !== null) tellEnd(step, end, now)
-        show(step, end, now)
+        if (end !== null) progress.tellEnd(step, end, now)
+        progress.show(step, end, now)
       },
       stop: stops.aborted,
       leave: leave.signal,
@@ -131,19 +123,31 @@ export async function repair(asked: Asked, context: CommandContext): Promise<num
   removeListener()
   screen?.hide()
   tell.on(null)
-  const running = ended.running()
-  const goOn = running.length === 1 ? 'goes on to its end' : 'go on to their end'
-  if (leave.signal.aborted)
-    tell.say('warn', `${counted(running.length, 'slot')} ${goOn}: ${running.map(slotName).join(', ')}`)
+  if (leave.signal.aborted) tell.say('warn', goOnText(ended.running()))
   const due = asked.to === undefined && asked.slot === undefined ? fellDue(known, plannedAt) : []
   if (due.length > 0) tell.say('info', fellDueText(due))
   const stopCode = stops.first() === null ? null : exitCodeOfSignal('SIGINT')
   const exitCode = exitCodeOfRepair(ended, readCode, stopCode, noCommand.length > 0)
   const counts = { ...ended.counts, leftOut: leftOut.length, exitCode }
   // A program has had each with its steps.
-  if (form !== 'json') tell.lines(failedLines(failed, plan.store))
+  if (form !== 'json') tell.lines(failedLines(progress.failed, plan.store))
   tell.say(exitCode === EXIT.ok ? 'info' : 'error', countsText(counts), { counts })
   return exitCode
+}
+
+interface Progress {
+  readonly jobs: number
+  readonly tell: ReturnType<typeof openTeller>
+  readonly screen: LaneScreen | null
+  /** Whether each step that begins is a line of the log. */
+  readonly isLogged: boolean
+}
+
+/** Tells how each step began and ended, and keeps those that failed. */
+function openProgress(plan: RepairPlan, { jobs, tell, screen, isLogged }: Progress) {
+  const { steps } = plan
+  const failed: { readonly one: PlannedStep; readonly text: string }[] = []
+  return { failed, tellEnd, show }
 
   function tellEnd(one: PlannedStep, end: SlotEnd, { counts }: Lanes): void {
     const text =
@@ -162,10 +166,28 @@ export async function repair(asked: Asked, context: CommandContext): Promise<num
       const now = running()
       const text = `${counts.done} done, ${now.length} running, ${counts.failed} failed, ${counts.left - now.length} left`
       screen.show(done, steps.length, `${text}${time}`, now.map(slotName))
-    } else if (end === null && isHere && canShow)
+    } else if (end === null && isLogged)
       // The progress goes through the log, which never blocks: a terminal may be stopped (Ctrl-S).
       tell.lines([progressLine(done, steps.length, one)])
   }
+}
+
+function warnOfMisspelt(tell: ReturnType<typeof openTeller>, asked: Asked, env: CommandContext['env']): void {
+  const misspelt = misspeltVariables('rerun', { ...asked }, env)
+  if (misspelt !== null) tell.say('warn', misspelt)
+}
+
+function refuseBatchOptions(argv: readonly string[]): void {
+  const alone = OF_BATCHES.find((name) => isGiven(name, argv))
+  if (alone !== undefined)
+    throw usageError(
+      `--${optionName(alone)} has no effect, because no slot runs on this host: the task definition or the CronJob says it. Leave it out.`,
+    )
+}
+
+function goOnText(running: readonly PlannedStep[]): string {
+  const goOn = running.length === 1 ? 'goes on to its end' : 'go on to their end'
+  return `${counted(running.length, 'slot')} ${goOn}: ${running.map(slotName).join(', ')}`
 }
 
 const END_WORDS = { left: 'not run: ', unknown: 'not known: ', failed: '' } as const

@@ -122,13 +122,11 @@ export function stackParameters(options: BatchOptions, now: Instant) {
     reserved: isStack ? reserved : reserved.filter((name) => ![...RUN_VARIABLES, 'CRONLEDGER_LOG'].includes(name)),
     longestGapHours: missing.gapHours,
   })
-  const notes = [...scheduleWarnings(schedule, now, ZONE_DATA)]
-  if (startDate !== null) {
-    notes.push(
-      `EventBridge Scheduler counts from ${formatInstant(startDate)}. Deploy the stack before that time, and print the parameters again before each later deployment`,
-    )
-  }
-  if (!('NoRunHours' in given)) notes.push(...missing.notes)
+  const notes = [
+    ...scheduleWarnings(schedule, now, ZONE_DATA),
+    ...(startDate === null ? [] : [startText(startDate)]),
+    ...('NoRunHours' in given ? [] : missing.notes),
+  ]
   if (isStack && given['EnvironmentFile'])
     notes.push(
       `ECS lets a variable of the stack take precedence over the same one in EnvironmentFile. So the file cannot set ${listed(setIn(reserved, values), 'or')}`,
@@ -144,6 +142,10 @@ export function stackParameters(options: BatchOptions, now: Instant) {
         Environment: environment,
       }
   return { text: JSON.stringify({ Parameters: result }, null, 2), notes }
+}
+
+function startText(startDate: Instant): string {
+  return `EventBridge Scheduler counts from ${formatInstant(startDate)}. Deploy the stack before that time, and print the parameters again before each later deployment`
 }
 
 const RUN_VARIABLES = RUN_PARAMETERS.map(variableOf)
