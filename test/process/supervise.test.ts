@@ -281,13 +281,11 @@ test('a stop signal before the start: no child', async () => {
   expect(end).toEqual({ outcome: 'notStarted', stoppedBy: 'SIGINT', starts: 0 })
 })
 
-test('the loss of the lease before the start: no child', async () => {
-  const end = await superviseHere(['sh', '-c', 'exit 0'], { leaseLost: AbortSignal.abort({ killInMs: 0 }) })
-  expect(end).toEqual({ outcome: 'notStarted', detail: expect.stringContaining('lease'), starts: 0 })
-})
-
-test('a lease that became too old before the start: no child', async () => {
-  const end = await superviseHere(['sh', '-c', 'exit 0'], { mayStart: () => false })
+test.each([
+  ['the loss of the lease before the start', { leaseLost: AbortSignal.abort({ killInMs: 0 }) }],
+  ['a lease that became too old before the start', { mayStart: () => false }],
+])('%s: no child', async (_, hooks) => {
+  const end = await superviseHere(['sh', '-c', 'exit 0'], hooks)
   expect(end).toEqual({ outcome: 'notStarted', detail: expect.stringContaining('lease'), starts: 0 })
 })
 
@@ -414,11 +412,6 @@ describe.runIf(process.platform === 'linux')('Ctrl-Z on a terminal', () => {
     expect(await run.end).toEqual({ outcome: 'interrupted', stoppedBy: 'SIGTERM', exitCode: 7, ...FACTS })
     expect(isLiving(String(leader))).toBe(false)
   })
-})
-
-test('the timeout ends the child', async () => {
-  const run = supervise({ argv: ['sleep', '30'], timeoutMs: 100 })
-  expect(await run.end).toEqual({ outcome: 'timedOut', signal: 'SIGTERM', ...FACTS })
 })
 
 test('the timeout kills what ignores it', async () => {

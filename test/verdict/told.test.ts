@@ -7,6 +7,7 @@ import type { Digest } from '../../src/format/check/digest.ts'
 import type { TellingLedger } from '../../src/ledger.ts'
 import type { JudgedSlot } from '../../src/verdict/judge.ts'
 import { decodeTold, type Span, type Told } from '../../src/verdict/told.ts'
+import { numbers } from '../audit/random-ledger.ts'
 import { FAILED, judgedAt, pending, recordWith, resolvedAs, rowWith, SUCCEEDED } from '../support/rows.ts'
 
 // A world of a few tasks, whose slots fail, run, are repaired and are read late, and checkers that crash anywhere.
@@ -58,16 +59,6 @@ class Crash extends Error {}
 
 interface Turn {
   readonly go: () => void
-}
-
-function numbers(seed: number): () => number {
-  let state = seed * 2_654_435_761 + 1
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
-  }
 }
 
 function openWorld(seed: number, tasks: readonly string[]) {

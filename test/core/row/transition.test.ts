@@ -139,11 +139,6 @@ test('a write of its owner that landed before changes nothing when it is made ag
   expect(resolveRow(resolved, request, STAMP)).toEqual({ ...resolved, version: resolved.version + 1 })
 })
 
-test('an attempt that waited had started nothing, however it ends', () => {
-  const waiting = retryAttempt(rowWith({}), FAILED, STAMP, LEASE_MS)
-  expect(finishRow(waiting, FAILED, STAMP).attempts.map(({ outcome }) => outcome)).toEqual(['failed', 'notStarted'])
-})
-
 test('an attempt that waits, and its beginning, are trusted for a lease of their own', () => {
   const waiting = retryAttempt(rowWith({}), FAILED, { writeId: 'w', now: NOW + 60_000 }, LEASE_MS)
   expect(waiting).toMatchObject({ state: 'PENDING', leaseUntil: NOW + 60_000 + LEASE_MS })

@@ -94,18 +94,6 @@ describe('what a run states', () => {
     place,
   })
 
-  test('the first run makes the record', () => {
-    const after = withRun(EMPTY_TASK_RECORD, stated(FIRST, { graceMs: 60_000, owner: 'data team' }), ENDED)
-    expect(after).toEqual(recordWith(KNOWN, { expectations: { since: FIRST, graceMs: 60_000, owner: 'data team' } }))
-    expect(withRun(EMPTY_TASK_RECORD, stated(FIRST), ENDED)).toEqual(recordWith(KNOWN))
-  })
-
-  test('a run that states the same changes nothing', () => {
-    const record = recordWith(KNOWN, { expectations: { since: FIRST, doneByMs: 7_200_000 } })
-    expect(withRun(record, stated(FIRST + DAY_MS, { doneByMs: 7_200_000 }), ENDED)).toBe(null)
-    expect(withRun(recordWith(KNOWN), stated(FIRST + DAY_MS), ENDED)).toBe(null)
-  })
-
   test.each(['graceMs', 'lateAfterMs', 'doneByMs', 'owner', 'overlap'])(
     'another %s that a run states is recorded, and so is one that is gone',
     (name) => {
@@ -204,11 +192,6 @@ describe('the decisions of an operator', () => {
   const [from, later] = [PAUSE.from, PAUSE.from + DAY_MS]
   const record = recordWith(KNOWN)
 
-  test('a pause is added, and the earlier ones stay on record', () => {
-    const second = { ...PAUSE, from: later }
-    expect(withPause(withPause(record, PAUSE), second).pauses).toEqual([PAUSE, second])
-  })
-
   // promise: many-pauses
   test('a pause that is over is never dropped: catch-up would run its slots', () => {
     const nightly = (day: number) => ({
@@ -283,12 +266,6 @@ describe('the decisions of an operator', () => {
     expect(withResumption(record, from, ENDED)).toBe(null)
     const after = withResumption(withPause(record, PAUSE), from + 1_000, ENDED)
     expect(withResumption(after ?? record, from + 1_000, ENDED)).toBe(null)
-  })
-
-  test('a task is retired once', () => {
-    const after = withRetirement(record, PAUSE)
-    expect(after?.retirements).toEqual([PAUSE])
-    expect(withRetirement(after ?? record, PAUSE)).toBe(null)
   })
 })
 

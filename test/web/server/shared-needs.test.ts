@@ -85,14 +85,6 @@ test('viewers share one reading, also shortly after its end', async () => {
   expect(readings).toHaveLength(2)
 })
 
-test('a reading that ends while a page waits for it is shown complete', async () => {
-  const { get, reading } = open()
-  const answer = get()
-  reading(0).read(3)
-  reading(0).end()
-  expect(await answer).toBe('3 in all')
-})
-
 test('a long reading goes on without a page that waits for it', async () => {
   const { get, pass, readings, reading } = open()
   const early = get()
