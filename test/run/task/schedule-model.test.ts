@@ -6,7 +6,6 @@ import { isNewerRecord } from '../../../src/core/task/task-record.ts'
 import type { Instant } from '../../../src/core/types.ts'
 import { readRecord } from '../../../src/run/task/task-record.ts'
 import { factsOf } from '../../../src/verdict/found.ts'
-import { numbers } from '../../audit/random-ledger.ts'
 import { runs } from '../../support/random.ts'
 import { slotOf, triggers } from '../../support/simulated/triggers.ts'
 import { TASK, works } from '../../support/simulated/world.ts'
@@ -14,6 +13,14 @@ import { TASK, works } from '../../support/simulated/world.ts'
 const HOUR_MS = 3_600_000
 const CALL = { signal: new AbortController().signal }
 const EXPRESSIONS = ['0 * * * *', '30 */2 * * *', '0 12 * * *', '30 12 * * *', '0 */6 * * *', '15 3,15 * * *']
+
+function randomOf(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (Math.imul(state ^ (state >>> 15), 0x2c1b3c6d) + 0x9e3779b9) | 0
+    return ((Math.imul(state ^ (state >>> 13), 0x297a2d39) ^ state) >>> 0) / 2 ** 32
+  }
+}
 
 interface Slot {
   readonly at: Instant
@@ -37,7 +44,7 @@ function historyOf(random: () => number): readonly Slot[] {
 }
 
 async function play(seed: number) {
-  const random = numbers(seed)
+  const random = randomOf(seed)
   const due = historyOf(random)
   const { time, ledger, trigger } = triggers()
   const lost = 0.2 + random() * 0.6
