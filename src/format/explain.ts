@@ -2,7 +2,7 @@ import { formatDuration } from '../core/duration.ts'
 import { formatInstant, utcDate } from '../core/instant.ts'
 import type { ClockNote } from '../core/schedule/clock-changes.ts'
 import type { Schedule } from '../core/schedule/schedule.ts'
-import type { Instant, ScheduleSpec, Window } from '../core/types.ts'
+import type { Instant, Window } from '../core/types.ts'
 import { inZone } from './local-time.ts'
 import { inWords } from './schedule-words.ts'
 import { brokenLines } from './table.ts'
@@ -74,14 +74,16 @@ function labelledText(lines: readonly Labelled[]): string {
 export function explainJson(explanation: Explanation): Record<string, unknown> {
   const { schedule, zoneData, task, at, earlyToleranceMs, window, previous, next, clocksFrom, clocksUntil } =
     explanation
-  const { zone } = schedule.spec
+  const { expression, zone, anchor } = schedule.spec
   const shown = (instant: Instant) => ({
     utc: formatInstant(instant),
     local: inZone(instant, zone).toFormat(ISO_LOCAL),
   })
   return {
     task,
-    ...specJson(schedule.spec),
+    schedule: expression,
+    zone,
+    ...(anchor !== undefined && { anchor: formatInstant(anchor) }),
     words: inWords(schedule),
     zoneData,
     at: formatInstant(at),
@@ -100,10 +102,6 @@ export function explainJson(explanation: Explanation): Record<string, unknown> {
     })),
     warnings: explanation.warnings,
   }
-}
-
-function specJson({ expression, zone, anchor }: ScheduleSpec) {
-  return { schedule: expression, zone, ...(anchor !== undefined && { anchor: formatInstant(anchor) }) }
 }
 
 const ISO_LOCAL = "yyyy-MM-dd'T'HH:mm:ssZZ"

@@ -25,15 +25,14 @@ const NEVER = {
   ExpressionAttributeNames: { '#task': 'task' },
 } as const
 
-type ProbeKey = Readonly<Record<'task' | 'slot', AttributeValue>>
+type Probe = Readonly<Record<'task' | 'slot', AttributeValue>>
 
 const PROBES = {
-  'dynamodb:GetItem': (TableName: string, Key: ProbeKey) =>
-    new GetItemCommand({ TableName, Key, ConsistentRead: true }),
-  'dynamodb:PutItem': (TableName: string, Item: ProbeKey) => new PutItemCommand({ TableName, Item, ...NEVER }),
-  'dynamodb:PutItem of #told/*': (TableName: string, { slot }: ProbeKey) =>
+  'dynamodb:GetItem': (TableName: string, Key: Probe) => new GetItemCommand({ TableName, Key, ConsistentRead: true }),
+  'dynamodb:PutItem': (TableName: string, Item: Probe) => new PutItemCommand({ TableName, Item, ...NEVER }),
+  'dynamodb:PutItem of #told/*': (TableName: string, { slot }: Probe) =>
     new PutItemCommand({ TableName, Item: { task: { S: '#told/#check' }, slot }, ...NEVER }),
-  'dynamodb:UpdateItem': (TableName: string, Key: ProbeKey) =>
+  'dynamodb:UpdateItem': (TableName: string, Key: Probe) =>
     new UpdateItemCommand({
       ...NEVER,
       TableName,
@@ -41,7 +40,7 @@ const PROBES = {
       UpdateExpression: 'REMOVE #version',
       ExpressionAttributeNames: { ...NEVER.ExpressionAttributeNames, '#version': 'version' },
     }),
-  'dynamodb:Query': (TableName: string, { task, slot }: ProbeKey) =>
+  'dynamodb:Query': (TableName: string, { task, slot }: Probe) =>
     new QueryCommand({
       TableName,
       Limit: 1,
@@ -60,7 +59,7 @@ const PROBES = {
     }),
   'dynamodb:Query on index by-day for #task': (TableName: string) =>
     new QueryCommand({ TableName, ...TASKS_QUERY, Limit: 1 }),
-  'dynamodb:BatchGetItem': (table: string, Key: ProbeKey) =>
+  'dynamodb:BatchGetItem': (table: string, Key: Probe) =>
     new BatchGetItemCommand({ RequestItems: { [table]: { Keys: [Key] } } }),
 } as const
 
