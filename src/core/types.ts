@@ -126,8 +126,7 @@ export type WaitReason = (typeof WAIT_REASONS)[number]
 
 interface WaitingAttempt extends AttemptFacts {
   readonly phase: 'waiting'
-  /** Left out: a row that another version wrote. */
-  readonly waitsFor?: WaitReason
+  readonly waitReason: WaitReason
   /** The slot that it waits for (`--after`). Left out: it waits for something else. */
   readonly blockedBy?: Key
   /** So that the outcome of any attempt can be read. */

@@ -49,7 +49,7 @@ export function largestRow(task: string): Row {
     place: ECS,
     traceId: 'f'.repeat(32),
     phase: 'waiting',
-    waitsFor: 'retry',
+    waitReason: 'retry',
     retentionMs: 36_525 * 86_400_000,
   } as const
   let row: Row | null = null

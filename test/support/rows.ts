@@ -76,7 +76,7 @@ export function closed(row: Row): ClosedRow {
 /** Returns the row with its last attempt claimed and not started, as an attempt is that waits for the overlap lock. */
 export function lastWaiting(row: Row): PendingRow {
   const open = openAttempt(pending(row))
-  return { ...pending(row), attempts: [...endedAttempts(row), { ...open, phase: 'waiting', waitsFor: 'slot' }] }
+  return { ...pending(row), attempts: [...endedAttempts(row), { ...open, phase: 'waiting', waitReason: 'slot' }] }
 }
 
 /** Returns the row of the slot a day later, whose attempts began after the slot of two days before that. */

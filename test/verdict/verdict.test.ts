@@ -80,11 +80,9 @@ const covered = (later: Row, own: Row | null = null) => {
   )
 }
 const ofOneRun = (row: Row): Row => ({ ...row, attempts: row.attempts.map((one) => ({ ...one, runId: 'r1' })) }) as Row
-/** Left out: an earlier version wrote the row. */
-const withReason = (row: Row, waitsFor?: WaitReason): Row => {
+const withReason = (row: Row, waitReason: WaitReason): Row => {
   const waiting = lastWaiting(row)
-  const { waitsFor: _, ...last } = { waitsFor, ...waiting.attempts.at(-1) }
-  return { ...waiting, attempts: [...waiting.attempts.slice(0, -1), { ...last, ...(waitsFor && { waitsFor }) }] } as Row
+  return { ...waiting, attempts: [...waiting.attempts.slice(0, -1), { ...waiting.attempts.at(-1), waitReason }] } as Row
 }
 const unstarted = rowWith({ ending: { outcome: 'notStarted', exitCode: 127 } })
 const waitsForOther = blockAttempt(lastWaiting(rowWith({})), { task: 'extract', slot: SLOT - HOUR_MS }, STAMP, LEASE_MS)
@@ -178,12 +176,8 @@ const TABLE: Readonly<Record<SlotSituation, Readonly<Record<string, Verdict | re
     'waiting | attempt 1 on host has been waiting since 03:00:05 for another slot to end | not done | duplicate | see what happened':
       verdict(lastWaiting(rowWith({}))),
     'waiting | attempt 1 on host failed (exit code 3) after 1s, then attempt 2 on host has been waiting since 03:00:05 for the time of its retry | an earlier attempt may have done a part of it | duplicate | see what happened':
-      [
-        // The reason that is stored counts, whatever the other attempts look like.
-        verdict(withReason(rowWith({ ending: FAILED }, {}), 'retry')),
-        // An earlier version stored none.
-        verdict(withReason(ofOneRun(rowWith({ ending: FAILED }, {})))),
-      ],
+      // The reason that is stored counts, whatever the other attempts look like.
+      verdict(withReason(rowWith({ ending: FAILED }, {}), 'retry')),
     'waiting | attempt 1 on host failed (exit code 3) after 1s, then attempt 2 on host has been waiting since 03:00:05 for another slot to end | an earlier attempt may have done a part of it | duplicate | see what happened':
       [
         verdict(withReason(ofOneRun(rowWith({ ending: FAILED }, {})), 'slot')),

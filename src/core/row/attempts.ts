@@ -97,11 +97,10 @@ export function isOfScheduler({ trigger }: AttemptRecord): boolean {
   return trigger.kind === 'scheduled' && !isCatchUpTrigger(trigger)
 }
 
-/** Returns what the last attempt of a row waits for. Null: it does not wait. An earlier version did not record it. */
+/** Returns what the last attempt of a row waits for. Null: it does not wait. */
 export function waitReasonOf({ attempts }: Row): WaitReason | null {
-  const [before, last] = [attempts.at(-2), attempts.at(-1)]
-  if (last?.phase !== 'waiting') return null
-  return last.waitsFor ?? (before?.runId === last.runId ? 'retry' : 'slot')
+  const last = attempts.at(-1)
+  return last?.phase === 'waiting' ? last.waitReason : null
 }
 
 export function blockerOf(attempt: AttemptRecord | undefined): Key | null {

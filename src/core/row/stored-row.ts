@@ -111,7 +111,7 @@ const RESOLUTION = formOf<Resolution>({
 })
 
 interface AnyAttempt extends Omit<EndedAttempt, 'phase' | 'outcome'> {
-  readonly waitsFor?: WaitReason
+  readonly waitReason?: WaitReason
   readonly phase: AttemptRecord['phase']
   readonly outcome?: Outcome
 }
@@ -126,6 +126,8 @@ const PHASE: Member<AttemptRecord['phase']> = {
       throw damaged(fields.what, 'an attempt has an end, but no outcome')
     if (outcome !== undefined && waiting !== undefined)
       throw damaged(fields.what, 'an attempt has an outcome, but it was still waiting')
+    if (waiting !== undefined && fields.values['waitReason'] === undefined)
+      throw damaged(fields.what, 'an attempt waits, but has no "waitReason"')
     return waiting ?? (outcome === undefined ? 'running' : 'ended')
   },
 }
@@ -142,7 +144,7 @@ export const ATTEMPT = formOf<AnyAttempt>({
   searched: maybe(INSTANT),
   startedAt: INSTANT,
   phase: PHASE,
-  waitsFor: maybe(oneOf(WAIT_REASONS)),
+  waitReason: maybe(oneOf(WAIT_REASONS)),
   claimedAt: maybe(INSTANT),
   endedAt: maybe(INSTANT),
   outcome: maybe(oneOf(OUTCOMES)),

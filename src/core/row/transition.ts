@@ -67,7 +67,7 @@ export function claimRow(base: Row | null, claim: Claim, stamp: Stamp, leaseMs: 
   }
   const isWaiting = claim.phase === 'waiting'
   const attempt: OpenAttempt = isWaiting
-    ? { ...facts, phase: 'waiting', waitsFor: 'slot' }
+    ? { ...facts, phase: 'waiting', waitReason: 'slot' }
     : { ...facts, phase: 'running' }
   const { ended, unlistedAttempts } = listedAttempts(base, (base?.attempts ?? []).map(abandonAttempt))
   const isFresh = claim.trigger.kind === 'forced' && claim.trigger.isFresh
@@ -119,7 +119,7 @@ export function beginAttempt(row: Row, stamp: Stamp, leaseMs: number): PendingRo
   const open = openAttempt(pending)
   // The attempt is not waiting, so this write was already applied.
   if (open.phase !== 'waiting') return renewLease(pending, stamp, leaseMs, null)
-  const { blockedBy: _, waitsFor: __, ...claimed } = open
+  const { blockedBy: _, waitReason: __, ...claimed } = open
   const begun = { ...claimed, phase: 'running', claimedAt: open.startedAt, startedAt: stamp.now } as const
   return withOpen(pending, begun, stamp, leaseMs)
 }
@@ -141,7 +141,7 @@ export function retryAttempt(row: Row, ending: Ending, stamp: Stamp, leaseMs: nu
   if (open.phase === 'waiting') return renewLease(pending, stamp, leaseMs, null)
   const { claimedAt: _, process: __, ...same } = open
   const number = attemptCount(row) + 1
-  const next: OpenAttempt = { ...same, phase: 'waiting', waitsFor: 'retry', number, startedAt: stamp.now }
+  const next: OpenAttempt = { ...same, phase: 'waiting', waitReason: 'retry', number, startedAt: stamp.now }
   const { ended, unlistedAttempts } = listedAttempts(row, endOpenAttempt(pending, ending, stamp))
   const attempts = [...ended, next] as const
   return { ...nextVersion(pending, stamp), attempts, unlistedAttempts, leaseUntil: stamp.now + leaseMs }
@@ -284,7 +284,7 @@ function abandonAttempt(attempt: AttemptRecord): EndedAttempt {
 function endAttempt(attempt: OpenAttempt, ending: Ending, endedAt: Instant | null): EndedAttempt {
   const end = { phase: 'ended', ...(endedAt !== null && { endedAt }) } as const
   if (attempt.phase === 'waiting') {
-    const { waitsFor: _, ...claimed } = attempt
+    const { waitReason: _, ...claimed } = attempt
     const why = defined({ blockedBy: ending.blockedBy, gaveWayTo: ending.gaveWayTo })
     return { ...claimed, outcome: 'notStarted', ...why, ...end }
   }

@@ -23,6 +23,7 @@ import {
   SCHEMA_VERSION,
   type Trigger,
   type UncheckedRow,
+  WAIT_REASONS,
 } from '../../../src/core/types.ts'
 import { FARGATE } from '../../support/aws/ecs.ts'
 import { places } from '../../support/places.ts'
@@ -216,6 +217,7 @@ describe('a malformed row is not guessed at', () => {
       { attempts: [{ ...ATTEMPT, outcome: 'failed', phase: 'waiting' }] },
       'an attempt has an outcome, but it was still waiting',
     ],
+    [{ attempts: [{ ...ATTEMPT, phase: 'waiting' }] }, 'an attempt waits, but has no "waitReason"'],
     [{ attempts: [{ ...ATTEMPT, phase: 'running' }] }, 'attempts[0].phase is "running", but must be waiting'],
     [{ schemaVersion: '1' }, 'schemaVersion is "1"'],
   ])('a malformed row is not guessed at: %j', (change, message) => {
@@ -309,7 +311,10 @@ const begunParts = {
 }
 const REQUIRED = ['phase', 'number', 'runId', 'trigger', 'startedAt', 'host'] as const
 const openAttempts: fc.Arbitrary<OpenAttempt> = fc.oneof(
-  fc.record({ ...attemptParts, phase: fc.constant('waiting' as const) }, { requiredKeys: [...REQUIRED] }),
+  fc.record(
+    { ...attemptParts, phase: fc.constant('waiting' as const), waitReason: fc.constantFrom(...WAIT_REASONS) },
+    { requiredKeys: [...REQUIRED, 'waitReason'] },
+  ),
   fc.record({ ...begunParts, phase: fc.constant('running' as const) }, { requiredKeys: [...REQUIRED] }),
 )
 const endedAttempts: fc.Arbitrary<EndedAttempt> = fc.record(

@@ -1,5 +1,4 @@
 import { expect, test } from 'vitest'
-import { openAttempt } from '../../../src/core/row/attempts.ts'
 import { NOTHING_LATER } from '../../../src/core/row/range.ts'
 import type { Row } from '../../../src/core/types.ts'
 import { csvHead, csvLines } from '../../../src/format/history/history.ts'
@@ -9,6 +8,7 @@ import {
   closed,
   FAILED,
   judgedAt,
+  lastWaiting,
   laterRow,
   NOT_STARTED,
   NOW,
@@ -124,7 +124,7 @@ test('a clock that was set back makes no negative duration', () => {
 
 test('a duration counts up while an attempt runs; of a stale one, and of one that started nothing, there is none', () => {
   const row = pending(rowWith({}))
-  const waiting: Row = { ...row, attempts: [{ ...openAttempt(row), phase: 'waiting' }] }
+  const waiting = lastWaiting(row)
   const later = row.leaseUntil + 5_000
   expect(cells(row, NOW + 5_000)).toMatchObject({ status: 'running', state: 'PENDING', durationMs: '5000' })
   const overdue = csvLines([judgedAt(NOW + 5_000, row, { doneByMs: 5_000 })]).split(',')

@@ -126,7 +126,7 @@ test.each([
   ['row', 'state', STATES],
   ['resolution', 'state', RESOLVED_STATES],
   ['attempt', 'outcome', OUTCOMES],
-  ['attempt', 'waitsFor', WAIT_REASONS],
+  ['attempt', 'waitReason', WAIT_REASONS],
   ['trigger', 'kind', TRIGGER_KINDS],
   ['scheduledTrigger', 'source', EVENT_TIME_SOURCES],
   ['rejection', 'kind', REJECTION_KINDS],
