@@ -74,6 +74,7 @@ cronledger() {
   printf %s "$out"; printf %s "$err" >&2
   return "$code"
 }
+set -o pipefail
 export CRONLEDGER_STORE=file:$PWD/ledger.db`
 
 const clockAt = (instant: string) => `echo 0 >"$DOCS_STARTS"; export DOCS_CLOCK=${Date.parse(instant)}`

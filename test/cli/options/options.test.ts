@@ -154,6 +154,17 @@ test('a batch gets none of the variables by which a slot is forced', () => {
   expect(FORCING_VARIABLES).toEqual(expect.arrayContaining(Object.keys(RUN_GROUPS.force).map(variableOf)))
 })
 
+test('an option requires and excludes only options that there are', async () => {
+  const commands = await Promise.all(Object.values(COMMANDS).map((load) => load()))
+  for (const { help } of commands) {
+    const specs = Object.values<OptionSpec>(help.options)
+    const named = specs.flatMap(({ requires, excludes = [] }) => [...(requires ? [requires] : []), ...excludes])
+    expect(Object.keys({ ...RUN_OPTIONS, ...help.options })).toEqual(
+      expect.arrayContaining(named.map(({ option }) => option)),
+    )
+  }
+})
+
 test('each option of a command that starts no batch is known to the warning about unknown variables', async () => {
   const commands = await Promise.all(Object.values(COMMANDS).map((load) => load()))
   const specs = commands.flatMap(({ help }) => Object.entries<OptionSpec>(help.options))
