@@ -111,7 +111,7 @@ export interface RerunnableOptions extends ReadOptions {
   /** The earliest slot: an instant, a local time or a date in the schedule's zone, or how long ago (`7d`). */
   readonly from: string | Date
   /** The end of the range. A slot at this instant is left out, but a date includes its whole day. Default: now. */
-  readonly to?: string | Date | undefined
+  readonly until?: string | Date | undefined
   /** Default: `missed`, `failed` and `stale`. */
   readonly status?: readonly Selectable[] | undefined
   /** Also yield the slots in which a run goes on, as `running`: the next slot of the task waits for its end. Default: false. */

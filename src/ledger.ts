@@ -139,12 +139,12 @@ export function readMethods(reading: OpenForReading, records?: KnownRecords): Re
       if (known !== null) records?.add(known.task, known)
       return { slot: new Date(window.slot), schedule: scheduleOptions(spec), skewMs }
     },
-    async *rerunnable({ task, from, to, status = DEFAULT_RERUNNABLE, ...options }) {
+    async *rerunnable({ task, from, until, status = DEFAULT_RERUNNABLE, ...options }) {
       const { retentionMs, ranges, endedRun, withRunning, emitDoubt, ...reads } = options
       const deps = await reading(reads)
       const known = typeof task === 'string' ? await knownTask(task, deps) : task
       const { skewMs } = expectedTimes(known)
-      const settings = { from, to, status, retentionMs, ranges, endedRun, withRunning, emitDoubt }
+      const settings = { from, until, status, retentionMs, ranges, endedRun, withRunning, emitDoubt }
       // A caller that keeps a list of many slots keeps each schedule once.
       const schedules = new Map<ScheduleSpec, ScheduleOptions>()
       for await (const { why, judged, others } of rerunnableSlots(known, settings, deps)) {

@@ -153,7 +153,7 @@ const CALLS: { readonly [Call in keyof Calls]: KindsOf<Calls[Call]> } = {
     ...READ,
     task: required(TASK),
     from: required(TIME),
-    to: TIME,
+    until: TIME,
     status: TEXTS,
     retentionMs: COUNT,
     ranges: A_TEXT,

@@ -87,7 +87,7 @@ const OPTIONS = {
     ...READ,
     task: 'nightly',
     from: '2026-11-24',
-    to: '2026-11-24',
+    until: '2026-11-24',
     status: ['missed'],
     emitDoubt: nothing,
     retentionMs: 86_400_000 * 3_650,

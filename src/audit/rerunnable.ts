@@ -23,7 +23,7 @@ export type RangeRule = 'newest' | 'each' | 'none'
 
 export interface RerunnableSettings {
   readonly from: string | Date
-  readonly to?: string | Date | undefined
+  readonly until?: string | Date | undefined
   readonly status: readonly Selectable[]
   readonly ranges?: RangeRule | undefined
   readonly retentionMs?: number | undefined
@@ -176,14 +176,14 @@ function isRemark(word: Selectable): word is RemarkName {
 
 function askedRange(
   { schedules }: KnownTask,
-  { from, to, status, retentionMs = Number.POSITIVE_INFINITY }: RerunnableSettings,
+  { from, until: end, status, retentionMs = Number.POSITIVE_INFINITY }: RerunnableSettings,
   now: Instant,
 ): Required<TimeRange> {
-  const text = { since: timeText(from, 'from'), until: to === undefined ? undefined : timeText(to, 'to') }
+  const text = { since: timeText(from, 'from'), until: end === undefined ? undefined : timeText(end, 'until') }
   const zone = inForceAt(schedules, now)?.spec.zone ?? 'UTC'
   const { since = 0, until = now } = parseTimeRange(withTimesOfDay(text, zone, now), zone, now, [
     option('from'),
-    option('to'),
+    option('until'),
   ])
   if (status.includes('missed') && since < now - retentionMs) {
     throw usageError(

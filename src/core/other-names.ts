@@ -19,7 +19,6 @@ const OTHER_NAMES: readonly (readonly [meant: string, names: string])[] = [
   ['limit', 'last'],
   ['since', 'last from'],
   ['from', 'since'],
-  ['to', 'until'],
   ['format csv', 'csv'],
   ['format', 'output'],
   ['reason', 'message'],

@@ -32,7 +32,7 @@ export const FORCING_VARIABLES = [
   'PART_OF_REPAIR',
   'SLOT',
   'FROM',
-  'TO',
+  'UNTIL',
   'STATUS',
   'REASON',
   'BY',

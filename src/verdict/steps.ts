@@ -100,7 +100,7 @@ const USUAL_JOBS = '4'
 
 export function repairStep({ store, task, owner, only, from, to }: SlotRange): Step {
   const [begin, end] = [from, to && to + 1000].map((at) => at && formatInstant(at).replace(/:00Z$/, 'Z'))
-  const range = { from: begin || undefined, to: end || undefined, status: only?.join(','), jobs: USUAL_JOBS }
+  const range = { from: begin || undefined, until: end || undefined, status: only?.join(','), jobs: USUAL_JOBS }
   const flags = { store, task: task ?? undefined, owner, ...range, reason: REASON_WORD }
   const command = cronledger('rerun', flags, ...(task === null && owner === undefined ? ['--all'] : []))
   return { kind: 'run', what: 'run them again', command }
@@ -114,7 +114,7 @@ export function rangeSteps(
   reason: Word = REASON_WORD,
 ): readonly Step[] {
   const { store, task, slot, place } = target
-  const range = { store, task, from: formatInstant(slot), to: formatInstant(to), status: only?.join(',') }
+  const range = { store, task, from: formatInstant(slot), until: formatInstant(to), status: only?.join(',') }
   const statuses = only === undefined ? 'these' : `the ${only.join(' and ')}`
   const list: Step = { kind: 'other', what: `list ${statuses} slots`, command: cronledger('rerun', range, '--dry-run') }
   const command = cronledger('rerun', { ...range, reason }, ...(place === null ? ['--', BATCH_WORD] : []))
@@ -136,7 +136,7 @@ export function resolveStep(
   }: { readonly reason?: Word; readonly run?: string | undefined; readonly from?: Instant | undefined } = {},
 ): Step {
   const { store, task, slot } = target
-  const range = from !== undefined && { from: formatInstant(from), to: formatInstant(slot + 1000) }
+  const range = from !== undefined && { from: formatInstant(from), until: formatInstant(slot + 1000) }
   const command = cronledger('resolve', {
     store,
     task,
@@ -154,7 +154,7 @@ export function settleSteps(
   to: Instant,
   only: readonly Selectable[],
 ): readonly Step[] {
-  const range = { store, task, from: formatInstant(slot), to: formatInstant(to), status: only.join(',') }
+  const range = { store, task, from: formatInstant(slot), until: formatInstant(to), status: only.join(',') }
   const command = cronledger('resolve', { ...range, state: 'completed', reason: REASON_WORD })
   return [{ kind: 'resolve', what, command }]
 }

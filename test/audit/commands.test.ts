@@ -49,13 +49,13 @@ function openOperator({ store, ledger }: Opened) {
       return force(task, environment['CRONLEDGER_FORCE_SLOT'] ?? '', status === undefined ? {} : { status })
     }
     const flag = (name: string) => (words.includes(`--${name}`) ? words[words.indexOf(`--${name}`) + 1] : undefined)
-    const [name, slot, from = '', to, until] = [words[1], flag('slot'), flag('from'), flag('to'), flag('until')]
+    const [name, slot, from = '', until] = [words[1], flag('slot'), flag('from'), flag('until')]
     const status = flag('status')?.split(',') as readonly Selectable[] | undefined
     if (words.includes('--dry-run') || name === 'declare') return undefined
     if (name === 'pause') return operator.pause({ task, from, until, reason: 'x', by: 'ada' })
     const slots: (string | Date)[] = slot === undefined ? [] : [slot]
     if (slot === undefined)
-      for await (const one of ledger.rerunnable({ task, from, to, status })) slots.unshift(one.slot)
+      for await (const one of ledger.rerunnable({ task, from, until, status })) slots.unshift(one.slot)
     const forced = {
       ...(status && { status: status as readonly Rerunnable[] }),
       ...(slot === undefined && { partOfRepair: true as const }),

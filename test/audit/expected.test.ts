@@ -50,7 +50,7 @@ async function rerun(rows: readonly Row[], more: Partial<Parameters<typeof rerun
   })
   const now = FIRST + 7.5 * HOUR_MS
   const deps = { store, clock: { ...systemClock, now: () => now }, pageTimeoutMs: 30_000, signals: [] }
-  const asked = { from: new Date(FIRST), to: new Date(FIRST + 6.5 * HOUR_MS), status: DEFAULT_RERUNNABLE, ...more }
+  const asked = { from: new Date(FIRST), until: new Date(FIRST + 6.5 * HOUR_MS), status: DEFAULT_RERUNNABLE, ...more }
   const hourOf = ({ slot }: { readonly slot: number }) => (slot - FIRST) / HOUR_MS
   const steps: unknown[] = []
   for await (const step of rerunSteps({ task: LOST.task, ...record }, asked, deps)) {

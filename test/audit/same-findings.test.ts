@@ -82,7 +82,7 @@ test('each missed and failed slot of check is in the plan of a repair exactly on
       by: 'ada',
       reason: 'x',
       from: formatInstant(SINCE),
-      to: formatInstant(NOW + 1),
+      until: formatInstant(NOW + 1),
       status: ['missed', 'failed'],
       isOne: false,
       batch: chance() < 0.5 ? ['true'] : null,

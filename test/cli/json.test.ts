@@ -20,7 +20,7 @@ const CASES: ReadonlyArray<[args: string[], code: number, expected: unknown]> = 
   [['tasks', '--store', store], 0, [{ task: 'nightly', zone: 'UTC' }]],
   [['explain', '--schedule', '0 3 * * *', '--at', '2026-11-23'], 0, { schedule: '0 3 * * *' }],
   [
-    ['rerun', '--store', store, '--task', 'nightly', '--from', SLOT, '--to', '2026-11-23', '--dry-run'],
+    ['rerun', '--store', store, '--task', 'nightly', '--from', SLOT, '--until', '2026-11-23', '--dry-run'],
     0,
     [
       {

@@ -28,7 +28,7 @@ test('a local time begins and ends the range of history and check, in the zone o
 })
 
 test('a local time begins the range of rerun', async () => {
-  const plan = await json(['rerun', ...NIGHTLY, '--from', local, '--to', '2026-01-10', '--dry-run'])
+  const plan = await json(['rerun', ...NIGHTLY, '--from', local, '--until', '2026-01-10', '--dry-run'])
   expect(slotsOf(plan)).toEqual(SLOTS.slice(1, 2))
 })
 

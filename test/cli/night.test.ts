@@ -105,7 +105,7 @@ describe.skipIf(!hasAws)('a night of five failed batches and a stale one', () =>
     )
   }
 
-  const EVENING = () => ['--from', slotOf(0), '--to', slotOf(12)]
+  const EVENING = () => ['--from', slotOf(0), '--until', slotOf(12)]
   const rerun = (task: string, ...args: readonly string[]) =>
     start(['rerun', task, ...EVENING(), ...args], { env: operator() }).ended
   const operator = () => ({

@@ -17,7 +17,7 @@ describe('what a command prints arrives whole, such as a plan of 5,760 slots for
   const folder = scratch()
   const first = Date.parse('2026-11-26T00:00:00Z')
   const env = { ...clockAt('2026-11-30T01:00:00Z'), CRONLEDGER_STORE: `file:${join(folder, 'ledger.db')}` }
-  const args = ['rerun', '--all', '--from', '2026-11-26', '--to', '2026-11-29', '--dry-run', '--json', '--', 'true']
+  const args = ['rerun', '--all', '--from', '2026-11-26', '--until', '2026-11-29', '--dry-run', '--json', '--', 'true']
   const toFile = (file: string) => ['bash', '-c', `"$@" >'${file}'`, 'bash']
 
   beforeAll(async () => {

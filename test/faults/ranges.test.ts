@@ -64,7 +64,7 @@ test.for(SEEDS)(
       const range = [
         '--from',
         at(0),
-        '--to',
+        '--until',
         at(Math.min(hour, HOURS), 1),
         '--reason',
         'again',

@@ -83,7 +83,7 @@ describe('the next steps for several slots of a task', () => {
     for (const one of [missed(row.slot), failed(row.slot - DAY_MS), stale(row.slot - 2 * DAY_MS)]) add(one)
     const lines = needsLines(needs, 'dynamodb:ledger')
     for (const line of lines.filter((one) => one.includes('--from')))
-      expect(line).toContain('--from 2026-11-23T03:00:00Z --to 2026-11-24T03:00:01Z --status missed,failed')
+      expect(line).toContain('--from 2026-11-23T03:00:00Z --until 2026-11-24T03:00:01Z --status missed,failed')
     expect(lines.at(-1)).toMatch(/or mark it as completed: +cronledger resolve .* --slot 2026-11-22T03:00:00Z/)
     expect(lines.join('\n')).toContain('It may still be running, or its work may be done.')
   })
@@ -114,7 +114,7 @@ describe('the next steps for several slots of a task', () => {
     const { needs, add } = collectNeeds()
     for (const one of [unusual(0), unusual(1)]) add(one)
     expect(needsLines(needs, 'dynamodb:ledger').at(-1)).toMatch(
-      /settle them: +cronledger resolve .* --from 2026-11-23T03:00:00Z --to 2026-11-24T03:00:01Z --status unusual,late --state completed --reason 'YOUR REASON'$/,
+      /settle them: +cronledger resolve .* --from 2026-11-23T03:00:00Z --until 2026-11-24T03:00:01Z --status unusual,late --state completed --reason 'YOUR REASON'$/,
     )
   })
 
@@ -152,7 +152,7 @@ describe('the next steps for several slots of a task', () => {
     for (const one of found) add(one)
     const [need] = needsOf(needs, 'dynamodb:ledger')
     expect(need?.steps.map(({ command }) => commandText(command)).at(-1)).toContain(
-      '--from 2026-11-22T03:00:00Z --to 2026-11-24T03:00:01Z',
+      '--from 2026-11-22T03:00:00Z --until 2026-11-24T03:00:01Z',
     )
   })
 

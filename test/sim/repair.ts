@@ -28,7 +28,7 @@ export async function checkAndRepair(stories: Story[], day: Day): Promise<readon
   const before = await check()
   const listed: number[] = []
   const only = DEFAULT_RERUNNABLE
-  const asked = { from: new Date(range.since), to: new Date(range.until), status: only }
+  const asked = { from: new Date(range.since), until: new Date(range.until), status: only }
   // Some operators run each slot, and most the newest of those between two that are done.
   const ranges = slots % 3 === 0 ? 'each' : 'newest'
   for await (const { judged } of rerunnableSlots(known, { ...asked, ranges }, deps)) listed.unshift(dayOf(judged.slot))

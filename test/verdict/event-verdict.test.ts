@@ -174,6 +174,6 @@ test('after a success with a range that could not be recorded, the words and the
   )
   expect(caution).toContain('The next run repeats the work of all these slots until the success is recorded.')
   expect(commandsOf(ranged)).toContain(
-    '--from 2026-11-22T03:00:00Z --to 2026-11-24T03:00:01Z --run me --state completed --reason',
+    '--from 2026-11-22T03:00:00Z --until 2026-11-24T03:00:01Z --run me --state completed --reason',
   )
 })

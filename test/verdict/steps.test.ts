@@ -158,7 +158,7 @@ test('without a log in CloudWatch, the operator looks at the record', () => {
 
 test('the step for several slots is rerun with the range, without a command where a place is recorded', () => {
   const [list, run] = rangeSteps(target, slot + 86_401_000).map(textOf)
-  const range = `cronledger rerun --store dynamodb:ledger --task nightly --from ${SLOT} --to 2026-11-25T03:00:01Z`
+  const range = `cronledger rerun --store dynamodb:ledger --task nightly --from ${SLOT} --until 2026-11-25T03:00:01Z`
   expect([list, run]).toEqual([`${range} --dry-run`, `${range} --reason 'YOUR REASON'`])
   expect(textOf(rangeSteps({ ...target, place: null }, slot + 86_401_000)[1])).toBe(
     `${range} --reason 'YOUR REASON' -- YOUR_COMMAND`,
@@ -167,7 +167,7 @@ test('the step for several slots is rerun with the range, without a command wher
 
 test('the step for several tasks is one rerun of them, side by side', () => {
   const of = (task: string | null) => textOf(repairStep({ store: 'file:a.db', task, from: slot, to: slot + 60_000 }))
-  const range = "--from 2026-11-24T03:00Z --to 2026-11-24T03:01:01Z --jobs 4 --reason 'YOUR REASON'"
+  const range = "--from 2026-11-24T03:00Z --until 2026-11-24T03:01:01Z --jobs 4 --reason 'YOUR REASON'"
   expect(of(null)).toBe(`cronledger rerun --store file:a.db ${range} --all`)
   expect(of('pay/*')).toBe(`cronledger rerun --store file:a.db --task 'pay/*' ${range}`)
 })

@@ -76,7 +76,7 @@ const help = {
     ],
     ["cronledger resolve nightly … --slot 2026-12-24T03:00 --state skipped --reason 'holiday'", 'skip a future slot'],
     [
-      "cronledger resolve nightly … --from 2026-11-20 --to 2026-11-22 --state skipped --reason 'no data' --dry-run",
+      "cronledger resolve nightly … --from 2026-11-20 --until 2026-11-22 --state skipped --reason 'no data' --dry-run",
       'list the slots of a range that would be skipped',
     ],
   ],

@@ -62,7 +62,7 @@ describe('a ledger with faults, over a clock change and a change of the schedule
       'failed: exit code 1 · nightly · 10-31 01:30 EDT',
       expect.stringMatching(/^ {2}attempt 1 on .* failed \(exit code 1\) after /),
     ])
-    const range = `--store ${store} --task nightly --from 2026-10-31T05:30:00Z --to 2026-11-02T06:30:01Z`
+    const range = `--store ${store} --task nightly --from 2026-10-31T05:30:00Z --until 2026-11-02T06:30:01Z`
     expect(rest).toEqual([
       '',
       'nightly:',
@@ -180,7 +180,7 @@ test('all commands use the schedule on record, and not that of the environment',
     expect(checked.stderr).toBe('')
   }
   const own = { ...container, CRONLEDGER_TASK: 'contained' }
-  const range = ['--from', '2026-11-10T00:00:00Z', '--to', '2026-11-11T00:00:00Z']
+  const range = ['--from', '2026-11-10T00:00:00Z', '--until', '2026-11-11T00:00:00Z']
   const planned = await cronledger(['rerun', ...range, '--dry-run', '--json'], { env: own })
   expect(JSON.parse(planned.stdout)).toMatchObject([{ slot: '2026-11-10T00:00:00Z' }])
   const [since, until] = [range[1] ?? '', range[3] ?? '']
@@ -316,7 +316,7 @@ describe('problems of 27 tasks of three teams, and of two other tasks', () => {
     ],
     [
       ['--until', '2026-11-25T12:30:00Z'],
-      "--from 2026-11-25T06:00Z --to 2026-11-25T12:00:01Z --jobs 4 --reason 'YOUR REASON' --all",
+      "--from 2026-11-25T06:00Z --until 2026-11-25T12:00:01Z --jobs 4 --reason 'YOUR REASON' --all",
       57,
     ],
   ] as const)('the command of check %j repairs what was found, and nothing else', async (args, expected, slots) => {

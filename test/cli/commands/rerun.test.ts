@@ -55,7 +55,7 @@ type Task = ReturnType<typeof task>
 
 const SAY_SLOT = ['sh', '-c', 'echo $CRONLEDGER_RUN_SLOT']
 const day = (date: number) => `2026-11-${String(date).padStart(2, '0')}T03:00:00Z`
-const WEEK = ['--from', '2026-11-10', '--to', '2026-11-16'] as const
+const WEEK = ['--from', '2026-11-10', '--until', '2026-11-16'] as const
 
 /** 10 completed, 11 failed, 12 and 13 missed, 14 skipped, 15 completed, 16 missed. */
 async function week(store: Environment): Promise<Task> {
@@ -89,7 +89,7 @@ test.each([
 test('two reruns at once of one range: no slot runs twice', async () => {
   const shared = task(newFile(), 'shared')
   await shared.run(day(1), ['true'])
-  const range = ['--from', '2026-11-01', '--to', '2026-11-09', '--keep-going']
+  const range = ['--from', '2026-11-01', '--until', '2026-11-09', '--keep-going']
   const both = await Promise.all([1, 2].map(() => shared.rerun(range, ...SAY_SLOT)))
   const slots = both.flatMap(({ stdout }) => stdout.split('\n').filter(Boolean))
   expect(slots.sort()).toEqual([2, 3, 4, 5, 6, 7, 8, 9].map(day))
@@ -123,7 +123,7 @@ test('a future slot that an operator has resolved is not listed, and a slot with
   await run(minute(30), ['true'], [...minutely, '--grace', '20m'])
   const word = ['--slot', minute(-40), '--state', 'skipped', '--reason', 'not tonight']
   expect((await cronledger(['resolve', ...word], { env })).code).toBe(0)
-  const plan = await rerun(['--from', '1h', '--to', minute(-60), '--dry-run', '--status', 'missed,skipped'])
+  const plan = await rerun(['--from', '1h', '--until', minute(-60), '--dry-run', '--status', 'missed,skipped'])
   expect(plan.stdout).not.toContain(minute(-40))
   expect(plan.stdout).toContain(`${minute(29)}  `)
   // Five minutes within the grace, and the plan is made later than `now`.
@@ -164,7 +164,7 @@ test.each(['SIGKILL', 'second SIGINT'])(
     await tool(`mkfifo ${go}`)
     const effects = newPath('effects')
     const batch = ['sh', '-c', `echo $CRONLEDGER_RUN_SLOT >>${effects}; echo ready; read -r _ <${go}`]
-    const args = ['rerun', 'night*', ...WEEK.slice(0, 2), '--to', day(13), '--yes', '--reason', 'x', '--', ...batch]
+    const args = ['rerun', 'night*', ...WEEK.slice(0, 2), '--until', day(13), '--yes', '--reason', 'x', '--', ...batch]
     const running = start(args, { env })
     await running.printed('ready')
     if (signal === 'SIGKILL') running.child.kill('SIGKILL')
@@ -198,7 +198,7 @@ test('two operators at once, one of whom is killed: each slot has its effect onc
     '--all',
     '--from',
     day(1),
-    '--to',
+    '--until',
     day(12),
     '--yes',
     '--jobs',

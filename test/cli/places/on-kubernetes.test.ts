@@ -153,7 +153,7 @@ describe('pasted from a batch in a Pod of a CronJob', () => {
     await fire(slotOf(5))
     failIn(slotOf(2))
     await fire(slotOf(2))
-    const range = ['--from', slotOf(5), '--to', slotOf(1), '--reason', WORSE, '--by', 'Ada']
+    const range = ['--from', slotOf(5), '--until', slotOf(1), '--reason', WORSE, '--by', 'Ada']
     // The ledger does not know the cluster, and nobody can be asked whether it is that of kubectl.
     const unsure = await rerun(null, 'nightly', ...range)
     expect([unsure.code, ran().length]).toEqual([65, 2])

@@ -246,7 +246,7 @@ describe.skipIf(!hasPrograms)('a pager', () => {
     await tick('03:00', ['crm/mail'])
     await check('03:10')
     // One operator runs again what failed, and the other one decides about the same slots.
-    const run = ['--yes', '--from', '2026-11-24T00:30Z', '--to', '2026-11-24T03:30Z', '--log', 'quiet']
+    const run = ['--yes', '--from', '2026-11-24T00:30Z', '--until', '2026-11-24T03:30Z', '--log', 'quiet']
     const one = on('03:20', 'rerun', 'pay/*', ...run, '--reason', 'the database is back', '--', 'true')
     const other = ['pay/capture', 'crm/sync', 'crm/mail'].map((task) =>
       on(
@@ -256,7 +256,7 @@ describe.skipIf(!hasPrograms)('a pager', () => {
         task,
         '--from',
         '2026-11-24T00:30Z',
-        '--to',
+        '--until',
         '2026-11-24T02:30Z',
         '--state',
         'completed',
@@ -277,7 +277,7 @@ describe.skipIf(!hasPrograms)('a pager', () => {
       'crm/mail',
       '--from',
       '2026-11-24T02:30Z',
-      '--to',
+      '--until',
       '2026-11-24T04:30Z',
       '--state',
       'skipped',

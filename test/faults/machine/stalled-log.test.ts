@@ -130,7 +130,7 @@ function relaysOf(pid: number): number[] {
 
 const RUN = ['run', '--event-time', '2026-11-23T00:00:05Z']
 const DAYS = ['20', '21', '22', '23'].map((day) => `2026-11-${day}`)
-const RERUN = ['rerun', '--from', '2026-11-20', '--to', '2026-11-23', '--reason', 'x']
+const RERUN = ['rerun', '--from', '2026-11-20', '--until', '2026-11-23', '--reason', 'x']
 
 describe.each(KINDS)('stderr that is full and not read: $name', (kind) => {
   // promise: stalled-log

@@ -165,11 +165,11 @@ function openClusters(env: Environment) {
 type Found = readonly [SelectedSlot, KnownTask]
 
 function slotsOfRange(values: RepairValues, ledger: Ledger, { left, fault }: OfTasks, stop: AbortSignal) {
-  const { store, task = '*', owner, from = '', to, status, ledgerTimeoutMs, isOne } = values
+  const { store, task = '*', owner, from = '', until, status, ledgerTimeoutMs, isOne } = values
   const { only: isWanted = () => true } = wantedTasks({ task, owner })
   // Each task reads the range in its own zone. A mistake in it must be said once.
   const now = systemClock.now()
-  parseTimeRange(withTimesOfDay({ since: from, until: to }, 'UTC', now), 'UTC', now, ['--from', '--to'])
+  parseTimeRange(withTimesOfDay({ since: from, until }, 'UTC', now), 'UTC', now, ['--from', '--until'])
 
   async function* tasks(): AsyncGenerator<KnownTask, void> {
     if (isOne) return yield await knownOf(values, task, ledger)

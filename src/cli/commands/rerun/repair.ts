@@ -124,7 +124,7 @@ export async function repair(asked: Asked, context: CommandContext): Promise<num
   screen?.hide()
   tell.on(null)
   if (leave.signal.aborted) tell.say('warn', goOnText(ended.running()))
-  const due = asked.to === undefined && asked.slot === undefined ? fellDue(known, plannedAt) : []
+  const due = asked.until === undefined && asked.slot === undefined ? fellDue(known, plannedAt) : []
   if (due.length > 0) tell.say('info', fellDueText(due))
   const stopCode = stops.first() === null ? null : exitCodeOfSignal('SIGINT')
   const exitCode = exitCodeOfRepair(ended, readCode, stopCode, noCommand.length > 0)

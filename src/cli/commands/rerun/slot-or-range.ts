@@ -15,13 +15,7 @@ export const SLOT_OR_RANGE = {
     isUsual: true,
     help: 'Or a range that begins here: an instant, local time, a date, or 7d',
   },
-  to: {
-    kind: 'text',
-    value: 'TIME',
-    isUsual: true,
-    otherwise: 'now',
-    help: 'End of the range; a date includes the whole day',
-  },
+  until: { ...COMMON.until, isUsual: true },
 } as const satisfies OptionTable
 
 export function checkSlotOrRange(values: Readonly<Record<string, unknown>>, ofRange: readonly string[]): void {
@@ -29,7 +23,9 @@ export function checkSlotOrRange(values: Readonly<Record<string, unknown>>, ofRa
   if (!has('slot') && !has('from')) {
     throw usageError('--slot or --from is required. Give --slot for one slot, or --from for a range.')
   }
-  const [one, kind, others] = has('slot') ? ['slot', 'a range', ['from', 'to', ...ofRange]] : ['from', 'one slot', []]
+  const [one, kind, others] = has('slot')
+    ? ['slot', 'a range', ['from', 'until', ...ofRange]]
+    : ['from', 'one slot', []]
   const other = others.find(has)
   if (other === undefined) return
   const name = optionName(other)

@@ -156,7 +156,7 @@ describe.skipIf(!hasAws)('the policy', () => {
     const actions = await asked(
       [0, 'declare', '--task', 'new', '--schedule', '0 3 * * *'],
       [0, 'rerun', '--task', 'weekly', '--slot', '2026-11-15', '--reason', 'by hand', '--', 'true'],
-      [0, 'rerun', '--task', 'weekly', '--from', '2026-11-20', '--to', '2026-11-22', '--reason', 'x', '--', 'true'],
+      [0, 'rerun', '--task', 'weekly', '--from', '2026-11-20', '--until', '2026-11-22', '--reason', 'x', '--', 'true'],
       [0, 'resolve', '--task', 'weekly', '--slot', '2026-11-19', '--state', 'skipped', '--reason', 'no data'],
       [0, 'pause', '--task', 'weekly', '--reason', 'maintenance'],
       [0, 'resume', '--task', 'weekly'],
