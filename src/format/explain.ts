@@ -5,6 +5,7 @@ import type { Schedule } from '../core/schedule/schedule.ts'
 import type { Instant, Window } from '../core/types.ts'
 import { inZone } from './local-time.ts'
 import { inWords } from './schedule-words.ts'
+import { instantOrNull } from './slot/row.ts'
 import { brokenLines } from './table.ts'
 import { type Labelled, labelled, printable } from './text.ts'
 
@@ -75,10 +76,6 @@ export function explainJson(explanation: Explanation): Record<string, unknown> {
   const { schedule, zoneData, task, at, earlyToleranceMs, window, previous, next, clocksFrom, clocksUntil } =
     explanation
   const { expression, zone, anchor } = schedule.spec
-  const shown = (instant: Instant) => ({
-    utc: formatInstant(instant),
-    local: inZone(instant, zone).toFormat(ISO_LOCAL),
-  })
   return {
     task,
     schedule: expression,
@@ -88,10 +85,11 @@ export function explainJson(explanation: Explanation): Record<string, unknown> {
     zoneData,
     at: formatInstant(at),
     earlyToleranceMs,
-    slot: window === null ? null : shown(window.slot),
-    windowEnd: window === null || window.end === null ? null : shown(window.end),
-    previous: previous.map(shown),
-    next: next.map(shown),
+    slot: instantOrNull(window?.slot),
+    local: window === null ? null : inZone(window.slot, zone).toFormat(ISO_LOCAL),
+    windowEnd: instantOrNull(window?.end),
+    previousSlots: previous.map(formatInstant),
+    nextSlots: next.map(formatInstant),
     clocksFrom: formatInstant(clocksFrom),
     clocksUntil: formatInstant(clocksUntil),
     clockNotes: explanation.clockNotes.map((note) => ({

@@ -88,7 +88,7 @@ function currentAndLater(schedules: TaskRecord['schedules'], now: Instant): Task
 
 export function declaredJson({ task, changed, record, unknownAfter, affected, next, now }: DeclarationReport): string {
   const schedules = currentAndLater(record.schedules, now).map(storedScheduleJson)
-  const facts = { task, changed, ...defined({ unknownAfter, affected }), schedules, next: next.map(formatInstant) }
+  const facts = { task, changed, ...defined({ unknownAfter, affected }), schedules, nextSlots: next.map(formatInstant) }
   return safeJson({ ...facts, ...openJson(record, now) }, 2)
 }
 
