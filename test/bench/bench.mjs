@@ -1,5 +1,5 @@
-// `npm run bench [-- PART… --rounds N --node VERSION… --ledger KIND… --rows N --tasks N --json FILE]`: what cronledger costs, against a floor and against what
-// people use instead.
+// `npm run bench [-- PART… --rounds N --node VERSION… --ledger KIND… --tasks N --json FILE]`: what cronledger costs, against a floor
+// and against what people use instead.
 import { Console } from 'node:console'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { cpus, loadavg, release, totalmem } from 'node:os'
@@ -7,7 +7,7 @@ import { dirname, relative } from 'node:path'
 import { parseArgs } from 'node:util'
 import { here, TAKEN } from './lab.mjs'
 
-const PARTS = ['process', 'slots', 'audit', 'serve', 'scale', 'zones']
+const PARTS = ['process', 'scale', 'zones']
 
 const screen = new Console(process.stdout)
 const { values, positionals } = parseArgs({
@@ -15,7 +15,6 @@ const { values, positionals } = parseArgs({
   options: {
     // An odd number, so that a median is one of the samples. Below 15, the second digit of a ratio moves from run to run.
     rounds: { type: 'string', default: '15' },
-    rows: { type: 'string', default: '100000' },
     tasks: { type: 'string', default: '1000' },
     // Versions of Node, as npm has them.
     node: { type: 'string', multiple: true, default: ['20', '22', '24'] },
@@ -41,7 +40,6 @@ for (const part of positionals.length > 0 ? positionals : PARTS) {
   const { run } = await import(`./${part}.mjs`)
   const { medians, targets } = await run({
     rounds: Number(values.rounds),
-    rows: Number(values.rows),
     tasks: Number(values.tasks),
     nodes: values.node,
     ledgers: values.ledger,

@@ -49,7 +49,7 @@ export async function measure(argv, env = {}) {
   return usage
 }
 
-export async function serve(env, ...options) {
+async function serve(env, ...options) {
   const [program, ...args] = ours()
   const child = spawn(program, [...args, 'serve', '--port', '0', ...options], {
     env: { ...ENV, ...env },
@@ -71,7 +71,7 @@ export async function serve(env, ...options) {
   }
 }
 
-export async function load(url) {
+async function load(url) {
   const page = await fetch(url, { headers: { prefer: 'wait' } })
   const body = await page.text()
   if (!page.ok) throw new Error(`${url} is answered with ${page.status}`)
@@ -89,14 +89,6 @@ export async function loadOverview(env) {
   const figures = { wallMs, firstPageMs, cpuMs: server.cpuMs(), peakMb: server.peakMb() }
   await server.stop()
   return figures
-}
-
-export async function timed(work) {
-  const before = process.cpuUsage()
-  const started = performance.now()
-  await work()
-  const { user, system } = process.cpuUsage(before)
-  return { cpuMs: (user + system) / 1000, wallMs: performance.now() - started }
 }
 
 /** Does each job once a round, in turn, so that other work on the machine meets all. The first round is not counted. */
@@ -120,8 +112,4 @@ function mediansOf(samples) {
 
 export function atMost(what, value, limit, column = 'measured') {
   return { what, column, value, limit: `<= ${limit}`, met: value <= limit }
-}
-
-export function atLeast(what, value, limit, column = 'measured') {
-  return { what, column, value, limit: `>= ${limit}`, met: value >= limit }
 }

@@ -1,55 +1,42 @@
 // Part `process`: the whole process around a batch that does nothing, as a scheduler starts it, as installed: the npm package
 // with the cache that its first run keeps, and the executable. By each Node, for each ledger, beside what people use there.
 import { execFileSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { build } from 'esbuild'
-import Database from 'libsql'
 import { atMost, here, interleave, measure, startServer } from './lab.mjs'
-import { hasPostgres, startPostgres } from './postgres.mjs'
 
 const ROOT = here('../..')
 /** What each of them runs. The time of the file is when the batch began. */
 const BATCH = ['sh', '-c', ': > "$BENCH_STARTED"']
 const RUN = ['run', '--', ...BATCH]
-const EXPLAIN = ['explain', '--schedule', '0 3 * * *', '--timezone', 'Asia/Tokyo']
-const LOCKS = 'CREATE TABLE locks (id text PRIMARY KEY, state text)'
 const contestant = (file) => here(`contestants/${file}`)
 const peer = (name) => here(`node_modules/${name}`)
 
-const LEDGERS = ['https', 'http', 'postgres', 'file']
+const LEDGERS = ['https', 'http']
 /** The CPU of a run, to that of the floor. */
 const TO_FLOOR = { https: 2, http: 2.5 }
 /** The server waits 5 ms in each direction. */
 const REQUEST_MS = 10
-/** By each Node if `by` is 'each', by the first one, or without one (null). `needs`: a file without which it is left out. */
+/** By each Node if `by` is 'each', or without one (null). `needs`: a file without which it is left out. */
 const CONTESTANTS = [
   { name: 'node -e 0', by: 'each', ledgers: ['none'], argv: () => ['node', '-e', '0'] },
-  { name: 'cronledger --help', by: 'first', ledgers: ['none'], argv: ({ npm }) => [npm, '--help'] },
-  { name: 'cronledger explain', by: 'first', ledgers: ['none'], argv: ({ npm }) => [npm, ...EXPLAIN] },
-  { name: 'floor', by: 'each', ledgers: LEDGERS, argv: (_, ledger) => ['node', contestant('floor.cjs'), ledger] },
+  { name: 'floor', by: 'each', ledgers: LEDGERS, argv: () => ['node', contestant('floor.cjs')] },
   { name: 'cronledger', by: 'each', ledgers: LEDGERS, argv: ({ npm }) => [npm, ...RUN] },
-  {
-    name: 'cronledger, no cache',
-    by: 'first',
-    ledgers: ['https'],
-    argv: ({ npm }) => [npm, ...RUN],
-    env: { HOME: '' },
-  },
   { name: 'cronledger, executable', by: null, ledgers: LEDGERS, argv: ({ executable }) => [executable, ...RUN] },
   {
     name: 'Powertools',
     by: 'each',
-    ledgers: ['https', 'http'],
+    ledgers: LEDGERS,
     argv: () => ['node', contestant('powertools.mjs')],
     needs: peer('@aws-lambda-powertools'),
   },
   {
     name: 'Powertools, bundled',
     by: 'each',
-    ledgers: ['https', 'http'],
+    ledgers: LEDGERS,
     argv: ({ bundle }) => ['node', bundle],
     needs: peer('@aws-lambda-powertools'),
   },
@@ -60,37 +47,16 @@ const CONTESTANTS = [
     argv: () => ['sh', contestant('aws.sh')],
     needs: '/usr/bin/aws',
   },
-  { name: 'psql', by: null, ledgers: ['postgres'], argv: () => ['sh', contestant('psql.sh')], needs: '/usr/bin/psql' },
-  ...['pg-boss', 'graphile-worker'].map((name) => ({
-    name,
-    by: 'first',
-    ledgers: ['postgres'],
-    argv: () => ['node', contestant(`${name}.mjs`)],
-    needs: peer(name),
-  })),
-  {
-    name: 'flock and sqlite3',
-    by: null,
-    ledgers: ['file'],
-    argv: () => ['sh', contestant('flock.sh')],
-    needs: '/usr/bin/sqlite3',
-  },
 ]
 
-export async function run({ rounds, nodes, ledgers: wanted = LEDGERS }) {
-  const ledgers = wanted.filter((ledger) => ledger !== 'postgres' || hasPostgres)
-  if (ledgers.length < wanted.length) sayLeftOut('postgres')
+export async function run({ rounds, nodes, ledgers = LEDGERS }) {
   const folder = mkdtempSync(join(tmpdir(), 'cronledger-bench-'))
-  // The user of the PostgreSQL server must be able to enter it.
-  chmodSync(folder, 0o755)
   const ends = [() => rmSync(folder, { recursive: true })]
   try {
     const programs = await install(folder, nodes)
     const server = await startServer('server.mjs')
     ends.unshift(server.stop)
-    const postgres = ledgers.includes('postgres') ? await startPostgres(join(folder, 'postgres')) : null
-    if (postgres !== null) ends.unshift(postgres.stop)
-    const places = await openLedgers(folder, server, postgres, programs)
+    const places = await openLedgers(server, programs)
     const medians = await interleave(rounds, jobsOf(folder, server, places, programs, ledgers))
     return { medians, targets: targetsOf(medians, nodes, ledgers) }
   } finally {
@@ -100,7 +66,7 @@ export async function run({ rounds, nodes, ledgers: wanted = LEDGERS }) {
 
 async function install(folder, versions) {
   const silent = { cwd: ROOT, stdio: ['ignore', 'pipe', 'ignore'], encoding: 'utf8' }
-  if (!existsSync(peer('pg-boss'))) {
+  if (!existsSync(peer('@aws-lambda-powertools'))) {
     const options = ['--no-package-lock', '--ignore-scripts', '--no-audit', '--no-fund']
     execFileSync('npm', ['install', '--prefix', here('.'), ...options], { stdio: 'inherit' })
   }
@@ -123,7 +89,7 @@ async function install(folder, versions) {
 }
 
 /** Returns the environment of each ledger, with an empty table for cronledger and one for the others. */
-async function openLedgers(folder, server, postgres, { nodes, npm }) {
+async function openLedgers(server, { nodes, npm }) {
   const dynamo = (url) => ({
     CRONLEDGER_STORE: 'dynamodb:ledger',
     AWS_ENDPOINT_URL_DYNAMODB: url,
@@ -134,15 +100,10 @@ async function openLedgers(folder, server, postgres, { nodes, npm }) {
     http: dynamo(server.http),
     // Node reads the certificates that it trusts, as for DynamoDB, and accepts that of our server, which is not among them.
     https: { ...dynamo(server.https), NODE_TLS_REJECT_UNAUTHORIZED: '0' },
-    ...(postgres !== null && { postgres: { CRONLEDGER_STORE: postgres.store, BENCH_PLACE: postgres.folder } }),
-    file: { CRONLEDGER_STORE: `file:${join(folder, 'ledger.db')}`, BENCH_PLACE: folder },
   }
   const PATH = pathWith(nodes[0])
-  for (const env of [dynamo(server.direct), places.postgres, places.file].filter((one) => one !== undefined))
-    await measure([npm, 'setup'], { ...env, PATH })
+  await measure([npm, 'setup'], { ...dynamo(server.direct), PATH })
   await makeLocks(server.direct)
-  postgres?.sql(LOCKS)
-  new Database(join(folder, 'locks.db')).exec(LOCKS)
   return places
 }
 
@@ -167,11 +128,11 @@ function jobsOf(folder, server, places, programs, ledgers) {
   const missing = CONTESTANTS.filter(({ needs }) => needs !== undefined && !existsSync(needs))
   for (const { name } of missing) sayLeftOut(name)
   let last = 0
-  const job = (ledger, index, { name, by, argv, env }) => ({
+  const job = (ledger, index, { name, by, argv }) => ({
     name: rowName(ledger, by === null ? null : versions[index], name),
     async run() {
       last += 1
-      const usage = await measure(argv(programs, ledger), {
+      const usage = await measure(argv(programs), {
         ...places[ledger],
         HOME: join(folder, 'home'),
         PATH: pathWith(nodes[index]),
@@ -180,12 +141,11 @@ function jobsOf(folder, server, places, programs, ledgers) {
         CRONLEDGER_EVENT_TIME: new Date(Date.UTC(2024, 0, 1) + last * 60_000).toISOString(),
         BENCH_STARTED: join(folder, 'started'),
         BENCH_KEY: `key-${last}`,
-        ...env,
       })
       return { ...usage, ...(await server.counts()) }
     },
   })
-  const isBy = (index, by) => by === 'each' || index === (by === 'first' ? 0 : nodes.length - 1)
+  const isBy = (index, by) => by === 'each' || index === nodes.length - 1
   const there = CONTESTANTS.filter((one) => !missing.includes(one))
   return ['none', ...ledgers].flatMap((ledger) =>
     nodes.flatMap((_, index) =>
@@ -211,16 +171,14 @@ function rowName(ledger, version, name) {
 /** docs/development/performance.md has the reasons of these limits. */
 function targetsOf(medians, versions, ledgers) {
   const of = (ledger, version, name) => medians.get(rowName(ledger, version, name))
-  const dynamo = ledgers.filter((ledger) => ledger in TO_FLOOR)
-  if (dynamo.length === 0) return []
-  const targets = dynamo.flatMap((ledger) => {
+  const targets = ledgers.flatMap((ledger) => {
     const forms = versions.map((version) => [`Node ${version}`, version, of(ledger, version, 'cronledger')])
     const executable = ['executable', versions.at(-1), of(ledger, null, 'cronledger, executable')]
     return [...forms, executable].flatMap(([form, version, ours]) =>
       targetsOfForm(ours, (name) => of(ledger, version, name), ledger, form),
     )
   })
-  const { requests, connections } = of(dynamo[0], versions[0], 'cronledger')
+  const { requests, connections } = of(ledgers[0], versions[0], 'cronledger')
   // Claim, task record, finish.
   return [...targets, atMost('requests', requests, 3), atMost('connections', connections, 1)]
 }

@@ -12,7 +12,7 @@ const DAY_MS = 86_400_000
 const SCHEDULE = { expression: '0 0 * * *', zone: 'UTC' }
 /** In every tenth task, this slot failed. */
 const FAILED = 2
-const NAME = '@task@'
+const NAME = 'name-of-the-task'
 
 const [tasks, slots] = process.argv.slice(2).map(Number)
 const newest = Math.floor(Date.now() / DAY_MS) * DAY_MS
@@ -68,7 +68,7 @@ function answer(action, input) {
   return page(within, input.Limit, textOf, ({ slot }) => keyOf(task.S, slot))
 }
 
-function page(all, limit, textOf, keyOfItem) {
+function page(all, limit = 1_000, textOf, keyOfItem) {
   const items = all.slice(0, limit)
   // A table says that there may be more when a page is full.
   const next = items.length < limit ? '' : `,"LastEvaluatedKey":${keyOfItem(items.at(-1))}`

@@ -1,10 +1,8 @@
-// `node floor.cjs LEDGER`: what a guard cannot go below, by Node and the driver alone. It claims, runs the batch, and writes the
+// What a guard cannot go below, by Node alone. It claims, runs the batch, and writes the
 // end: no SDK, no options, no retries, no log, no answer to anything that goes wrong.
 const { spawn } = require('node:child_process')
 
-const { BENCH_PLACE, BENCH_KEY } = process.env
-const INSERT = 'INSERT INTO locks VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING id'
-const UPDATE = "UPDATE locks SET state = $2 WHERE id = $1 AND state = 'PENDING'"
+const { BENCH_KEY } = process.env
 
 function runChild() {
   const child = spawn('sh', ['-c', ': > "$BENCH_STARTED"'], { stdio: 'inherit', detached: true })
@@ -64,35 +62,8 @@ function openDynamo() {
   }
 }
 
-async function openPostgres() {
-  const { Client } = require('pg')
-  const client = new Client({ host: BENCH_PLACE, user: 'bench', database: 'postgres' })
-  await client.connect()
-  return {
-    claim: () => client.query(INSERT, [BENCH_KEY, 'PENDING']),
-    async finish() {
-      await client.query(UPDATE, [BENCH_KEY, 'COMPLETED'])
-      await client.end()
-    },
-  }
-}
-
-function openFile() {
-  const Database = require('libsql')
-  const database = new Database(`${BENCH_PLACE}/locks.db`)
-  return {
-    claim: () => database.prepare(INSERT.replaceAll(/\$\d/g, '?')).get(BENCH_KEY, 'PENDING'),
-    finish() {
-      database.prepare("UPDATE locks SET state = ? WHERE id = ? AND state = 'PENDING'").run('COMPLETED', BENCH_KEY)
-      database.close()
-    },
-  }
-}
-
 async function main() {
-  const { claim, finish } = await { https: openDynamo, http: openDynamo, postgres: openPostgres, file: openFile }[
-    process.argv[2]
-  ]()
+  const { claim, finish } = openDynamo()
   await claim()
   const code = await runChild()
   await finish()
