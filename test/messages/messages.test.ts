@@ -5,10 +5,9 @@ import type { ResolveObjection } from '../../src/core/row/decide.ts'
 import { DEFAULT_RERUNNABLE } from '../../src/core/row/policy.ts'
 import type { Suspension, TaskRecord } from '../../src/core/task/task-record.ts'
 import type { Resolution, Row, StoredRow } from '../../src/core/types.ts'
-import { checkSummary, findingEvent } from '../../src/format/check/finding.ts'
+import { checkSummary } from '../../src/format/check/finding.ts'
 import { collectNeeds, needsLines } from '../../src/format/check/needs.ts'
-import { problemLines } from '../../src/format/check/problems.ts'
-import { logLine, logObject } from '../../src/format/log/log.ts'
+import { logLine } from '../../src/format/log/log.ts'
 import {
   countsText,
   doubtfulSlot,
@@ -21,7 +20,6 @@ import {
   selectionEnd,
 } from '../../src/format/rerun/plan.ts'
 import { resolvedText, unresolvedText } from '../../src/format/resolve.ts'
-import { openTexts } from '../../src/format/task/declaration.ts'
 import {
   changeJson,
   pausedAllText,
@@ -35,7 +33,6 @@ import {
 import { shellWord } from '../../src/format/text.ts'
 import { LEFT_OUT, type LeftOut } from '../../src/verdict/cautions.ts'
 import { isFinding, NO_FINDINGS, type TaskFinding } from '../../src/verdict/judge.ts'
-import { collectProblems } from '../../src/verdict/problems.ts'
 import {
   FAILED,
   judgedAt,
@@ -49,17 +46,7 @@ import {
   rowWith,
   SUCCEEDED,
 } from '../support/rows.ts'
-import {
-  CAUGHT_UP_CONTEXT,
-  CONTEXT,
-  ECS_CONTEXT,
-  EVENTS,
-  FORCED_CONTEXT,
-  GUARDED_CONTEXT,
-  onEcs,
-  SLOT,
-  UTC_CONTEXT,
-} from './samples.ts'
+import { CAUGHT_UP_CONTEXT, CONTEXT, ECS_CONTEXT, EVENTS, FORCED_CONTEXT, onEcs, SLOT, UTC_CONTEXT } from './samples.ts'
 
 // The catalogue of the messages of the program, for a reviewer to read from top to bottom. After a change of a text,
 // run this test with `-u` and read the difference.
@@ -69,21 +56,16 @@ const LATER = NOW + 14_000
 test('the lines of the log, of check and of the commands for operators read as in catalogue.txt', async () => {
   const catalogue = [
     ...section('Log lines of a run', logLines(CONTEXT)),
-    ...section(
-      'Log lines of a forced run',
-      (['claimed', 'refused', 'withdrawn'] as const).map((event) => line(event, FORCED_CONTEXT)),
-    ),
-    ...section('Log line of a missed slot that is caught up', [line('claimed', CAUGHT_UP_CONTEXT)]),
-    ...section('Log lines in UTC, with seconds', [line('claimed', UTC_CONTEXT), line('duplicate', UTC_CONTEXT)]),
-    ...section('Log lines of a run that other runs must not overlap', [line('refused', GUARDED_CONTEXT)]),
-    ...section('Log lines with next steps of a run on ECS', ecsLines()),
+    ...section('Log lines of a forced run, of a missed slot, in UTC, and on ECS', [
+      ...(['claimed', 'refused', 'withdrawn'] as const).map((event) => line(event, FORCED_CONTEXT)),
+      line('claimed', CAUGHT_UP_CONTEXT),
+      line('claimed', UTC_CONTEXT),
+      ...onEcsLines(),
+    ]),
     ...section('Log lines of the rerun of a range', rerunLines()),
-    ...section('check', problemSamples()),
     ...section('check, below the findings', checkLines()),
     ...section('resolve', resolveLines()),
     ...section('pause, resume and retire', taskChangeLines()),
-    ...section('Pauses and retirements in tasks and show', suspensionLines()),
-    ...section('Notifications and the log as JSON', notifications()),
   ].flatMap((text) => text.split('\n'))
   await expect(`${withoutRepetitions(catalogue).join('\n')}\n`).toMatchFileSnapshot('catalogue.txt')
 })
@@ -127,16 +109,13 @@ function logLines(context: RunContext): readonly string[] {
   ])
 }
 
-function ecsLines(): readonly string[] {
-  return ['ended', 'refused', 'skipped', 'paused', 'withdrawn', 'unusable'].flatMap((name) => {
-    const lines = Object.values(EVENTS)
-      .flat()
-      .filter(({ event }) => event === name)
-      .map((event) => logLine(onEcs(event), ECS_CONTEXT, 'text', LATER) ?? '')
-    // The other endings and finishes have the steps of these.
-    const shown = lines.filter((line) => line.includes('aws '))
-    return name === 'refused' || name === 'withdrawn' ? shown : shown.slice(0, 1)
-  })
+/** The steps that are commands of AWS: of a failure, of what runs, and of a slot that never started. */
+function onEcsLines(): readonly string[] {
+  const failed = EVENTS.ended.find((event) => event.event === 'ended' && event.attempt.outcome === 'failed')
+  const [running] = EVENTS.refused
+  return [failed, running, ...EVENTS.unusable].flatMap((event) =>
+    event === undefined ? [] : [logLine(onEcs(event), ECS_CONTEXT, 'text', LATER) ?? ''],
+  )
 }
 
 function rerunLines(): readonly string[] {
@@ -206,49 +185,25 @@ function findings(more: Parameters<typeof judgedAt>[2] = {}): readonly TaskFindi
 
 const CHECKED = 'dynamodb:cronledger'
 
-/** Each finding alone, a problem of three tasks, and three findings on a narrow screen. */
-function problemSamples(): readonly string[] {
-  const linesOf = (found: readonly TaskFinding[], columns: number | null = null) => {
-    const { add, problems } = collectProblems()
-    for (const one of found) add(one)
-    return problemLines(problems(), { columns, color: false }, LATER)
-  }
-  const unusual = findingAt(rowWith({ ending: SUCCEEDED }), { ...EXPECT, task: 'import' })
-  const limit = recordWith([], { expectations: { since: 0, expect: 'duration<=2h' } })
-  const isFull = rowWith({ ending: { ...FAILED, report: 'disk full' } })
-  const several = [...['etl', 'pay'].map((task) => findingAt(null, { task })), findingAt(isFull, { task: 'sync' })]
-  return [
-    ...findings().flatMap((found) => linesOf([found])),
-    ...linesOf([...several, ...findings().slice(-1)]),
-    ...linesOf([unusual, findingAt(isFull), findingAt(LIVE, { record: limit, task: 'slow' })], 60),
-  ]
-}
-
 function checkLines(): readonly string[] {
   const { needs, ...collected } = collectNeeds()
   const add = (found: TaskFinding, task: string) => collected.add({ ...found, task, of: { ...found.of, task } })
   const onEcs = { record: recordWith([], { place: ON_ECS, placeSince: SLOT }) }
   const owned = { record: recordWith([], { expectations: { since: SLOT, owner: 'https://wiki.example.org/nightly' } }) }
-  for (const found of findings()) add(found, found.kind)
   for (const found of [...findings(), findingAt(null, {}, -1)]) add(found, 'several')
-  for (const day of [0, -1]) add(findingAt(null, {}, day), 'hourly')
-  for (const day of [0, -1]) add(findingAt(rowWith({}), {}, day), 'stale twice')
-  for (const day of [0, -1]) add(findingAt(rowWith({ ending: SUCCEEDED }), EXPECT, day), 'unusual twice')
-  for (const found of findings(onEcs)) add(found, `${found.kind} on ECS`)
   for (const found of [...findings(onEcs), findingAt(null, onEcs, -1)]) add(found, 'several on ECS')
   for (const found of findings(owned).slice(0, 1)) add(found, 'owned')
+  for (const found of findings().slice(-2, -1)) add(found, 'unusual')
   const checked = {
     ...{ since: NOW - 7 * 86_400_000, until: NOW + 1, now: NOW, zone: 'Asia/Tokyo' },
     ...{ of: undefined, mayHideTasks: false },
   }
   const ofOneRole = { ...checked, mayHideTasks: true }
   return [
-    checkSummary(NO_FINDINGS, checked),
     checkSummary(NO_FINDINGS, { ...checked, until: NOW - 86_400_000 }),
     checkSummary(NO_FINDINGS, { ...checked, of: 'pay/*' }),
     checkSummary(NO_FINDINGS, ofOneRole),
     checkSummary({ ...NO_FINDINGS, late: 1 }, ofOneRole),
-    checkSummary({ ...NO_FINDINGS, late: 1 }, checked),
     checkSummary({ ...NO_FINDINGS, missed: 2, failed: 1 }, checked),
     ...needsLines(needs, CHECKED),
   ]
@@ -325,24 +280,5 @@ function taskChangeLines(): readonly string[] {
     ),
     resumedAllText({ store, changed: 2, failed: ['weekly', 'monthly'], mayHideTasks: true }),
     changeJson(retired, { count: 2, isMore: false }),
-  ]
-}
-
-function suspensionLines(): readonly string[] {
-  const { schedule } = CONTEXT
-  const record = recordWith([], { pauses: [PAUSE, PLANNED], retirements: [RETIREMENT] })
-  return openTexts(record, LATER, schedule.zone).map((words) => words.join('  '))
-}
-
-function notifications(): readonly string[] {
-  return [
-    ...EVENTS.refused.slice(0, 1).map((event) => JSON.stringify(logObject(event, CONTEXT, LATER))),
-    ...EVENTS.ended
-      .filter((event) => 'finish' in event && event.finish === 'unanswered')
-      .slice(0, 1)
-      .map((event) => JSON.stringify(logObject(event, CONTEXT, LATER))),
-    ...findings()
-      .slice(0, 1)
-      .map((found) => JSON.stringify(findingEvent(found, LATER, CHECKED))),
   ]
 }

@@ -199,14 +199,9 @@ export const EVENTS: Readonly<Record<RunEvent['event'], readonly RunEvent[]>> = 
     ...more,
   })),
   paused: [
-    ...[false, true].flatMap((isKept) =>
-      entries(FINISHES).map(
-        ([finish, more]): RunEvent => ({
-          ...{ event: 'paused', pause: PAUSE, isKept, ...(isKept ? KEPT : SKIPPED), finish },
-          ...more,
-        }),
-      ),
-    ),
+    { event: 'paused', pause: PAUSE, isKept: false, ...SKIPPED },
+    { event: 'paused', pause: PAUSE, isKept: true, ...KEPT },
+    { event: 'paused', pause: PAUSE, isKept: true, ...KEPT, finish: 'unanswered', ...FINISHES.unanswered },
     { event: 'paused', pause: { ...PAUSE, until: SLOT + 7_200_000 }, isKept: false, ...SKIPPED },
   ],
   'ledger-created': [{ event: 'ledger-created', path: '/var/lib/ledger.db' }],
@@ -241,9 +236,6 @@ export const CAUGHT_UP_CONTEXT: RunContext = {
   ...CONTEXT,
   trigger: { kind: 'scheduled', eventTime: SLOT, source: 'catch-up' },
 }
-
-/** The settings that keep runs apart, as a rerun must repeat them. */
-export const GUARDED_CONTEXT: RunContext = { ...CONTEXT, guards: { overlap: 'wait', skewMs: 300_000 } }
 
 /** A schedule with slots of seconds, in UTC. */
 export const UTC_CONTEXT: RunContext = {
