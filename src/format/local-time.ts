@@ -9,13 +9,6 @@ export function inZone(instant: Instant, zone: string): DateTime {
   return DateTime.fromMillis(instant, { zone, locale: 'en-US' })
 }
 
-/** Returns `2026-11-24 12:00 Asia/Tokyo`, with seconds if they are not zero, or `-` as the time if this Node does not know the zone. */
-export function localTimeIn(instant: Instant, zone: string): string {
-  const local = inZone(instant, zone)
-  const time = local.isValid ? local.toFormat(local.second === 0 ? 'yyyy-MM-dd HH:mm' : 'yyyy-MM-dd HH:mm:ss') : '-'
-  return `${time} ${zone}`
-}
-
 // The functions below serve every run, so they use only the part of luxon that finds a slot. The script of `run` is small.
 
 /** Returns `2026-11-24 12:00 JST`, or the offset without an abbreviation, or UTC if this Node does not know the zone. */

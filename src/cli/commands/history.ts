@@ -130,7 +130,7 @@ export const history = defineCommand(help, async (values, { argv, env, sink }) =
   const unknown = fields.filter((name) => !reported.has(name))
   if (unknown.length > 0)
     sink.write(printable(`cronledger: none of these slots has reported ${listed(unknown, 'or')}.`))
-  if (isCut) sink.write(`cronledger: only the newest ${limit} slots are shown. Use --limit 0 to show all of them.`)
+  if (isCut) sink.write(`cronledger: only the newest ${limit} slots are shown. --limit 0 shows all.`)
   return problems.length > 0 && values.status?.includes('missed') ? EXIT.shape : EXIT.ok
 })
 

@@ -59,7 +59,7 @@ const HISTORY_COLUMNS: Readonly<Record<string, HistoryColumn>> = {
       heading: 'LOCAL TIME',
       text: ({ one: { row, slot, schedule } }) =>
         row !== null && isUnreadable(row) ? '' : zonedTime(slot, schedule.zone),
-      leftOut: 2,
+      leftOut: 3,
     },
   },
   windowEnd: { csv: ({ one }) => instantOrNull(windowEndOf(one)) },
@@ -100,7 +100,7 @@ const HISTORY_COLUMNS: Readonly<Record<string, HistoryColumn>> = {
         return ms === null ? '-' : elapsed(ms)
       },
       isRight: always,
-      leftOut: 3,
+      leftOut: 4,
     },
   },
   outcome: { csv: ({ ended }) => ended?.outcome },
@@ -122,7 +122,7 @@ const HISTORY_COLUMNS: Readonly<Record<string, HistoryColumn>> = {
       heading: 'REJECTED',
       text: ({ row }) => (row === null ? '' : rejectedWords(row.rejections)),
       isRight: always,
-      leftOut: 4,
+      leftOut: 2,
     },
   },
   refused: { csv: ({ row }) => row?.rejections.refused },

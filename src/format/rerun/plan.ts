@@ -12,7 +12,7 @@ import { rangeSteps, rerunStep, type Step, showStep, slotVariables } from '../..
 import type { StepTarget } from '../../verdict/target.ts'
 import { namedSlots, targetOfSlot, verdictOf } from '../../verdict/verdict.ts'
 import { commandText, stepJson, stepLines } from '../command-line.ts'
-import { localTimeIn, zonedTime } from '../local-time.ts'
+import { zonedTime } from '../local-time.ts'
 import { counted, listed, printable, printableLines, safeJson } from '../text.ts'
 import { sentenceText } from '../verdict.ts'
 
@@ -132,7 +132,7 @@ function wordOf({ why, range, status }: SelectedSlot): string {
   return why === 'named' ? (range ?? status ?? 'not due') : why
 }
 
-/** Returns `2026-11-24T03:00:00Z  2026-11-24 12:00 Asia/Tokyo  missed`, with what happened, and below it what must be known. */
+/** Returns `2026-11-24T03:00:00Z  2026-11-24 12:00 JST  missed`, with what happened, and below it what must be known. */
 export function selectedLines(one: SelectedSlot, store: string, before = '', behind = ''): string {
   const { task, slot, zone, row } = one
   const others = one.others.map((other) => other.slot).reverse()
@@ -140,7 +140,7 @@ export function selectedLines(one: SelectedSlot, store: string, before = '', beh
   const said = row === null ? '' : `: ${sentenceText(happened, slot, zone)} (work: ${workText})`
   const work = sentenceText(namedSlots(task, others), slot, zone)
   return printableLines([
-    `${before}${formatInstant(slot)}  ${localTimeIn(slot, zone)}  ${wordOf(one)}${said}${behind}`,
+    `${before}${formatInstant(slot)}  ${zonedTime(slot, zone)}  ${wordOf(one)}${said}${behind}`,
     // The end has that of all stale slots.
     ...(caution === null || wordOf(one) === 'stale' ? [] : [`  ${caution}`]),
     ...(others.length === 0 ? [] : [`  Its run does the work of ${work}, too (--each runs each).`]),

@@ -14,7 +14,7 @@ import {
 } from '../../core/task/task-record.ts'
 import type { Instant } from '../../core/types.ts'
 import { scheduleText } from '../../verdict/sentence.ts'
-import { localTimeIn, zonedTime } from '../local-time.ts'
+import { zonedTime } from '../local-time.ts'
 import { counted, type Labelled, labelled, printableLines, safeJson } from '../text.ts'
 
 export interface DeclarationReport {
@@ -37,7 +37,7 @@ export function declaredText({
   now,
 }: DeclarationReport): string {
   const zoneAt = (at: Instant) => inForceAt(record.schedules, at)?.spec.zone ?? 'UTC'
-  const slots = next.map((slot) => `${formatInstant(slot)}  ${localTimeIn(slot, zoneAt(slot))}`)
+  const slots = next.map((slot) => `${formatInstant(slot)}  ${zonedTime(slot, zoneAt(slot))}`)
   const facts = [
     ...schedulesAhead(record, now),
     ...labelled('next slots', slots, 'none'),

@@ -8,7 +8,7 @@ import { suspensionAt } from '../../core/task/suspensions.ts'
 import { expectedTimes, type ScheduleSince, type TaskRecord } from '../../core/task/task-record.ts'
 import type { Instant } from '../../core/types.ts'
 import type { JudgedSlot } from '../../verdict/judge.ts'
-import { localTimeIn, offsetName, spanTime, zonedTime } from '../local-time.ts'
+import { offsetName, spanTime, zonedTime } from '../local-time.ts'
 import { instantOrNull } from '../slot/row.ts'
 import {
   type Column,
@@ -183,7 +183,7 @@ export function taskText(summary: TaskSummary, now: Instant): string {
   const zone = zoneOfTask(summary)
   const { after, owner } = record.expectations ?? {}
   const slots = counted(open.count, 'slot')
-  const time = (instant: Instant, own = zone) => `${formatInstant(instant)}  ${localTimeIn(instant, own)}`
+  const time = (instant: Instant, own = zone) => `${formatInstant(instant)}  ${zonedTime(instant, own)}`
   const facts: readonly Labelled[] = [
     ...labelled('schedule', current === null ? ['none recorded: cronledger declare records one'] : []),
     ...schedulesAhead(record, now),

@@ -139,7 +139,7 @@ async function problemOf(
   const { tool, problem } = commandsOf(place)
   if (!hasTool(tool, env)) return `The command ${tool} is not in PATH.`
   const text = problem(place, placeVariables(step, { store, only }))
-  if (text !== null) return `It cannot be started: ${text}.`
+  if (text !== null) return `Reason: ${text}.`
   const foreign = canAsk ? null : await clusters.problemOf(step)
   return foreign && `${foreign}, so that a person must confirm it: run this on a terminal.`
 }
