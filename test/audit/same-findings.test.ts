@@ -11,10 +11,10 @@ import { showJson, shownSlot, showText } from '../../src/format/slot/show.ts'
 import type { Attempt } from '../../src/function-work.ts'
 import { factsOf } from '../../src/verdict/found.ts'
 import { judge, NO_FINDINGS, type TaskFinding } from '../../src/verdict/judge.ts'
-import { createApp } from '../../src/web/server/app.tsx'
 import { beginNeeds } from '../../src/web/server/read/needs.ts'
 import { readRecent, readTask, readTaskPage } from '../../src/web/server/read/task.ts'
 import { inProcess } from '../support/in-process.ts'
+import { pagesOf } from '../support/pages/app.ts'
 import { runs } from '../support/random.ts'
 import { CLOCK, ledgerOf, NOW, numbers, pick, SINCE } from './random-ledger.ts'
 
@@ -120,8 +120,7 @@ test('the row, show, the history, the page and the library say from which slot a
     const chance = numbers(seed)
     const { store, ledger, models } = await ledgerOf(chance)
     const { run } = inProcess(store, CLOCK)
-    const options = { ledger, ledgerTimeoutMs: 9_000, store: 'memory:', host: 'localhost', clock: CLOCK }
-    const app = createApp({ ...options, assets: { script: '', style: '' }, report: expect.unreachable } as never)
+    const ask = pagesOf(ledger, 'memory:', NOW)
     for (const [task, model] of models) {
       const went = new Map<Instant, string | null>()
       const picked = [1, 2, 3].map(() => pick([...model.slots.keys()], chance))
@@ -164,7 +163,7 @@ test('the row, show, the history, the page and the library say from which slot a
         const row = await ledger.get({ task, slot: new Date(slot) })
         const shown = shownSlot(judge({ slot, row }, factsOf(task, known, NOW)), 'memory:')
         const url = `/slot?task=${task}&slot=${formatInstant(slot)}`
-        const page = await (await app.request(url, { headers: { host: 'localhost' } })).text()
+        const page = await ask(url)
         const [, onPage] = /<dt>range<\/dt>\s*<dd>.*?datetime="([^"]*)"/s.exec(page) ?? []
         const [, inText] = /^ {2}range +after (.+), up to /m.exec(showText(shown)) ?? []
         const lastOf = (json: string | undefined) => JSON.parse(json ?? '').attempts.at(-1).since

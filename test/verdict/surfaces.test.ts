@@ -31,12 +31,12 @@ import type { SlotSituation } from '../../src/verdict/situations.ts'
 import { neededSteps } from '../../src/verdict/steps.ts'
 import { verdictOf } from '../../src/verdict/verdict.ts'
 import type { AppOptions } from '../../src/web/server/answers.tsx'
-import { createApp } from '../../src/web/server/app.tsx'
 import { beginNeeds } from '../../src/web/server/read/needs.ts'
 import { readOverview } from '../../src/web/server/read/overview.ts'
 import { readRecent, readTask, readTaskPage } from '../../src/web/server/read/task.ts'
 import { MARKS } from '../../src/web/views/frame/marks.ts'
 import { ledgerOf, numbers, NOW as RANDOM_NOW, SINCE as RANDOM_SINCE } from '../audit/random-ledger.ts'
+import { pagesOf } from '../support/pages/app.ts'
 import { ON_KUBERNETES } from '../support/places.ts'
 import { runs } from '../support/random.ts'
 import {
@@ -141,28 +141,13 @@ const ALL_CASES = [
   ...(['missed', 'covered', 'inRun'] as const).map((name) => [name, { ...CASES[name], ...GAVE_WAY }] as const),
 ]
 
+const slotAddress = (task: string, at: number) => `/slot?task=${task}&slot=${new Date(at).toISOString()}`
 const textOf = (html: string) =>
   html
     .replaceAll(/<[^>]+>/g, '')
     .replaceAll('&quot;', '"')
     .replaceAll('&#39;', "'")
     .replaceAll('&lt;', '<')
-
-function pagesOf(ledger: AppOptions['ledger'], now: number) {
-  const app = createApp({
-    ledger,
-    ledgerTimeoutMs: 9_000,
-    store: STORE,
-    assets: { script: '', style: '' },
-    host: 'localhost',
-    clock: { ...systemClock, now: () => now },
-    report: (message) => expect.unreachable(message),
-  })
-  return async (task: string, at: number) => {
-    const address = `/slot?task=${task}&slot=${new Date(at).toISOString()}`
-    return (await app.request(address, { headers: { host: 'localhost' } })).text()
-  }
-}
 
 function expectSaid(text: string, { verdict }: ShownSlot) {
   expect(text).toContain(verdict.workText)
@@ -193,7 +178,7 @@ async function surfaces(
   const later = await readLaterOf(slot, own, of, ledger.history)
   const shown = shownSlot(judge(namedSlot(slot, own, of, { later }), of), STORE)
   const options = { ledger, ledgerTimeoutMs: 9_000 }
-  const page = await pagesOf(ledger, now)('nightly', slot)
+  const page = await pagesOf(ledger, STORE, now)(slotAddress('nightly', slot))
   const [since = '', until = ''] = [slot, slot + HOUR_MS].map((at) => new Date(at).toISOString())
   const range = { since, until }
   const report =
@@ -290,7 +275,7 @@ test('every surface has the same status, the same answer about the work, and the
     for await (const one of ledger.check({ since, until })) found.set(`${one.task} ${one.slot}`, one)
     const metrics = new Map<string, Status | null>()
     for await (const { task, status } of ledger.health({ since, until })) metrics.set(task, status)
-    const ask = pagesOf(ledger as AppOptions['ledger'], RANDOM_NOW)
+    const ask = pagesOf(ledger, STORE, RANDOM_NOW)
     const range = { since: since.toISOString(), until: until.toISOString() }
     const reading = { ledger, ledgerTimeoutMs: 9_000, now: RANDOM_NOW, ...CALL } as Parameters<typeof readReport>[1]
     const report = await readReport({ range, store: STORE, version: '1', by: 'ada' }, reading)
@@ -319,7 +304,7 @@ test('every surface has the same status, the same answer about the work, and the
         const isNew = !seen.has(`${situation} ${shown.target.place === null}`)
         seen.add(`${situation} ${shown.target.place === null}`)
         for (const remark of keysOf(remarks)) seen.add(remark)
-        if (isNew) expectSaid(textOf(await ask(task, slot)), shown)
+        if (isNew) expectSaid(textOf(await ask(slotAddress(task, slot))), shown)
         newest ??= status
         const cell = shownOnPage.get(slot)
         if (cell !== undefined) expect([cell.mark, cell.kind], name).toEqual([shown.mark, kind])

@@ -199,6 +199,8 @@ test('a task with thousands of missed slots hides no other', async () => {
   expect(top.match(/href="[^"]*"/g)).toEqual(['href="/needs"', 'href="/task?task=a"', 'href="/task?task=b"'])
   const list = (await ask('/needs', { base: own.url })).body
   expect(list.match(/<section class="case"/g)).toHaveLength(2)
+  const filtered = (await ask('/task?task=a&status=failed', { base: own.url })).body
+  expect(filtered).toMatch(/Search the slots before .*0 of the 10000 slots that were searched match\./s)
   await own.stop()
 })
 

@@ -194,6 +194,10 @@ test('each filter keeps the others, and a new status begins with the first page'
     '/?q=night&status=failed',
     '/?q=night&status=failed&page=3',
   ])
+  expect(html).toMatch(
+    /Tasks 201 to 201 of 402\. The summary above is about all tasks\..*>Previous tasks<.*>More tasks</s,
+  )
+  expect(overviewWith({ lines: [], isWhole: false, state: 'late' })).toContain('No task matches so far.')
   const fields = overviewWith({ query: { ...query, span: '30d' } }).matchAll(
     /type="hidden" name="(\w+)" value="(\w+)"/g,
   )
@@ -251,7 +255,6 @@ describe('what needs attention', () => {
   const top = (needs: Needs) => NeedsLine({ needs, clock, now: LATER, store: 'file:/a b.db' })
   const list = (needs: Needs) => NeedsList({ needs, clock, now: LATER, store: 'file:x' })
 
-  // The snapshot of all texts has the other answers.
   test.each<[Needs, string]>([
     [{ ...WELL, tasks: 1, faults: ['task x: no'] }, '1 task could not be checkedtask x: no'],
     [{ ...WELL, tasks: 0, of: 0 }, 'No tasks'],
@@ -268,11 +271,15 @@ describe('what needs attention', () => {
         .slice(1)
     expect(rowsAt(ILL.now + 3_600_000)).toEqual(rowsAt(ILL.now))
     expect(rowsAt(ILL.now)).not.toEqual([])
+    expect(textOf(NeedsLine({ needs: ILL, clock, now: LATER + 90_000, store: 'x' }))).toContain('Checked at 13:00:05.')
   })
 
   test('an incomplete answer says "at least", and names the first task that cannot be checked', () => {
     const faults = ['task x: no', 'task y: no', 'task z: no']
     expect(textOf(top({ ...ILL, faults }))).toMatch(/^At least 8 slots need attention.*task x: noand 2 more tasks/)
+    expect(textOf(top({ ...WELL, faults: faults.slice(1) }))).toMatch(
+      /^2 tasks could not be checkedNo problems found in the other tasks /,
+    )
     expect(textOf(top({ ...ILL, isWhole: false }))).toMatch(
       /^At least 8 slots .*Partial: 3 of 3 tasks checked so far\./,
     )
@@ -287,16 +294,23 @@ describe('what needs attention', () => {
       task: `task-${index}`,
     }))
     const of = (some: typeof tasks) => ({ ...(ILL.problems[0] ?? expect.unreachable()), tasks: some, slots: 36 })
-    const shared = { ...of(tasks.slice(0, 4)), kind: 'failed' as const, words: 'no disk', still: 2 }
+    const shared = {
+      ...of(tasks.slice(0, 4)),
+      kind: 'failed' as const,
+      words: 'no disk',
+      still: 2,
+      waiting: [tasks[11] ?? expect.unreachable()],
+    }
     const problems = [shared, ...tasks.slice(4).map((task) => of([task]))]
     const text = textOf(top({ ...ILL, problems }))
-    expect(text).toMatch(/failed: no disk4 tasks · 36 slots · .* · still: 2 tasks/)
+    expect(text).toMatch(/failed: no disk4 tasks · 36 slots · .* · still: 2 tasks · waiting for this: 1 task/)
     expect(text.match(/task-\d+/g)).toEqual([4, 5, 6, 7].map((index) => `task-${index}`))
     expect(text).toMatch(/^8 slots need attention.*All 9 problems/)
     // The head of a problem of one task names it, too.
     expect(new Set(textOf(list({ ...ILL, problems })).match(/task-\d+/g)).size).toBe(12)
-    // A problem of several tasks has a line for each team.
-    expect(String(list({ ...ILL, problems })).match(/<dt>/g)).toHaveLength(1)
+    // A problem of several tasks has a line for each team, and one for those that wait.
+    expect(String(list({ ...ILL, problems })).match(/<dt>/g)).toHaveLength(2)
+    expect(textOf(list({ ...ILL, problems }))).toContain('Waiting for this: no owner · 1 task')
     const partial = textOf(top({ ...ILL, problems: [shared], isWhole: false }))
     expect(partial).toMatch(/failed: no disk, as far as checked.*cronledger rerun .* --all/)
   })
@@ -312,6 +326,7 @@ describe('what needs attention', () => {
     const classOf = (needs: Needs) => /<section id="needs-line"(?: class="([^"]*)")?/.exec(String(top(needs)))?.[1]
     expect(classOf(WELL)).toBe('needs well')
     expect(classOf({ ...WELL, isWhole: false })).toBe('needs open')
+    expect(textOf(top({ ...WELL, isWhole: false }))).toMatch(/^Still checking/)
     expect([classOf(ILL), classOf({ ...ILL, isWhole: false })]).toEqual(['needs ', 'needs '])
     expect(classOf({ ...WELL, isWhole: false, faults: ['task x: no'] })).toBe('needs ')
     expect(classOf({ ...WELL, tasks: 0, of: 0 })).toBe('needs open')
