@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { awsExpression } from '../../src/core/schedule/aws-expression.ts'
 import { readSchedule } from '../../src/core/schedule/schedule-options.ts'
 import { AWS_PATH, aws, awsEnv, hasAws } from '../support/aws/aws.ts'
-import { cronledger, type Loose, MAIN, NIGHTLY, scratch } from '../support/cli.ts'
+import { cronledger, type Loose, NIGHTLY, scratch } from '../support/cli.ts'
 import { type Server, startAnswering, startMoto } from '../support/servers.ts'
 import { blocksOf } from './markdown.ts'
 
@@ -48,22 +48,9 @@ describe.skipIf(!hasAws)('the guide for ECS', () => {
     server = await startMoto()
     program('locked.sh', block('put-item'))
     program('batch.sh', '#!/bin/sh\necho paid >>paid.txt\n')
-    const key = [
-      '--attribute-definitions',
-      'AttributeName=name,AttributeType=S',
-      '--key-schema',
-      'AttributeName=name,KeyType=HASH',
-    ]
-    await aws(
-      server.endpoint,
-      'dynamodb',
-      'create-table',
-      '--table-name',
-      'locks',
-      ...key,
-      '--billing-mode',
-      'PAY_PER_REQUEST',
-    )
+    const key = 'AttributeName=name,KeyType=HASH --attribute-definitions AttributeName=name,AttributeType=S'
+    const table = `create-table --table-name locks --billing-mode PAY_PER_REQUEST --key-schema ${key}`
+    await aws(server.endpoint, 'dynamodb', ...table.split(' '))
     await cronledger(['setup', ...STORE], { env: awsEnv(server.endpoint) })
   })
   afterAll(() => server.stop())
@@ -84,26 +71,6 @@ describe.skipIf(!hasAws)('the guide for ECS', () => {
   test('a second trigger after the first has finished: the script runs again, cronledger does not', async () => {
     expect([await ranBy(script), await ranBy(script)]).toEqual([1, 1])
     expect([await ranBy(ledger), await ranBy(ledger)]).toEqual([1, 0])
-  })
-
-  test('a second trigger while the first runs: both turn it away', async () => {
-    // The second trigger is another process of the scheduler: it does not run inside of the first one's batch.
-    const second = 'SECOND=1 env -u CRONLEDGER_RUN_ID -u CRONLEDGER_RUN_ANCESTORS $TRIGGER >&2'
-    program('batch.sh', `#!/bin/sh\necho paid >>paid.txt\n[ -n "$SECOND" ] || ${second}\n`)
-    const first = (trigger: string) => ({ cwd: folder, env: { ...env(), SECOND: '', TRIGGER: trigger } })
-    expect(await ranBy(() => promisify(execFile)('./locked.sh', first('./locked.sh')))).toBe(1)
-
-    const { env: variables, cwd } = first(`${process.execPath} ${MAIN} run -- ./batch.sh`)
-    const trigger = {
-      CRONLEDGER_STORE: 'dynamodb:cronledger',
-      CRONLEDGER_TASK: 'nightly',
-      CRONLEDGER_SCHEDULE: '0 3 * * *',
-      CRONLEDGER_EVENT_TIME: '2026-11-23T03:00:12Z',
-    }
-    const run = () => cronledger(['run', '--', './batch.sh'], { cwd, env: { ...variables, ...trigger } })
-    expect(await ranBy(run)).toBe(1)
-    const shown = await cronledger(['show', ...STORE, '--task', 'nightly', '--slot', '2026-11-23'], { env: env() })
-    expect(shown.stdout).toMatch(/duplicate/)
   })
 
   test('the overrides of run-task run the slot again', async () => {

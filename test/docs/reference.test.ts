@@ -1,11 +1,13 @@
 // The reference pages must name everything that the code has.
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
+import { parse as parseYaml } from 'yaml'
 import { topicText } from '../../src/cli/help.ts'
 import { EXIT } from '../../src/core/exit.ts'
 import { isRecord } from '../../src/core/objects.ts'
 import { EVENT_TIME_SOURCES, OUTCOMES, STATES } from '../../src/core/types.ts'
 import { FORCING_VARIABLES } from '../../src/run/command.ts'
+import type { Loose } from '../support/cli.ts'
 
 const root = new URL('../../', import.meta.url)
 const read = (path: string) => readFileSync(new URL(path, root), 'utf8')
@@ -94,4 +96,16 @@ test('the page of options has the variables that the batch gets, and those that 
   const given = [...code.matchAll(/^ {4}(CRONLEDGER_RUN_\w+):/gm)].map(([, name = '']) => name)
   expect(given.length).toBeGreaterThan(9)
   expect(missingIn(options, given)).toEqual([])
+})
+
+test('the page of costs counts the alarms of the stack of a batch, and the metrics of a task', () => {
+  const { Resources, Parameters } = parseYaml(read('schema/batch.yaml'), { logLevel: 'silent' })
+  const alarms = Object.values<Loose>(Resources).filter(
+    ({ Type, Condition }) => Type === 'AWS::CloudWatch::Alarm' && Condition !== 'HasDuplicateAlarm',
+  )
+  expect(Parameters.AlarmOnDuplicates.Default).toBe('false')
+  const metrics = read('docs/guides/metrics.md').match(/^\| `[A-Z][a-z]+` /gm)
+  const costs = read('docs/explanation/on-aws.md')
+  expect(costs).toContain(`\n| **${alarms.length} alarms**`)
+  expect(costs).toContain(`\n| **${metrics?.length} metrics of the task**`)
 })

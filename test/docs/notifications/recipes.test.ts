@@ -5,7 +5,7 @@ import { text } from 'node:stream/consumers'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { runKey } from '../../../src/run/slot-variables.ts'
 import { AWS_PATH, aws, awsEnv, hasAws } from '../../support/aws/aws.ts'
-import { commandsAt, commandsFrom, type Ended, type Loose, NIGHTLY, scratch } from '../../support/cli.ts'
+import { commandsFrom, type Ended, type Loose, NIGHTLY, scratch } from '../../support/cli.ts'
 import { eventsOf } from '../../support/processes/crowd.ts'
 import { isInstalled } from '../../support/processes/programs.ts'
 import { listen, startMoto } from '../../support/servers.ts'
@@ -206,99 +206,6 @@ describe.skipIf(!hasPrograms)('a pager', () => {
       ])
     },
   )
-
-  test('a night of two operators and two checkers leaves no alert open, and each had the id of its group', async () => {
-    const [pagerDuty, opsgenie] = [await opened(startPagerDuty()), await opened(startOpsgenie())]
-    // Both get each message.
-    const both = 'event=$(cat); for pager in pagerduty opsgenie; do printf %s "$event" | sh $pager.sh || exit; done'
-    const keys = { ROUTING_KEY: 'R0123456789abcdef0123456789abcde', OPSGENIE_KEY: '0123' }
-    const urls = { PAGERDUTY_URL: pagerDuty.url, OPSGENIE_URL: opsgenie.url }
-    const env = { ...keys, ...urls, CRONLEDGER_STORE: `file:${join(work, 'ledger.db')}` }
-    const at = (time: string) => commandsAt(`2026-11-24T${time}:00Z`)
-    const on = (time: string, ...args: readonly string[]) => at(time).cronledger(args, { env, cwd: work })
-    const check = async (time: string) => {
-      const hosts = [0, 1].map(() => on(time, 'check', '--once', 'night', '--notify', both))
-      for (const { code, stderr } of await Promise.all(hosts))
-        expect([code === 0 || code === 1, stderr]).toEqual([true, ''])
-    }
-    const TASKS = {
-      'pay/capture': 'Pay',
-      'pay/refund': 'Pay',
-      'crm/sync': 'CRM',
-      'crm/mail': 'CRM',
-      'etl/load': 'Data',
-    }
-    const tick = async (time: string, fails: readonly string[], lost: readonly string[] = []) => {
-      for (const [task, owner] of Object.entries(TASKS)) {
-        const stated = ['--schedule', '@hourly', '--owner', owner, '--grace', '5m', '--log', 'quiet']
-        const after = task === 'etl/load' ? ['--after', 'crm/sync', '--after-timeout', '0s'] : []
-        if (lost.includes(task)) continue
-        await on(time, 'run', '--task', task, ...stated, ...after, '--', fails.includes(task) ? 'false' : 'true')
-      }
-    }
-    const DATABASE = ['pay/capture', 'pay/refund', 'crm/sync']
-    await tick('00:00', [])
-    await check('00:10')
-    await tick('01:00', DATABASE)
-    await check('01:10')
-    await tick('02:00', [...DATABASE, 'crm/mail'], ['pay/refund'])
-    await check('02:10')
-    await tick('03:00', ['crm/mail'])
-    await check('03:10')
-    // One operator runs again what failed, and the other one decides about the same slots.
-    const run = ['--yes', '--from', '2026-11-24T00:30Z', '--until', '2026-11-24T03:30Z', '--log', 'quiet']
-    const one = on('03:20', 'rerun', 'pay/*', ...run, '--reason', 'the database is back', '--', 'true')
-    const other = ['pay/capture', 'crm/sync', 'crm/mail'].map((task) =>
-      on(
-        '03:20',
-        'resolve',
-        '--task',
-        task,
-        '--from',
-        '2026-11-24T00:30Z',
-        '--until',
-        '2026-11-24T02:30Z',
-        '--state',
-        'completed',
-        '--reason',
-        'done by hand',
-      ),
-    )
-    await Promise.all([one, ...other, check('03:20')])
-    await check('03:30')
-    await tick('04:00', ['crm/mail'])
-    await check('04:10')
-    await on('04:20', 'rerun', 'etl/load', ...run, '--reason', 'crm/sync is done', '--', 'true')
-    await tick('05:00', [])
-    await on(
-      '05:10',
-      'resolve',
-      '--task',
-      'crm/mail',
-      '--from',
-      '2026-11-24T02:30Z',
-      '--until',
-      '2026-11-24T04:30Z',
-      '--state',
-      'skipped',
-      '--reason',
-      'no mail tonight',
-    )
-    for (const time of ['05:20', '05:40']) await check(time)
-
-    expect(JSON.parse((await on('05:50', 'check', '--json')).stdout)).toEqual([])
-    for (const { accepted } of [pagerDuty, opsgenie]) {
-      const opens = accepted.filter(({ action }) => action === 'open')
-      const open = new Set<unknown>()
-      for (const { action, key } of accepted) open[action === 'open' ? 'add' : 'delete'](key)
-      expect([...open]).toEqual([])
-      expect(opens[0]?.title).toMatch(
-        /^failed: exit code 1 · 3 tasks · 3 slots · 01:00 UTC · still: 3 tasks \(Pay 2 tasks, CRM 1 task\)/,
-      )
-      expect(new Set(opens.map(({ key }) => key)).size).toBeLessThanOrEqual(4)
-    }
-    expect(new Set(opsgenie.accepted.map(({ key }) => key))).toEqual(new Set(pagerDuty.accepted.map(({ key }) => key)))
-  })
 
   test('Teams shows a failure and its repair as cards, and a hostile text as it is', async () => {
     const { url, accepted } = await opened(startTeams())

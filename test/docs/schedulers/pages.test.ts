@@ -90,13 +90,7 @@ describe('Kubernetes', () => {
     return env
   }
 
-  test('the CronJob of the guide has the members that its API has at these places', () => {
-    const keys = (value: object) => Object.keys(value).sort()
-    expect(cronJob).toMatchObject({ apiVersion: 'batch/v1', kind: 'CronJob', metadata: { name: 'nightly' } })
-    expect(keys(spec)).toEqual(['concurrencyPolicy', 'jobTemplate', 'schedule', 'timeZone'])
-    expect(keys(job)).toEqual(['backoffLimit', 'podFailurePolicy', 'template'])
-    expect(keys(pod)).toEqual(['containers', 'restartPolicy', 'serviceAccountName', 'terminationGracePeriodSeconds'])
-    expect(keys(container)).toEqual(['env', 'image', 'name'])
+  test('the CronJob of the guide tries again only what the ledger asks for, and has texts as variables', () => {
     // A rule with NotIn must not have the value 0. `podFailurePolicy` needs `restartPolicy: Never`.
     expect(job.podFailurePolicy.rules).toEqual([
       { action: 'FailJob', onExitCodes: { operator: 'NotIn', values: [75] } },
