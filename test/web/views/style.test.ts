@@ -45,19 +45,6 @@ describe.each([
   )
 })
 
-test.each(FILES.filter((name) => name !== 'tokens.css'))('%s uses the tokens only', (name) => {
-  const text = textOfFile(name).replace(/\/\*.*?\*\//gs, '')
-  const sizes = [...text.matchAll(/font-size: ([^;]+);/g)].map(([, value]) => value)
-  expect(sizes.filter((value) => !/^(var\(--(text|title)\)|inherit)$/.test(value ?? ''))).toEqual([])
-  const weights = [...text.matchAll(/font-weight: ([^;]+);/g)].map(([, value]) => value)
-  expect(weights.filter((value) => !/^(var\(--(normal|strong)\)|inherit)$/.test(value ?? ''))).toEqual([])
-  const fonts = [...text.matchAll(/font: ([^;]+);/g)].map(([, value]) => value)
-  expect(
-    fonts.filter((value) => !/^(var\(--(normal|strong)\) var\(--(text|title)\) |inherit$)/.test(value ?? '')),
-  ).toEqual([])
-  expect(text.match(/#[0-9a-f]{3,8}\b|\b(rgb|hsl|oklch|color-mix|light-dark)\(/gi) ?? []).toEqual([])
-})
-
 test('every token is used, and every token that is used exists', () => {
   const all = FILES.map(textOfFile).join('\n')
   const defined = new Set([...all.matchAll(/^ +(--[a-z\d-]+):/gm)].map(([, name]) => name))
