@@ -24,7 +24,6 @@ export async function recordRetry(
   })
   const finish = await finishBy(write, ended.attempt.number)
   const isRecorded = finish.finish === 'recorded'
-  if (!isRecorded) await lease.release()
   io.emit({ ...ended, ...finish, ...(isRecorded && !halt.aborted && { retries: true }) })
   return isRecorded && finish.row?.state === 'PENDING' ? finish.row : null
 }
