@@ -2,12 +2,10 @@
 import { describe, expect, test } from 'vitest'
 import { checkNotInsideOtherSlot } from '../../src/run/claim.ts'
 import { readSettings } from '../../src/run/settings.ts'
+import { FORCE, HOUR_MS, MINUTE_MS } from '../support/rows.ts'
 import type { Call, Fate } from '../support/simulated/faulty-store.ts'
 import { failsAfter, fates, isClaim, TASK, works, world } from '../support/simulated/world.ts'
 
-const MINUTE_MS = 60_000
-const HOUR_MS = 60 * MINUTE_MS
-const FORCE = { by: 'ada', reason: 'bad input file' }
 const FORCE_COMPLETED = { ...FORCE, only: ['completed'] } as const
 
 // promise: two-triggers

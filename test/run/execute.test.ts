@@ -1,10 +1,8 @@
 import { describe, expect, test } from 'vitest'
+import { FORCE, HOUR_MS, MINUTE_MS } from '../support/rows.ts'
 import type { Call, Fate } from '../support/simulated/faulty-store.ts'
 import { isFinish, isRenewal, works, world } from '../support/simulated/world.ts'
 
-const MINUTE_MS = 60_000
-const HOUR_MS = 60 * MINUTE_MS
-const FORCE = { by: 'ada', reason: 'bad input file' }
 const FORCE_COMPLETED = { ...FORCE, only: ['completed'] } as const
 
 // promise: run-inside-run

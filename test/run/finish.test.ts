@@ -5,11 +5,10 @@ import { claimRow, finishRow, resolveRow } from '../../src/core/row/transition.t
 import type { ResolvedState, Row } from '../../src/core/types.ts'
 import { SETTINGS } from '../../src/run/settings-table.ts'
 import { lossOf } from '../../src/run/write.ts'
-import { CONTEXT, FORCED, LEASE_MS, NOW, rowWith, SUCCEEDED } from '../support/rows.ts'
+import { CONTEXT, FORCED, LEASE_MS, MINUTE_MS, NOW, rowWith, SUCCEEDED } from '../support/rows.ts'
 import type { Call } from '../support/simulated/faulty-store.ts'
 import { fates, isFinish, isRenewal, works, world } from '../support/simulated/world.ts'
 
-const MINUTE_MS = 60_000
 const FORCE_COMPLETED = { by: 'ada', reason: 'bad input file', only: ['completed'] } as const
 
 // promise: renewal-at-the-end

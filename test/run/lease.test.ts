@@ -3,11 +3,10 @@ import { describe, expect, test } from 'vitest'
 import type { Clock } from '../../src/process/clock.ts'
 import type { LiveAttempt, WorkEnd } from '../../src/run/execute.ts'
 import { readSettings } from '../../src/run/settings.ts'
+import { HOUR_MS, MINUTE_MS } from '../support/rows.ts'
 import type { Call, Fate } from '../support/simulated/faulty-store.ts'
 import { failsAfter, fates, isRenewal, recordVerbs, works, worksUntilLost, world } from '../support/simulated/world.ts'
 
-const MINUTE_MS = 60_000
-const HOUR_MS = 60 * MINUTE_MS
 const RETRYING = { maxAttempts: 2 }
 const { leaseMs, heartbeatMs, skewMs, killAfterMs, finishTimeoutMs } = readSettings(RETRYING)
 const noRenewal = (call: Call): Fate => ({ kind: isRenewal(call) ? 'dropped' : 'answered' })

@@ -3,13 +3,11 @@ import { waitMsOf } from '../../src/core/row/attempts.ts'
 import { delayBeforeRetryMs } from '../../src/core/row/policy.ts'
 import type { Row } from '../../src/core/types.ts'
 import type { RunSettings } from '../../src/run/settings.ts'
-import { closed } from '../support/rows.ts'
+import { closed, FORCE, MINUTE_MS } from '../support/rows.ts'
 import type { Call } from '../support/simulated/faulty-store.ts'
 import { failsAfter, fates, isRenewal, works, world } from '../support/simulated/world.ts'
 
-const MINUTE_MS = 60_000
 const RETRIES: RunSettings = { maxAttempts: 3, retryDelayMs: 10 * MINUTE_MS }
-const FORCE = { by: 'ada', reason: 'bad input file' }
 
 const worksAt =
   (number: number) =>

@@ -2,10 +2,9 @@
 import { describe, expect, test } from 'vitest'
 import type { StoredDocument } from '../../src/core/row/stored-fields.ts'
 import type { KnownRecords } from '../../src/run/task/task-record.ts'
+import { HOUR_MS, MINUTE_MS } from '../support/rows.ts'
 import { failsAfter, type HostOptions, isFinish, works, world } from '../support/simulated/world.ts'
 
-const MINUTE_MS = 60_000
-const HOUR_MS = 60 * MINUTE_MS
 const WAIT = { overlap: 'wait' } as const
 const BUG = new TypeError('a bug')
 

@@ -3,15 +3,12 @@ import { LedgerError } from '../../src/core/errors.ts'
 import { Halted } from '../../src/run/ask.ts'
 import { hasOverlapLock, takeOverlapLock } from '../../src/run/overlap.ts'
 import { type RunSettings, readSettings } from '../../src/run/settings.ts'
-import { closed } from '../support/rows.ts'
+import { closed, FORCE, HOUR_MS, MINUTE_MS } from '../support/rows.ts'
 import { type Call, type Fate, faultyStore } from '../support/simulated/faulty-store.ts'
 import { failsAfter, type HostOptions, TASK, works, world } from '../support/simulated/world.ts'
 
-const MINUTE_MS = 60_000
-const HOUR_MS = 60 * MINUTE_MS
 const SKIP: RunSettings = { overlap: 'skip' }
 const WAIT: RunSettings = { overlap: 'wait', overlapTimeoutMs: 6 * HOUR_MS }
-const FORCE = { by: 'ada', reason: 'bad input file' }
 
 async function neighbours(second: HostOptions, first: HostOptions = {}) {
   const { time, ledger, trigger, row } = world()

@@ -1,12 +1,11 @@
 // Covers src/run/claimed-slot.ts: the start gate.
 import { describe, expect, test } from 'vitest'
 import { readSettings } from '../../src/run/settings.ts'
+import { HOUR_MS, MINUTE_MS } from '../support/rows.ts'
 import type { Call, Fate } from '../support/simulated/faulty-store.ts'
 import { failsAfter, isClaim, isRenewal, works, world } from '../support/simulated/world.ts'
 
-const MINUTE_MS = 60_000
 const ANSWERED: Fate = { kind: 'answered', afterMs: 5 }
-const HOUR_MS = 60 * MINUTE_MS
 const { leaseMs, skewMs, killAfterMs, heartbeatMs } = readSettings({})
 /** At this age of the lease, running work gets a stop. */
 const STARTABLE_MS = leaseMs - skewMs - killAfterMs

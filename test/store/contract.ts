@@ -15,7 +15,7 @@ import { storedKey } from '../../src/store/page.ts'
 import type { EntryKey, ListQuery, Page, SlotsPage, Store, StoredKey } from '../../src/store/store.ts'
 import { FARGATE } from '../support/aws/ecs.ts'
 import { inProcess } from '../support/in-process.ts'
-import { FAILED, recordWith } from '../support/rows.ts'
+import { DAY_MS, FAILED, HOUR_MS, recordWith, SLOT } from '../support/rows.ts'
 
 /** The contract needs these parts of a store: an empty ledger, and a way to write rows that this version would never write. */
 export interface Subject {
@@ -28,9 +28,6 @@ export interface Subject {
 
 /** Rows of slots that have not completed. `EVERY=1` writes as many as a run reads. */
 const OTHER_ROWS = process.env['EVERY'] === '1' ? 1_000 : 120
-const SLOT = Date.parse('2026-11-24T03:00:00Z')
-const HOUR_MS = 3_600_000
-const DAY_MS = 24 * HOUR_MS
 const SCHEDULED: Trigger = { kind: 'scheduled', eventTime: SLOT, source: 'event-time' }
 
 /** Texts that a reason may contain: other scripts, emoji, control characters, and the special characters of JSON and SQL. */

@@ -24,14 +24,21 @@ import { factsOf, type SlotRecord, type TaskFacts } from '../../src/verdict/foun
 import { type JudgedSlot, judge } from '../../src/verdict/judge.ts'
 import { FARGATE } from './aws/ecs.ts'
 
-export const NOW = Date.parse('2026-11-24T03:00:05Z')
+export const MINUTE_MS = 60_000
+export const HOUR_MS = 60 * MINUTE_MS
+export const DAY_MS = 24 * HOUR_MS
+export const SLOT = Date.parse('2026-11-24T03:00:00Z')
+export const NOW = SLOT + 5_000
 export const LEASE_MS = 600_000
 export const SCHEDULED: Trigger = { kind: 'scheduled', eventTime: NOW, source: 'event-time' }
-export const FORCED: Trigger = { kind: 'forced', by: 'ada', reason: 'bad input file' }
+export const FORCE = { by: 'ada', reason: 'bad input file' }
+export const FORCED: Trigger = { kind: 'forced', ...FORCE }
+/** For a request that nothing ends before its answer. */
+export const CALL = { signal: new AbortController().signal }
 
 export const CONTEXT: RunContext = {
   task: 'nightly',
-  window: { slot: Date.parse('2026-11-24T03:00:00Z'), end: null },
+  window: { slot: SLOT, end: null },
   schedule: { expression: '0 3 * * *', zone: 'UTC' },
   runId: 'me',
   trigger: SCHEDULED,
@@ -49,7 +56,7 @@ export function rowWith(...attempts: ReadonlyArray<{ readonly trigger?: Trigger;
   for (const [index, { trigger = SCHEDULED, ending }] of attempts.entries()) {
     const claim = {
       task: 'nightly',
-      window: { slot: Date.parse('2026-11-24T03:00:00Z'), end: Date.parse('2026-11-25T03:00:00Z') },
+      window: { slot: SLOT, end: SLOT + DAY_MS },
       schedule: { expression: '0 3 * * *', zone: 'UTC' },
       zoneData: '2026a',
       runId: `run-${index + 1}`,
@@ -81,8 +88,8 @@ export function lastWaiting(row: Row): PendingRow {
 
 /** Returns the row of the slot a day later, whose attempts began after the slot of two days before that. */
 export function laterRow(row: Row): Row {
-  const slot = CONTEXT.window.slot + 24 * 3_600_000
-  const attempts = row.attempts.map((one) => ({ ...one, since: slot - 48 * 3_600_000 }))
+  const slot = SLOT + DAY_MS
+  const attempts = row.attempts.map((one) => ({ ...one, since: slot - 2 * DAY_MS }))
   return { ...row, slot, windowEnd: null, attempts } as Row
 }
 
@@ -92,7 +99,7 @@ export const NOT_STARTED: Ending = { outcome: 'notStarted' }
 
 export function resolvedAs(state: ResolvedState, row = rowWith({ ending: FAILED })): Row {
   const { length: afterAttempt } = row.attempts
-  const resolution = { state, at: NOW + 3_600_000, by: 'ada', reason: 'checked by hand', afterAttempt }
+  const resolution = { state, at: NOW + HOUR_MS, by: 'ada', reason: 'checked by hand', afterAttempt }
   return { ...row, state, resolutions: [resolution] } as Row
 }
 

@@ -28,9 +28,8 @@ import {
 import { FARGATE } from '../../support/aws/ecs.ts'
 import { places } from '../../support/places.ts'
 import { anyLine, anyName, anyText } from '../../support/random.ts'
-import { closed, FAILED, NOW, pending, rowWith, SCHEDULED, SUCCEEDED } from '../../support/rows.ts'
+import { closed, FAILED, NOW, pending, rowWith, SCHEDULED, SLOT, SUCCEEDED } from '../../support/rows.ts'
 
-const SLOT = Date.parse('2026-11-24T03:00:00Z')
 const rejection = (runId: string): Rejection => ({
   runId,
   kind: 'duplicate',

@@ -1,9 +1,8 @@
 import { expect, test } from 'vitest'
 import { parseRules, unmetRules, unmetText } from '../../../src/core/task/rules.ts'
 import type { Row } from '../../../src/core/types.ts'
-import { FAILED, FORCED, resolvedAs, rowWith, SUCCEEDED } from '../../support/rows.ts'
+import { DAY_MS, FAILED, FORCED, resolvedAs, rowWith, SUCCEEDED } from '../../support/rows.ts'
 
-const DAY_MS = 86_400_000
 const { slot } = rowWith({})
 
 function completed(seconds: number, report?: string, day = 0): Row {

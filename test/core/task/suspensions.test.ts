@@ -10,9 +10,8 @@ import {
   suspensionOf,
 } from '../../../src/core/task/suspensions.ts'
 import { EMPTY_TASK_RECORD, type Suspension, type TaskRecord } from '../../../src/core/task/task-record.ts'
-import { PAUSE } from '../../support/rows.ts'
+import { HOUR_MS, PAUSE } from '../../support/rows.ts'
 
-const HOUR_MS = 3_600_000
 const SKEW_MS = 30_000
 const { from } = PAUSE
 const until = from + HOUR_MS

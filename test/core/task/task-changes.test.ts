@@ -21,10 +21,9 @@ import {
 } from '../../../src/core/task/task-record.ts'
 import type { ScheduleSpec } from '../../../src/core/types.ts'
 import { FARGATE, fargateTask } from '../../support/aws/ecs.ts'
-import { PAUSE, recordWith } from '../../support/rows.ts'
+import { DAY_MS, PAUSE, recordWith } from '../../support/rows.ts'
 
 const at = (text: string) => Date.parse(text)
-const DAY_MS = 86_400_000
 const DAILY = { expression: '0 3 * * *', zone: 'Asia/Tokyo' }
 const RATE = { expression: 'rate(1 day)', zone: 'UTC', anchor: at('2026-01-01T00:00:00Z') }
 const FIRST = at('2026-11-01T18:00:00Z')

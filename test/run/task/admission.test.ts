@@ -5,16 +5,12 @@ import { withPause, withResumption, withRetirement } from '../../../src/core/tas
 import { EMPTY_TASK_RECORD, type Suspension, type TaskRecord } from '../../../src/core/task/task-record.ts'
 import { knownRecords, readRecord, unlessStarting } from '../../../src/run/task/task-record.ts'
 import { FARGATE } from '../../support/aws/ecs.ts'
-import { PAUSE } from '../../support/rows.ts'
+import { CALL, DAY_MS, FORCE, PAUSE, SLOT } from '../../support/rows.ts'
 import type { Call } from '../../support/simulated/faulty-store.ts'
 import { virtualTime } from '../../support/simulated/virtual-clock.ts'
 import { failsAfter, fates, type HostOptions, TASK, works, world } from '../../support/simulated/world.ts'
 
-const DAY_MS = 86_400_000
 const SECOND_MS = 1_000
-const SLOT = Date.parse('2026-11-24T03:00:00Z')
-const FORCE = { by: 'ada', reason: 'bad input file' }
-const CALL = { signal: new AbortController().signal }
 const NOT_UPDATED = { event: 'warning', message: expect.stringMatching(/record of the task could not be updated/) }
 const OTHER = { schedule: { expression: '30 3 * * *', zone: 'UTC' } }
 

@@ -5,15 +5,12 @@ import type { Suspension, TaskRecord } from '../../../src/core/task/task-record.
 import { systemClock } from '../../../src/process/clock.ts'
 import type { TriggerOptions } from '../../../src/run/run-trigger.ts'
 import { inProcess } from '../../support/in-process.ts'
-import { PAUSE } from '../../support/rows.ts'
+import { CALL, DAY_MS, HOUR_MS, PAUSE } from '../../support/rows.ts'
 import type { Call, Fate } from '../../support/simulated/faulty-store.ts'
 import { memoryStore } from '../../support/simulated/memory-store.ts'
 import { slotOf, type TriggerHost, triggers } from '../../support/simulated/triggers.ts'
 import { failsAfter, fates, isRenewal, recordVerbs, TASK, works } from '../../support/simulated/world.ts'
 
-const DAY_MS = 86_400_000
-const HOUR_MS = 3_600_000
-const CALL = { signal: new AbortController().signal }
 const CATCH_UP = { catchUpMs: 31 * DAY_MS }
 
 function ledgerOf() {

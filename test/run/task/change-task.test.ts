@@ -14,14 +14,13 @@ import {
   type TaskChangeRequest,
   writeRecord,
 } from '../../../src/run/task/task-record.ts'
-import { NOW, PAUSE, recordWith } from '../../support/rows.ts'
+import { CALL, NOW, PAUSE, recordWith } from '../../support/rows.ts'
 import { type Call, type Fate, faultyStore } from '../../support/simulated/faulty-store.ts'
 import { memoryStore } from '../../support/simulated/memory-store.ts'
 import { virtualTime } from '../../support/simulated/virtual-clock.ts'
 import { fates, recordVerbs, TASK } from '../../support/simulated/world.ts'
 
 const SHARED = { signals: [], pageTimeoutMs: 30_000, random: () => 0.5 }
-const CALL = { signal: new AbortController().signal }
 const KNOWN = recordWith([{ since: NOW, spec: { expression: '0 3 * * *', zone: 'UTC' } }])
 const OTHER: Suspension = { ...PAUSE, by: 'bob', reason: 'network' }
 const RETIREMENT: Suspension = { ...PAUSE, reason: 'replaced by nightly-v2' }

@@ -9,12 +9,10 @@ import { systemClock } from '../../../src/process/clock.ts'
 import { attemptVariables } from '../../../src/run/command.ts'
 import type { LiveAttempt } from '../../../src/run/execute.ts'
 import { inProcess } from '../../support/in-process.ts'
-import { FAILED, PAUSE, rowWith } from '../../support/rows.ts'
+import { FAILED, HOUR_MS, MINUTE_MS, PAUSE, rowWith } from '../../support/rows.ts'
 import { memoryStore } from '../../support/simulated/memory-store.ts'
 import { failsAfter, type HostOptions, TASK, works, world } from '../../support/simulated/world.ts'
 
-const MINUTE_MS = 60_000
-const HOUR_MS = 60 * MINUTE_MS
 const SINCE = { sinceLastSuccess: true, overlapTimeoutMs: 6 * HOUR_MS } as const
 const FORCE = { by: 'ada', reason: 'bad input file', only: ['missed', 'failed', 'stale'] } as const
 const call = () => ({ signal: new AbortController().signal })

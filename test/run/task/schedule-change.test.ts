@@ -2,14 +2,10 @@ import { expect, test } from 'vitest'
 import { withPause } from '../../../src/core/task/task-changes.ts'
 import { EMPTY_TASK_RECORD } from '../../../src/core/task/task-record.ts'
 import { knownRecords, writeRecord } from '../../../src/run/task/task-record.ts'
-import { PAUSE } from '../../support/rows.ts'
+import { CALL, DAY_MS, FORCE, PAUSE, SLOT } from '../../support/rows.ts'
 import type { Call, Fate } from '../../support/simulated/faulty-store.ts'
 import { fates, TASK, works, world } from '../../support/simulated/world.ts'
 
-const DAY_MS = 86_400_000
-const SLOT = Date.parse('2026-11-24T03:00:00Z')
-const CALL = { signal: new AbortController().signal }
-const FORCE = { by: 'ada', reason: 'bad input file' }
 const OLD = { expression: '0 3 * * *', zone: 'UTC' }
 const NEW = { expression: '0 3 * * 1-6', zone: 'UTC' }
 const REFUSE = { settings: { strict: true } } as const

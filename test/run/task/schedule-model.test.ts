@@ -7,11 +7,10 @@ import type { Instant } from '../../../src/core/types.ts'
 import { readRecord } from '../../../src/run/task/task-record.ts'
 import { factsOf } from '../../../src/verdict/found.ts'
 import { runs } from '../../support/random.ts'
+import { CALL, HOUR_MS } from '../../support/rows.ts'
 import { slotOf, triggers } from '../../support/simulated/triggers.ts'
 import { TASK, works } from '../../support/simulated/world.ts'
 
-const HOUR_MS = 3_600_000
-const CALL = { signal: new AbortController().signal }
 const EXPRESSIONS = ['0 * * * *', '30 */2 * * *', '0 12 * * *', '30 12 * * *', '0 */6 * * *', '15 3,15 * * *']
 
 function randomOf(seed: number): () => number {

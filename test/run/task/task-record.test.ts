@@ -4,12 +4,10 @@ import { withPause, withRetirement } from '../../../src/core/task/task-changes.t
 import type { TaskRecord } from '../../../src/core/task/task-record.ts'
 import { futureRun, futureSlotIn, withoutFuture } from '../../../src/core/task/wrong-clock.ts'
 import type { TriggerOptions } from '../../../src/run/run-trigger.ts'
-import { PAUSE, rowWith, SUCCEEDED } from '../../support/rows.ts'
+import { DAY_MS, HOUR_MS, PAUSE, rowWith, SUCCEEDED } from '../../support/rows.ts'
 import { slotOf, triggers } from '../../support/simulated/triggers.ts'
 import { TASK, works } from '../../support/simulated/world.ts'
 
-const HOUR_MS = 3_600_000
-const DAY_MS = 24 * HOUR_MS
 const DAILY = { expression: '0 3 * * *', zone: 'UTC' }
 const NOON = { expression: '0 12 * * *', zone: 'UTC' }
 

@@ -7,14 +7,13 @@ import { runTrigger, type TriggerOptions, type TriggerResult } from '../../../sr
 import { isFirstRun } from '../../../src/run/task/admission.ts'
 import type { FindMissed } from '../../../src/run/task/catch-up.ts'
 import { knownRecords, unlessStarting } from '../../../src/run/task/task-record.ts'
+import { DAY_MS, SLOT } from '../rows.ts'
 import { type Call, type Fate, faultyStore } from './faulty-store.ts'
 import { memoryStore } from './memory-store.ts'
 import { type HostTime, virtualTime } from './virtual-clock.ts'
 import { recordsOf, TASK } from './world.ts'
 
 /** The first slot of a world, and the time at which it begins is 5 s later. */
-const SLOT = Date.parse('2026-11-24T03:00:00Z')
-const DAY_MS = 86_400_000
 
 export const slotOf = (day: number): Instant => SLOT + day * DAY_MS
 

@@ -33,13 +33,12 @@ import {
 } from '../../../src/run/task/task-record.ts'
 import type { RunIo, WriteIo } from '../../../src/run/write.ts'
 import type { Store } from '../../../src/store/store.ts'
+import { HOUR_MS, SLOT } from '../rows.ts'
 import { type Call, type Fate, faultyStore } from './faulty-store.ts'
 import { memoryStore } from './memory-store.ts'
 import { type HostTime, type VirtualTime, virtualTime } from './virtual-clock.ts'
 
-const SLOT = Date.parse('2026-11-24T03:00:00Z')
 export const TASK = 'nightly'
-const HOUR_MS = 3_600_000
 const SCHEDULES = {
   daily: { schedule: { expression: '0 3 * * *', zone: 'UTC' }, everyMs: 24 * HOUR_MS },
   hourly: { schedule: { expression: '0 * * * *', zone: 'UTC' }, everyMs: HOUR_MS },
