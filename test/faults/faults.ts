@@ -49,20 +49,12 @@ export const FAULTS: readonly Fault[] = [
   {
     ...never,
     name: 'RequestLimitExceeded',
-    how: awsError(
-      400,
-      `${DYNAMODB}#RequestLimitExceeded`,
-      'Throughput exceeds the current throughput limit for your account.',
-    ),
+    how: awsError(400, `${DYNAMODB}#RequestLimitExceeded`, 'Throughput exceeds the limit for your account.'),
   },
   {
     ...never,
     name: 'InternalServerError',
-    how: awsError(
-      500,
-      `${DYNAMODB}#InternalServerError`,
-      'The request processing has failed because of an unknown error',
-    ),
+    how: awsError(500, `${DYNAMODB}#InternalServerError`, 'The request processing has failed'),
   },
   {
     ...never,

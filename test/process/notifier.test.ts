@@ -37,10 +37,7 @@ async function written(path = file): Promise<string> {
 }
 
 function clockUntil(due: Promise<void>): Clock {
-  return {
-    ...systemClock,
-    wait: (ms, signal) => (ms === NOTIFY_TIMEOUT_MS ? due : systemClock.wait(ms, signal)),
-  }
+  return { ...systemClock, wait: (ms, signal) => (ms === NOTIFY_TIMEOUT_MS ? due : systemClock.wait(ms, signal)) }
 }
 
 /** Nothing of a notification is late, however busy the machine is. */
@@ -197,9 +194,7 @@ test('the limit of a notification kills a command that hangs, and its children, 
 test('the limit of a notification kills a command also where it is over before Node reports the start', async () => {
   const notifier = openNotifier('sleep 60', clockUntil(Promise.resolve()))
   notifier.send(notice(''))
-  expect(await notifier.end(NEVER)).toMatch(
-    /the command did not end in time \(10s, or less after a stop\) and was killed$/,
-  )
+  expect(await notifier.end(NEVER)).toMatch(/ did not end in time \(10s, or less after a stop\) and was killed$/)
 })
 
 test('a stop kills the notice that is being sent, and starts no other', async () => {

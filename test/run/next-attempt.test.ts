@@ -223,12 +223,7 @@ test('a run learns only from the write that begins its next attempt that another
   await time.run(time.clock().wait(15 * MINUTE_MS))
   const other = trigger('b', works(2 * 60 * MINUTE_MS), { settings: RETRIES })
   // No exit code of the attempt before: the command line makes 73 of that.
-  expect(await time.run(run.result)).toEqual({
-    status: 'failed',
-    attempt: 2,
-    outcome: 'notStarted',
-    recorded: false,
-  })
+  expect(await time.run(run.result)).toEqual({ status: 'failed', attempt: 2, outcome: 'notStarted', recorded: false })
   expect(run.events).toContainEqual({ event: 'lease-lost', cause: 'taken' })
   expect(run.starts()).toBe(1)
   expect(await time.run(other.result)).toMatchObject({ status: 'completed', attempt: 3 })

@@ -78,10 +78,7 @@ test('a slot in which an attempt failed is not skipped: it is refused, stays fai
   const second = trigger('second', works(1), { settings })
   expect(await time.run(second.result)).toMatchObject({ status: 'refused', cause: 'overlap' })
   expect(second.events).toMatchObject([{ event: 'refused', cause: 'overlap', row: { task: TASK } }])
-  expect(await row(0)).toMatchObject({
-    state: 'FAILED',
-    attempts: [{ outcome: 'failed' }, { outcome: 'notStarted' }],
-  })
+  expect(await row(0)).toMatchObject({ state: 'FAILED', attempts: [{ outcome: 'failed' }, { outcome: 'notStarted' }] })
   expect((await row(0)).resolutions).toEqual([])
   expect(await time.run(other.result)).toMatchObject({ status: 'completed' })
   expect(await time.run(trigger('third', works(1), { settings }).result)).toMatchObject({ status: 'completed' })
@@ -132,10 +129,7 @@ test.each([[[1, 2, 3]], [[3, 2, 1]], [[2, 3, 1]]])(
 
 test('the slot waits until its neighbour has ended, and then runs', async () => {
   const { time, row, a, b, at, running } = await neighbours({ settings: WAIT })
-  expect(await time.run(Promise.all([a.result, b.result]))).toMatchObject([
-    { status: 'completed' },
-    { status: 'completed' },
-  ])
+  expect(await time.run(Promise.all([a.result, b.result]))).toMatchObject(Array(2).fill({ status: 'completed' }))
   expect(at.second).toBeGreaterThanOrEqual(at.first + 2 * HOUR_MS)
   // Soon after, too.
   expect(at.second).toBeLessThan(at.first + 2 * HOUR_MS + MINUTE_MS)

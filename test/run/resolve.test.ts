@@ -126,10 +126,7 @@ test('no attempt follows if the run waits for its retry', async () => {
   expect(await time.run(resolve('word', 'SKIPPED', { endedRun: 'a' }))).toMatchObject({ kind: 'resolved' })
   expect(await time.run(a.result)).toMatchObject({ status: 'failed', outcome: 'notStarted', recorded: false })
   expect(a.starts()).toBe(1)
-  expect(await row()).toMatchObject({
-    state: 'SKIPPED',
-    attempts: [{ outcome: 'failed' }, { outcome: 'notStarted' }],
-  })
+  expect(await row()).toMatchObject({ state: 'SKIPPED', attempts: [{ outcome: 'failed' }, { outcome: 'notStarted' }] })
 })
 
 // promise: resolve-alive

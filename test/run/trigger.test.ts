@@ -8,11 +8,7 @@ const fixture = (name: string) => readFileSync(new URL(`../fixtures/aws/${name}`
 const at = (text: string) => Date.parse(text)
 
 const NIGHTLY = { expression: '0 3 * * *', zone: 'Asia/Tokyo' }
-const SETTINGS: TriggerSettings = {
-  strict: false,
-  retentionMs: null,
-  skewMs: 30_000,
-}
+const SETTINGS: TriggerSettings = { strict: false, retentionMs: null, skewMs: 30_000 }
 const NOW = at('2026-11-23T18:00:40Z')
 
 function read(input: TriggerInput, settings: Partial<TriggerSettings> = {}, spec: ScheduleSpec = NIGHTLY, now = NOW) {
@@ -215,11 +211,7 @@ test.each<[string, ScheduleSpec, RegExp]>([
   ['2026-02-30', NIGHTLY, /is not a valid date/],
   ['2026-03-08T02:30', NEW_YORK, /the clocks in America\/New_York skip it/],
   ['2026-11-01T01:30', { ...NEW_YORK, expression: '30 * * * *' }, /occurs twice .*05:30:00Z or .*06:30:00Z/],
-  [
-    'last night',
-    NIGHTLY,
-    /^slot "last night" is not valid. Use an instant .*, a local time .*, a date .*, or latest.$/,
-  ],
+  ['last night', NIGHTLY, /^slot "last night" is not valid. Use an instant .*, a local time .*, or latest.$/],
   ['2026-11-22T25:00', NIGHTLY, /is not a valid date and time/],
   ['latest', { expression: 'at(2027-01-01T00:00:00)', zone: 'UTC' }, /due yet/],
 ])('%s of %j is a usage error', (slot, spec, message) => {

@@ -68,9 +68,7 @@ describe.skipIf(!hasAws)('npm run test:account', () => {
 
   async function output(key: string): Promise<string> {
     const { Stacks } = await on('cloudformation', 'describe-stacks')
-    const [found] = Stacks.flatMap(({ Outputs = [] }: Loose) => Outputs).filter(
-      (one: Loose) => one['OutputKey'] === key,
-    )
+    const found = Stacks.flatMap(({ Outputs = [] }: Loose) => Outputs).find((one: Loose) => one['OutputKey'] === key)
     return found.OutputValue
   }
 

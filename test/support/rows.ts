@@ -156,13 +156,7 @@ export function judgedAt(now: number, row: StoredRow | null, more: At & Partial<
   return judge(record, factsAt(now, { ...(row !== null && { task: row.task }), ...at }))
 }
 
-export const PAUSE: Suspension = {
-  from: NOW,
-  until: null,
-  at: NOW,
-  by: 'ada',
-  reason: 'maintenance of the database',
-}
+export const PAUSE: Suspension = { from: NOW, until: null, at: NOW, by: 'ada', reason: 'maintenance of the database' }
 
 export const ON_ECS = FARGATE.place
 

@@ -115,9 +115,6 @@ test.each(['rate(6 hours)', 'rate( 06   hours )', 'rate(6 hour)'])(
   (expression) => {
     const anchor = Date.UTC(2026, 0, 1, 0, 30)
     const rate = parseSchedule({ expression, zone: 'UTC', anchor })
-    expect(awsExpression(rate, NOW)).toEqual({
-      expression: 'rate(6 hours)',
-      startDate: Date.UTC(2026, 10, 24, 0, 30),
-    })
+    expect(awsExpression(rate, NOW)).toEqual({ expression: 'rate(6 hours)', startDate: Date.UTC(2026, 10, 24, 0, 30) })
   },
 )

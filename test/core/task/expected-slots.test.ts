@@ -173,14 +173,7 @@ describe('the slots that were due', () => {
       ...['0 3 15 * *', '2026-09-15T07:00', '0 3 1 * *', '2026-11-01T07:00'],
       ['10-15T07:00', '10-01T07:00'],
     ],
-    [
-      'has too many slots to count',
-      '* * * * * *',
-      '2026-10-20T07:00',
-      '0 3 1 * *',
-      '2026-10-20T07:00:02',
-      ['10-20T07:00'],
-    ],
+    ['has too many slots', '* * * * * *', '2026-10-20T07:00', '0 3 1 * *', '2026-10-20T07:00:02', ['10-20T07:00']],
   ] as const)('if the new slot %s, all that may be missing are in doubt', (_, old, after, fresh, until, expected) => {
     const schedules = [
       inForce('2026-08-01T00:00:00Z', old, 'America/New_York'),

@@ -70,7 +70,7 @@ test('a slot is not caught up in a pause, in a retirement that has ended, or whi
 test('no slot is expected in a pause or a retirement', () => {
   expect(gapsOf({ pauses: [ENDING], retirements: [PAUSE] })).toEqual([
     { from, until },
-    { from, until: Number.POSITIVE_INFINITY },
+    { from, until: Infinity },
   ])
 })
 

@@ -130,10 +130,7 @@ test('a program that keeps a ledger open asks the ledger whether a pause that it
 test('a record counts as known only when the ledger has answered', async () => {
   const { time, play } = ledgerOf()
   const known = knownRecords(time.clock())
-  const lost = fates(
-    ({ verb }) => verb === 'writeEntry',
-    ...Array.from({ length: 9 }, () => ({ kind: 'dropped' }) as const),
-  )
+  const lost = fates(({ verb }) => verb === 'writeEntry', ...Array(9).fill({ kind: 'dropped' }))
   expect((await play('a', { known, fateOf: lost })).result.status).toBe('completed')
   expect((await play('b', { known, day: 1 })).verbs).toEqual(['put', 'readEntry', 'writeEntry', 'put'])
 })

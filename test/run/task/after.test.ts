@@ -64,13 +64,7 @@ describe('the slots that a slot comes after', () => {
       -1,
       [-24],
     ],
-    [
-      'none, before the first slot of the other task',
-      { ...hourly, schedules: [{ since: slotOf(7), spec }] },
-      -3,
-      0,
-      [],
-    ],
+    ['none before the first slot of the other task', { ...hourly, schedules: [{ since: slotOf(7), spec }] }, -3, 0, []],
     [
       'also those of a pause, which is looked at later',
       withPause(hourly, { ...PAUSE, from: slotOf(0) - 2 * HOUR_MS, until: null }),
@@ -367,11 +361,7 @@ describe('what cannot be waited for is a usage error, and nothing is written', (
   test.each([
     ['the task itself', ['nightly'], 'Use --after self'],
     ['a task that comes after this one', ['load'], 'nightly after load after nightly'],
-    [
-      'a task that comes after one that comes after this one',
-      ['report'],
-      'nightly after report after load after nightly',
-    ],
+    ['one that comes after a task after this one', ['report'], 'nightly after report after load after nightly'],
     ['a task that comes after all with the prefix of this one', ['all'], 'nightly after all after nightly'],
     ['a prefix of such a task', ['al*'], 'nightly after all after nightly'],
     ['prefixes of three tasks', ['b/*'], 'nightly after b/1 after c/1 after nightly'],

@@ -64,11 +64,7 @@ test('nothing is caught up without the setting, and nothing in a forced run, whi
   const { time, play, start } = ledgerOf()
   await play(-2)
   expect((await play(0)).days).toEqual([0])
-  const forced = start(0, {
-    ...CATCH_UP,
-    eventTime: undefined,
-    force: { slot: 'latest', reason: 'again', by: 'ada' },
-  })
+  const forced = start(0, { ...CATCH_UP, eventTime: undefined, force: { slot: 'latest', reason: 'again', by: 'ada' } })
   await expect(time.run(forced.result)).rejects.toMatchObject({
     kind: 'usage',
     message: expect.stringMatching(/--catch-up cannot be used with a forced slot/),

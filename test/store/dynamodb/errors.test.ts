@@ -129,10 +129,7 @@ it.each([
 
 it('DynamoDB throttles after a try that failed: the write may have been applied', async () => {
   let asked = 0
-  const throttled = JSON.stringify({
-    __type: 'com.amazon.coral.service#ThrottlingException',
-    message: 'Rate exceeded',
-  })
+  const throttled = JSON.stringify({ __type: 'com.amazon.coral.service#ThrottlingException', message: 'Rate exceeded' })
   const { endpoint } = keep(await startAnswering(() => ({ status: ++asked === 1 ? 500 : 400, body: throttled })))
   expect(await failure({ endpoint })).toMatchObject({ kind: 'unreachable', changedNothing: false })
 })

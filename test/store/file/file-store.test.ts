@@ -218,10 +218,7 @@ it('a ledger file is denied if SQLite cannot make its journal, and no other file
   // A process that was killed while it looked for the reason had the same pid, as the first process of a container has.
   const left = `${path}-trial-${process.pid}`
   writeFileSync(left, '')
-  const denied = {
-    kind: 'denied',
-    message: expect.stringMatching(/^file ledger ".*" cannot be opened or written \(/),
-  }
+  const denied = { kind: 'denied', message: expect.stringMatching(/^file ledger ".*" cannot be opened or written \(/) }
   await expect(openFileStore(path).put(claimOf('other'), 'absent', call())).rejects.toMatchObject(denied)
   expect(filesOf(path)).toEqual([path, `${path}-journal`, left])
 })
@@ -318,10 +315,7 @@ it('a path in a working directory that was deleted is refused', async () => {
 
 const refused = async (path: string) => {
   const before = readFileSync(path)
-  const shape = {
-    kind: 'shape',
-    message: expect.stringContaining('is not a cronledger file, and it was not changed'),
-  }
+  const shape = { kind: 'shape', message: expect.stringContaining('is not a cronledger file, and it was not changed') }
   await expect(put(path)).rejects.toMatchObject(shape)
   await expect(get(path)).rejects.toMatchObject(shape)
   expect(readFileSync(path).equals(before)).toBe(true)
@@ -357,10 +351,7 @@ it('an empty file that another program has filled since it was opened is left as
   other.exec('CREATE TABLE orders (id)')
   other.close()
   const before = readFileSync(path)
-  const shape = {
-    kind: 'shape',
-    message: expect.stringContaining('is not a cronledger file, and it was not changed'),
-  }
+  const shape = { kind: 'shape', message: expect.stringContaining('is not a cronledger file, and it was not changed') }
   await expect(store.put(claim, 'absent', call())).rejects.toMatchObject(shape)
   expect(readFileSync(path)).toEqual(before)
 })

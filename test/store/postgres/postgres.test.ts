@@ -162,9 +162,7 @@ describe.skipIf(!hasPostgres)('a ledger in PostgreSQL', () => {
       expect.stringMatching(/^indexes: shape: checked_by_day is missing/),
     )
     server.sql('ALTER TABLE checked DROP COLUMN notes')
-    expect((await inspect(address(), 'operator')).at(-1)).toContain(
-      'table: shape: table public.checked has no column notes',
-    )
+    expect((await inspect(address(), 'operator')).at(-1)).toContain('table public.checked has no column notes')
   })
 
   test('a ledger in PostgreSQL is not made in a database that is not in UTF-8. In one from before, an end is recorded without a report that it cannot store', async () => {

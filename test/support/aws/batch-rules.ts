@@ -100,10 +100,7 @@ const BROKEN: Readonly<Record<keyof typeof RULES, readonly Case[]>> = {
     {
       parameters: 'TaskRole=arn:aws:iam::123456789012:role/a TaskPolicies=arn:aws:iam::aws:policy/A',
       message: /for the role that is made/,
-      terraform: {
-        roles: { task: 'arn:aws:iam::123456789012:role/a' },
-        task_policies: ['arn:aws:iam::aws:policy/A'],
-      },
+      terraform: { roles: { task: 'arn:aws:iam::123456789012:role/a' }, task_policies: ['arn:aws:iam::aws:policy/A'] },
       cdk: OWN,
     },
   ],
@@ -198,11 +195,7 @@ const BROKEN: Readonly<Record<keyof typeof RULES, readonly Case[]>> = {
       ['Timeout=5x', /timeout|TIMEOUT/, "CRONLEDGER_TIMEOUT: '5x'"],
       ['Expect=foo', /expect|EXPECT/, "CRONLEDGER_EXPECT: 'foo'"],
       ['DoneBy=25', /done-by|DONE_BY/, "CRONLEDGER_DONE_BY: '25'"],
-      [
-        'Variables=CRONLEDGER_MAX_LATENESS=x',
-        /MAX_LATENESS "x" is not a valid duration/,
-        "CRONLEDGER_MAX_LATENESS: 'x'",
-      ],
+      ['Variables=CRONLEDGER_MAX_LATENESS=x', /MAX_LATENESS "x" is not a valid/, "CRONLEDGER_MAX_LATENESS: 'x'"],
       ['Variables=CRONLEDGER_OVERLAP_TIMEOUT=x', /OVERLAP_TIMEOUT/, "CRONLEDGER_OVERLAP_TIMEOUT: 'x'"],
     ].map(
       ([parameters, message, variable]): Case => ({

@@ -215,12 +215,7 @@ export function world(
       settings,
       io,
     )
-    return {
-      result,
-      events,
-      starts: () => starts,
-      stop: () => stop.abort({ atMs: clock.monotonicMs() }),
-    }
+    return { result, events, starts: () => starts, stop: () => stop.abort({ atMs: clock.monotonicMs() }) }
   }
 
   async function play(runId: string, options: HostOptions = {}, work = works(1_000)) {
