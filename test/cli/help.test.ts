@@ -5,7 +5,6 @@ import { helpOf, topicText } from '../../src/cli/help.ts'
 import { TOPICS } from '../../src/cli/topics.ts'
 import { optionName } from '../../src/core/option.ts'
 import { OPERATING_GUIDE } from '../../src/format/text.ts'
-import { cronledger } from '../support/cli.ts'
 
 const NAMES = Object.keys(COMMANDS)
 
@@ -59,42 +58,3 @@ test.each(NAMES)(
     }
   },
 )
-
-test('help COMMAND prints what COMMAND --help prints', async () => {
-  const [help, flag] = await Promise.all([cronledger(['help', 'check']), cronledger(['check', '--help'])])
-  expect(help).toEqual({ code: 0, signal: null, stdout: `${texts['check']}\n`, stderr: '' })
-  expect(flag).toEqual(help)
-  expect((await cronledger(['run', '--help', '--all'])).stdout).toBe(`${whole}\n`)
-  expect((await cronledger(['help', 'exit-codes'])).stdout).toBe(`${topicText('exit-codes')}\n`)
-})
-
-test.each([[['help']], [['--help']], [['-h']], [['help', '--help']], [['help', 'help']]])(
-  'cronledger: %j prints the overview',
-  async (args) => {
-    expect(await cronledger(args)).toEqual({ code: 0, signal: null, stdout: `${OVERVIEW}\n`, stderr: '' })
-  },
-)
-
-test('help of an unknown command names the nearest one', async () => {
-  const { code, stderr } = await cronledger(['help', 'histry'])
-  expect({ code, stderr }).toEqual({
-    code: 64,
-    stderr:
-      'cronledger: there is no help about "histry". Did you mean history? The topics are exit-codes, environment and operating. For the commands: cronledger --help\n',
-  })
-})
-
-test('cronledger without a command prints the overview and is an error, since no batch was run', async () => {
-  expect(await cronledger([])).toEqual({
-    code: 64,
-    signal: null,
-    stdout: `${OVERVIEW}\n`,
-    stderr: 'cronledger: no command is given, so nothing was run.\n',
-  })
-})
-
-test('cronledger without a command before -- says where the command goes', async () => {
-  const { code, stdout, stderr } = await cronledger(['--', './batch.sh'])
-  expect({ code, stdout }).toEqual({ code: 64, stdout: '' })
-  expect(stderr).toBe('cronledger: no command before --. To run a batch: cronledger run … -- ./batch.sh\n')
-})

@@ -194,4 +194,26 @@ describe.skipIf(!hasAws)('pasted from a batch on ECS', () => {
     expect(overrides).toMatchObject({ CRONLEDGER_STATUS: 'completed' })
     expect(await run(overrides)).toMatchObject({ code: 0, stdout: `${slotOn(2)}\n` })
   })
+
+  test('after a change of the schedule, the commands run slots of the old one', async () => {
+    const { run, ask } = await batch(await metadataOf())
+    const once = { CRONLEDGER_STRICT: '', CRONLEDGER_CATCH_UP: '' }
+    const old = { ...once, CRONLEDGER_SCHEDULE: '0 4 * * *' }
+    const at = (daysAgo: number) => slotOn(daysAgo, 4)
+    await run(
+      { ...old, CRONLEDGER_EVENT_TIME: at(5), CRONLEDGER_MAX_ATTEMPTS: '1', CRONLEDGER_RETRY_DELAY: '' },
+      'exit 2',
+    )
+    await run({ ...old, CRONLEDGER_EVENT_TIME: at(3) })
+    await run({ ...once, CRONLEDGER_EVENT_TIME: slotOn(2) })
+    const found: Loose[] = JSON.parse((await ask('check', '--since', at(6), '--until', slotOn(2), '--json')).stdout)
+    expect(found.map(({ kind, slot }) => [kind, slot])).toEqual([
+      ['missed', at(4)],
+      ['failed', at(5)],
+    ])
+    for (const { kind, slot, steps } of found) {
+      const again = await started(stepOf(steps, kind === 'missed' ? 'run it now' : 'run it again'))
+      expect(await run(again)).toMatchObject({ code: 0, stdout: `${slot}\n` })
+    }
+  })
 })
