@@ -12,7 +12,7 @@ import { MissingSlot, MissingTask, NO_SLOT, NO_TASK } from '../views/frame/docum
 import { links, type OverviewQuery, type TaskQuery } from '../views/frame/links.ts'
 import { isMoving } from '../views/frame/slot-facts.tsx'
 import { wallClock } from '../views/frame/time.tsx'
-import { countInTitle, EmptyLedger, isEmpty, NeedsLine, NeedsList, zoneOfNeeds } from '../views/overview/needs.tsx'
+import { countInTitle, EmptyLedger, isEmpty, NeedsLine, NeedsList } from '../views/overview/needs.tsx'
 import { Overview } from '../views/overview/overview.tsx'
 import { SlotView } from '../views/slot/slot.tsx'
 import { type ShownFindings, taskSteps } from '../views/task/findings.tsx'
@@ -161,7 +161,7 @@ function viewsOfAll({ clock, store }: AppOptions, reading: ReadingOf, sharedNeed
     const owner = context.req.query('owner')
     const all = await sharedNeeds()
     const needs = owner ? all.ofOwner(owner) : all
-    const own = wallClock(zoneOf(context) ?? zoneOfNeeds(needs), true)
+    const own = wallClock(zoneOf(context) ?? needs.zone, true)
     const main = (
       <>
         <nav class="crumbs" aria-label="Breadcrumbs">

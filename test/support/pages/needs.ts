@@ -48,6 +48,7 @@ export const WELL: Needs = {
   problems: [],
   when: 'in the last 7 days',
   now: LATER,
+  zone: 'Asia/Tokyo',
   faults: [],
 }
 

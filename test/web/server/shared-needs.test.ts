@@ -20,6 +20,7 @@ function handReading() {
     faults: [],
     when: '',
     now: 0,
+    zone: '',
     ofOwner: () => expect.unreachable(),
   })
   const whole = done.opened.then(() => {

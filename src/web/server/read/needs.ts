@@ -1,6 +1,7 @@
 import { concurrently } from '../../../audit/concurrently.ts'
 import type { KnownTask } from '../../../audit/tasks.ts'
 import { DAY_MS } from '../../../core/duration.ts'
+import { commonZone } from '../../../core/schedule/zone.ts'
 import { isOwnedBy } from '../../../core/task/pattern.ts'
 import type { Instant } from '../../../core/types.ts'
 import { collectNeeds, needsOf } from '../../../format/check/needs.ts'
@@ -8,7 +9,7 @@ import { type FindingKind, type JudgedSlot, NO_FINDINGS, type TaskFinding } from
 import { collectProblems } from '../../../verdict/problems.ts'
 import type { Needs } from '../../views/overview/needs.tsx'
 import type { ShownFindings } from '../../views/task/findings.tsx'
-import { askOptions, faultOf, type Reading, type ReadTask } from './reading.ts'
+import { askOptions, faultOf, type Reading, type ReadTask, taskZone } from './reading.ts'
 
 export interface NeedsOfAll extends Needs {
   /** Returns what is found of the tasks whose owner contains a text, as `check --owner`. */
@@ -52,6 +53,7 @@ export function beginNeeds(since: Instant, reading: Reading, turn = async () => 
       of: names.size,
       problems: collected.problems(({ task }) => names.has(task)),
       now: reading.now,
+      zone: commonZone(wanted.map((task) => taskZone(task, reading))),
     }
   }
   const needsOfAll = (isWhole: boolean) => ({ ...needs(isWhole), ofOwner: (text: string) => needs(isWhole, text) })

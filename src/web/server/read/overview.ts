@@ -76,7 +76,8 @@ export async function readOverview(
   const ordered = matching.length <= TASKS_SHOWN ? matching : await inOrder(matching, sort, needs, reading)
   const before = (page - 1) * TASKS_SHOWN
   const shown = ordered.slice(before, before + TASKS_SHOWN)
-  const axis = axisUntil(reading.now, commonZone(shown.map((task) => taskZone(task, reading))), span)
+  // Of all, so that the next page of tasks has the same zone.
+  const axis = axisUntil(reading.now, commonZone(all.map((task) => taskZone(task, reading))), span)
   const most = slotsPerTask(shown.length)
   async function* lineOf(task: ReadTask, signal: AbortSignal) {
     yield await readLine(task, axis, most, { ...reading, signal })

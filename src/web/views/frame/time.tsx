@@ -55,7 +55,7 @@ const UNITS = [
 ] as const
 
 /** Returns how far away a time is, in its largest unit: `8 h ago`, `in 3 h`, `now`. */
-export function ageText(at: Instant, now: Instant): string {
+function ageText(at: Instant, now: Instant): string {
   const ms = Math.abs(now - at)
   const unit = UNITS.find((one) => ms >= one.ms)
   if (unit === undefined) return 'now'

@@ -2,7 +2,6 @@ import type { Child } from 'hono/jsx'
 import { elapsed } from '../../../core/duration.ts'
 import { groupedBy } from '../../../core/objects.ts'
 import { decidingAttempt } from '../../../core/row/decide.ts'
-import { commonZone } from '../../../core/schedule/zone.ts'
 import type { Instant } from '../../../core/types.ts'
 import { countsText, totalOf } from '../../../format/check/finding.ts'
 import { problemName, teamsText } from '../../../format/check/problems.ts'
@@ -18,7 +17,7 @@ import { Legend, type Look, Sign } from '../frame/badge.tsx'
 import { links } from '../frame/links.ts'
 import { Owner } from '../frame/parts.tsx'
 import { CommandToCopy } from '../frame/steps.tsx'
-import { ageText, Said, Time, type WallClock } from '../frame/time.tsx'
+import { Said, Time, type WallClock } from '../frame/time.tsx'
 
 type Kind = TaskFinding['kind']
 
@@ -29,6 +28,8 @@ export interface Needs {
   /** The span of the slots that were looked at, in words: `in the last 7 days`. */
   readonly when: string
   readonly now: Instant
+  /** The zone of more than half of the tasks. */
+  readonly zone: string
   /** How many tasks were checked to the end, of how many. */
   readonly tasks: number
   readonly of: number
@@ -237,7 +238,7 @@ export function NeedsList(props: NeedsProps) {
             <FactsOf problem={problem} clock={clock} now={now} />
             {problem.tasks.length === 1 && <TeamsOf problem={problem} />}
           </p>
-          <Newest tasks={problem.tasks} clock={clock} now={needs.now} />
+          <Newest tasks={problem.tasks} clock={clock} />
           <dl>
             {problem.tasks.length > 1 && <Teams tasks={problem.tasks} clock={clock} now={now} />}
             <Teams tasks={problem.waiting} clock={clock} now={now} isWaiting />
@@ -251,14 +252,14 @@ export function NeedsList(props: NeedsProps) {
 type TasksProps = Pick<NeedsProps, 'clock' | 'now'> & Readonly<{ tasks: readonly ProblemTask[] }>
 
 /** The problem is named by the cause of a failure, so this says how and where it failed. */
-function Newest({ tasks, clock, now }: TasksProps) {
+function Newest({ tasks, clock }: Pick<TasksProps, 'tasks' | 'clock'>) {
   const [first, ...others] = tasks
   if (first === undefined) return null
   const { task, newest } = others.reduce((one, other) => (other.to > one.to ? other : one), first)
   return (
     <p>
-      <a href={links.slot(task, newest.slot)}>{ageText(newest.slot, now)}</a>
-      {others.length > 0 && ` ${printable(task)}`}: <Happened found={newest} clock={clock} />
+      <a href={links.slot(task, newest.slot)}>Newest slot</a>
+      {others.length > 0 && ` of ${printable(task)}`}: <Happened found={newest} clock={clock} />
     </p>
   )
 }
@@ -311,11 +312,6 @@ function Names({ tasks, clock, now }: TasksProps) {
       ))}
     </ul>
   )
-}
-
-/** Returns the zone of more than half of the tasks that have a problem. */
-export function zoneOfNeeds({ problems }: Needs): string {
-  return commonZone(problems.flatMap(({ tasks }) => tasks.map(({ newest }) => newest.schedule)))
 }
 
 /** What a newcomer meets. */

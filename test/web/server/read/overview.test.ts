@@ -192,7 +192,10 @@ test('a status of a large ledger is looked for on all pages, and each order hold
   }
   await fillFile(
     path,
-    names.map((task) => ({ ...hourly(task), count: 2, ...special[task] })),
+    names.map((task) => {
+      const zone = task < 'task-100' ? 'UTC' : 'Asia/Tokyo'
+      return { ...hourly(task), spec: { expression: '0 * * * *', zone }, count: 2, ...special[task] }
+    }),
     NOW,
   )
   const own = reading(path)
@@ -207,7 +210,11 @@ test('a status of a large ledger is looked for on all pages, and each order hold
       { state: 'paused', count: 1 },
     ],
   })
-  const pages = [first, await overview({ page: '2' }, own)].map(({ lines }) => lines.map(({ task }) => task))
+  const second = await overview({ page: '2' }, own)
+  // All pages have the zone of most tasks, and so have the problems.
+  const { zone } = await beginNeeds(NOW - HOUR_MS, own).whole
+  expect([zone, second.axis.clock.zone]).toEqual(['UTC', 'UTC'])
+  const pages = [first, second].map(({ lines }) => lines.map(({ task }) => task))
   expect(pages.map((tasks) => tasks.length)).toEqual([100, 30])
   expect(pages.flat().toSorted()).toEqual(names)
   const firstBy = async (sort: string) => (await overview({ sort }, own)).lines[0]?.task
