@@ -111,14 +111,8 @@ function choicesOf(text: string, stepMs: number, isFirst: boolean): readonly Lab
   const day = DAYS[date.getUTCDay()] ?? ''
   const month = MONTHS[date.getUTCMonth()] ?? ''
   const number = date.getUTCDate()
-  const days: readonly LabelChoice[] = [
-    [5, number === 1 ? `1 ${month}` : `${day} ${number}`],
-    [2, String(number)],
-  ]
-  if (stepMs < HOUR_MS) return isFirst || text.endsWith(' 00:00') ? days : [[4, text.slice(11)]]
-  if (stepMs < DAY_MS) return days
-  return [
-    [5, `${number} ${month}`],
-    [2, String(number)],
-  ]
+  const ofDay: LabelChoice = [5, number === 1 ? `1 ${month}` : `${day} ${number}`]
+  // Between times of the day, a number alone would not be understood.
+  if (stepMs < HOUR_MS) return [isFirst || text.endsWith(' 00:00') ? ofDay : [4, text.slice(11)]]
+  return [stepMs < DAY_MS ? ofDay : [5, `${number} ${month}`], [2, String(number)]]
 }
