@@ -118,7 +118,7 @@ export function GridLine({ line, axis, now }: { readonly line: TaskLine } & Grid
           {printable(problem)}
         </td>
       )}
-      <td class="took">
+      <td class="took" data-name="took">
         {lastMs !== undefined && (slownessOf(pace) >= SLOW ? <strong>{elapsed(lastMs)}</strong> : elapsed(lastMs))}
       </td>
       <td class="took usual">{usualMs !== null && elapsed(usualMs)}</td>
