@@ -37,8 +37,8 @@ interface Described {
   readonly isUsual?: true | undefined
   /** Without that, the option has no effect, and its author expects one. `orForced`: it has one in a forced run. */
   readonly requires?: Condition & { readonly orForced?: true }
-  /** `own`: the value of this option that does not go with the others. */
-  readonly excludes?: readonly (Condition & { readonly own: string; readonly why: string })[]
+  /** `own`: the value of this option that does not go with the others. Left out: each value. */
+  readonly excludes?: readonly (Condition & { readonly own?: string; readonly why: string })[]
   /** Only a flag sets it: a variable of a batch would limit what its operator sees. */
   readonly isFlagOnly?: true
   /** The flag may have an empty value, which removes what is recorded. */
@@ -126,11 +126,12 @@ export function checkTogether(
         said`${option(name)} requires ${other}${wanted && ` ${wanted}`}${found}.${hint(optionName(name))}`,
       )
     }
-    const wrong = excludes.find((one) => one.own === values[name] && holds(one))
+    const wrong = excludes.find((one) => (one.own ?? values[name]) === values[name] && holds(one))
     if (wrong === undefined) continue
+    const own = wrong.own === undefined ? '' : ` ${wrong.own}`
     const value = valueIn(wrong.option)
     throw usageError(
-      said`${option(name)} ${wrong.own} cannot be used with ${option(wrong.option)}${value === true ? '' : ` ${value}`}, because ${wrong.why}. Leave ${option(name)} out.`,
+      said`${option(name)}${own} cannot be used with ${option(wrong.option)}${value === true ? '' : ` ${value}`}, because ${wrong.why}. Leave ${option(name)} out.`,
     )
   }
 }

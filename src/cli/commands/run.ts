@@ -1,11 +1,10 @@
 import type { RunOptions } from '../../api.ts'
 import { LedgerError, usageError } from '../../core/errors.ts'
-import { checkTogether } from '../../core/option.ts'
 import { exitCodeOf, exitCodeOfSignal } from '../../exit-code.ts'
 import { type Command, type CommandContext, isGiven, readOptions, type Values } from '../options/arguments.ts'
 import { readEventTime } from '../options/event.ts'
 import { variableOf } from '../options/options.ts'
-import { RUN_GROUPS, RUN_OPTIONS } from '../options/run-options.ts'
+import { RUN_OPTIONS } from '../options/run-options.ts'
 import { askedAt, openRunner } from '../runner.ts'
 
 const help = {
@@ -52,18 +51,12 @@ export const run: Command = {
   },
 }
 
-const OF_FORCE = { ...RUN_GROUPS.force, ...RUN_GROUPS.exit }
-
-/**
- * Returns the options of the library. A forced run does not catch up, although its usual options may say so. Throws a usage
- * error for a reason or statuses without a slot to force: the run would take another slot.
- */
+/** Returns the options of the library. A forced run does not catch up, although its usual options may say so. */
 export async function runOptions(
   values: Omit<Values<typeof RUN_OPTIONS>, 'store'>,
   stop: AbortSignal,
 ): Promise<RunOptions> {
   const { forceSlot: slot, status, ignoreAfter, reason, by, fresh, partOfRepair } = values
-  checkTogether(OF_FORCE, values, (flag) => ` Give both, or remove --${flag} and ${variableOf(flag)}.`)
   if (slot !== undefined && reason === undefined) {
     throw usageError(`--reason is missing. Give --reason TEXT with --force-slot, or set ${variableOf('reason')}.`)
   }

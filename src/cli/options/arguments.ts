@@ -2,12 +2,13 @@ import parse from 'yargs-parser'
 import { LedgerError, quote, usageError } from '../../core/errors.ts'
 import { EXIT } from '../../core/exit.ts'
 import { nearest } from '../../core/near.ts'
-import { type OptionSpec, type OptionTable, optionName, type ValueOf } from '../../core/option.ts'
+import { checkTogether, type OptionSpec, type OptionTable, optionName, type ValueOf } from '../../core/option.ts'
 import type { Environment } from '../../core/types.ts'
 import { isTaskName, isTaskPattern } from '../../core/user-text.ts'
 import { listed } from '../../format/text.ts'
 import type { Sink } from '../../process/log/sink.ts'
 import type { Stops } from '../../process/signals.ts'
+import { SETTINGS } from '../../run/settings-table.ts'
 import { describeStore, ledgerForms } from '../../store/open.ts'
 import {
   DASHES,
@@ -44,7 +45,16 @@ export function readOptions<Table extends OptionTable>(
     Object.entries(command.options).map(([name, spec]) => [name, readOption(optionName(name), spec, given, env)]),
   )
   checkRequired(command.options, values, rest, env)
+  checkOptions(command.options, values)
   return values as Values<Table>
+}
+
+/** Those of a run are checked with their defaults later. An option of `run` may require one that only `run` has. */
+function checkOptions(options: OptionTable, values: Values<OptionTable>): void {
+  const own = Object.entries(options).filter(
+    ([name, { requires }]) => !(name in SETTINGS) && (requires === undefined || requires.option in options),
+  )
+  checkTogether(Object.fromEntries(own), values, (flag) => ` Give both, or remove --${flag} and ${variableOf(flag)}.`)
 }
 
 export interface CommandContext {

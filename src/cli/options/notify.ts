@@ -1,6 +1,4 @@
 import { usageError } from '../../core/errors.ts'
-import { defined, keysOf } from '../../core/objects.ts'
-import { optionName } from '../../core/option.ts'
 import type { Environment } from '../../core/types.ts'
 import { isTaskName } from '../../core/user-text.ts'
 import type { Digest } from '../../format/check/digest.ts'
@@ -52,18 +50,14 @@ export interface Notify extends Omit<Notifier, 'send' | 'deliver'> {
   wants(kind: NotifyKind): boolean
 }
 
-/** Null: without `--notify`. Throws a usage error for its options without it, and for a flag with no kind of `sent`. */
+/** Null: without `--notify`. Throws a usage error for a flag with no kind of `sent`. */
 export function openNotify(
   values: NotifyValues,
   { argv, env }: { readonly argv: readonly string[]; readonly env: Environment },
   sent: readonly NotifyKind[],
 ): Notify | null {
   const { store, notify, notifyFormat, notifyOn: kinds } = values
-  if (notify === undefined) {
-    const [alone] = keysOf(defined({ notifyOn: kinds, notifyFormat }))
-    if (alone === undefined) return null
-    throw usageError(`--${optionName(alone)} requires --notify.`)
-  }
+  if (notify === undefined) return null
   const wants = (kind: NotifyKind) => (kinds ?? USUAL_KINDS).some((wanted) => wanted === kind)
   if (isGiven('notifyOn', argv) && !sent.some(wants))
     throw usageError(`--notify-on has no kind that this command sends. Use ${listed(sent, 'or')}.`)

@@ -143,6 +143,7 @@ export const COMMON = {
   },
   notifyFormat: {
     kind: 'choice',
+    requires: { option: 'notify' },
     choices: NOTIFY_FORMAT_NAMES,
     default: 'json',
     group: 'Notifications and output',
@@ -151,6 +152,7 @@ export const COMMON = {
   /** All commands have the same kinds, since they read the same environment. Each reports the kinds that it finds. */
   notifyOn: {
     kind: 'words',
+    requires: { option: 'notify' },
     value: 'KIND[,…]',
     group: 'Notifications and output',
     choices: [...RUN_KINDS, ...FINDING_KINDS.filter((kind) => kind !== 'failed')],

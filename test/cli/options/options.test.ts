@@ -11,11 +11,13 @@ import { defaultText, valueName, variableOf, withNewNames } from '../../../src/c
 import { RUN_GROUPS, RUN_OPTIONS } from '../../../src/cli/options/run-options.ts'
 import {
   allowedText,
+  checkTogether,
   groupOf,
   isAllowed,
   numberText,
   OPTION_GROUPS,
   type OptionSpec,
+  type OptionTable,
   optionName,
   RENAMED,
 } from '../../../src/core/option.ts'
@@ -154,14 +156,32 @@ test('a batch gets none of the variables by which a slot is forced', () => {
   expect(FORCING_VARIABLES).toEqual(expect.arrayContaining(Object.keys(RUN_GROUPS.force).map(variableOf)))
 })
 
-test('an option requires and excludes only options that there are', async () => {
+const ONLY_ONE: OptionTable = {
+  a: { kind: 'switch', help: '', excludes: [{ option: 'b', why: 'one is enough' }] },
+  b: { kind: 'text', value: 'TEXT', help: '' },
+}
+
+test.each<[Readonly<Record<string, unknown>>, string | undefined]>([
+  [{ a: true, b: 'x' }, '--a cannot be used with --b x, because one is enough. Leave --a out.'],
+  [{ a: false, b: 'x' }, undefined],
+  [{ a: true }, undefined],
+])('a switch that excludes another option, with %j', (values, message) => {
+  const check = () => checkTogether(ONLY_ONE, values)
+  if (message === undefined) check()
+  else expect(check).toThrow(message)
+})
+
+test('an option requires and excludes only options that there are, and values that they may have', async () => {
   const commands = await Promise.all(Object.values(COMMANDS).map((load) => load()))
   for (const { help } of commands) {
     const specs = Object.values<OptionSpec>(help.options)
     const named = specs.flatMap(({ requires, excludes = [] }) => [...(requires ? [requires] : []), ...excludes])
-    expect(Object.keys({ ...RUN_OPTIONS, ...help.options })).toEqual(
-      expect.arrayContaining(named.map(({ option }) => option)),
-    )
+    const options: OptionTable = { ...RUN_OPTIONS, ...help.options }
+    expect(Object.keys(options)).toEqual(expect.arrayContaining(named.map(({ option }) => option)))
+    for (const { option, is = [] } of named)
+      for (const value of is) expect(options[option]).toMatchObject({ choices: expect.arrayContaining([value]) })
+    for (const spec of specs)
+      for (const { own } of spec.excludes ?? []) expect(own === undefined || isAllowed(own, spec)).toBe(true)
   }
 })
 
