@@ -56,11 +56,12 @@ const FUNCTION: Kind = { is: isFunction, use: 'a function' }
 const SWITCH: Kind = { is: (value) => typeof value === 'boolean', use: 'true or false' }
 const COUNT: Kind = { is: isCount, use: 'a number that is not negative' }
 const SIGNAL: Kind = { is: isSignal, use: 'an AbortSignal' }
-const TEXTS: Kind = { is: (value) => Array.isArray(value) && value.every(isText), use: 'a list of texts' }
+const isTexts = (value: unknown): value is string[] => Array.isArray(value) && value.every(isText)
+const TEXTS: Kind = { is: isTexts, use: 'a list of texts' }
 const OBJECT: Kind = { is: isRecord, use: 'an object' }
 const isTask = (value: unknown) => isRecord(value) && isText(value['task']) && Array.isArray(value['schedules'])
 const TASK: Kind = { is: (value) => isText(value) || isTask(value), use: 'a name, or a task that tasks() returned' }
-const ARGV: Kind = { is: (value) => TEXTS.is(value) && (value as []).length > 0, use: "a list such as ['./batch.sh']" }
+const ARGV: Kind = { is: (value) => isTexts(value) && value.length > 0, use: "a list such as ['./batch.sh']" }
 const isStops = (value: unknown) => isRecord(value) && isSignal(value['aborted']) && isFunction(value['onSignal'])
 const STOPS: Kind = { is: isStops, use: 'what installStops() returns' }
 const STORE: Kind = { is: (value) => isText(value) && value !== '', use: 'a text such as file:ledger.db' }

@@ -15,7 +15,8 @@ export interface Screen {
 
 export const RED = 31
 export const YELLOW = 33
-const [GREEN, CYAN] = [32, 36]
+const GREEN = 32
+const CYAN = 36
 const COLORS: Readonly<Partial<Record<Status | `completed, ${SlotMark}`, number>>> = {
   completed: GREEN,
   'completed, repaired': YELLOW,

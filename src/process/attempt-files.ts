@@ -25,7 +25,8 @@ import type { Environment } from '../core/types.ts'
 /** The variables of these files. Those of an outer run must not reach the batch. */
 export const FILE_VARIABLES = ['CRONLEDGER_RUN_REPORT', 'CRONLEDGER_RUN_CHECKPOINT']
 
-const [REPORT, CHECKPOINT] = ['report', 'checkpoint'] as const
+const REPORT = 'report'
+const CHECKPOINT = 'checkpoint'
 /** A batch may leave the temporary files from which it replaced one. More stay, with the folder. */
 const MOST_REMOVED = 100
 

@@ -54,7 +54,9 @@ const HOUR_MS = 3_600_000
 export const READ_MS = 31 * 24 * HOUR_MS
 /** A message that was written this long ago is not being sent any more. */
 export const SEND_MS = 10_000
-const [MAX_BYTES, MAX_LIKES, MAX_NAME] = [100_000, 20, 120]
+const MAX_BYTES = 100_000
+const MAX_LIKES = 20
+const MAX_NAME = 120
 const SCHEMA = 1
 
 function seenBout({ task, sort, streaks, isPast }: Bout): SeenBout {

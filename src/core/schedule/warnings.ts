@@ -62,10 +62,7 @@ const LAW_CHANGES: readonly LawChange[] = [
     'Europe/Tiraspol',
   ],
   ['2026b', '2026-11-01', 'British Columbia has UTC-7 all year', 'America/Vancouver', 'Canada/Pacific'],
-  [
-    ...(['2026c', '2026-11-01', 'Alberta has UTC-6 all year'] as const),
-    ...['America/Edmonton', 'America/Yellowknife', 'Canada/Mountain'],
-  ],
+  ['2026c', '2026-11-01', 'Alberta has UTC-6 all year', 'America/Edmonton', 'America/Yellowknife', 'Canada/Mountain'],
   ['2026c', '2026-09-20', 'Morocco has UTC+0 all year', 'Africa/Casablanca', 'Africa/El_Aaiun'],
 ]
 

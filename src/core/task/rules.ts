@@ -42,7 +42,8 @@ export type CountSlots = (row: Row, most?: number) => number
 
 const MAX_RULES = 10
 /** The usual value is the median of at most 20 completed slots. With fewer than 5, it is unknown. */
-const [MOST_USUAL, LEAST_USUAL] = [20, 5]
+const MOST_USUAL = 20
+const LEAST_USUAL = 5
 
 /** Another form of a number, such as `1e3`, is refused, also as a text: it would never be equal to what the batch reports. */
 const NUMBER = /^-?\d+(\.\d+)?$/

@@ -7,7 +7,9 @@ import { counted } from '../text.ts'
 import { problemJson, problemLines, problemTitle, teamsText } from './problems.ts'
 
 /** A message must fit the smallest service, and a phone. */
-const [MAX_PROBLEMS, MAX_COLUMNS, MAX_BYTES] = [20, 100, 16_000]
+const MAX_PROBLEMS = 20
+const MAX_COLUMNS = 100
+const MAX_BYTES = 16_000
 export const MAX_LINES = 40
 
 export interface Digest extends Readonly<Record<string, unknown>> {

@@ -36,7 +36,9 @@ export function problemTitle(problem: Problem, now: Instant): string {
 }
 
 /** What a screen of 24 lines or a message has room for: some lines for each of a few problems, or one for each of many. */
-const [MOST_LINES, MOST_ROWS, MOST_DONE] = [30, 5, 10]
+const MOST_LINES = 30
+const MOST_ROWS = 5
+const MOST_DONE = 10
 const SINCE_DONE = 'since then done'
 
 /**

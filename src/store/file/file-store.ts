@@ -2,10 +2,10 @@ import { resolve } from 'node:path'
 import { addRejection, isNoted, NO_NOTES } from '../../core/row/rejections.ts'
 import { damaged, shownTask } from '../../core/row/stored-fields.ts'
 import { dayOf, encodeNotes, encodeRow, OWNER_FIELDS } from '../../core/row/stored-row.ts'
-import { type Row, SCHEMA_VERSION, type StoredRow } from '../../core/types.ts'
+import { type Rejection, type Row, SCHEMA_VERSION, type StoredRow } from '../../core/types.ts'
 import { AFTER_ALL, after, slotBounds, storedKey, TASK_ENTRY } from '../page.ts'
 import { columnReader, SLOTS_PER_PAGE, slotsPage } from '../sql-rows.ts'
-import type { CallOptions, Expected, PutResult, Store, StoredKey } from '../store.ts'
+import type { CallOptions, Expected, ListQuery, PutResult, Store, StoredKey } from '../store.ts'
 import { openFileDatabase, type Transaction } from './database.ts'
 import { openLockWait, PATIENT, untilUnlocked } from './lock-wait.ts'
 
@@ -69,26 +69,13 @@ export function openFileStore(path: string, onCreated: (path: string) => void = 
     },
 
     async note(key, rejection, call) {
-      const { task, slot } = storedKey(key)
-      const write = ({ run, all }: Transaction) => {
-        const [stored] = all(SELECT_NOTES, task, slot, SCHEMA_VERSION)
-        if (stored === undefined) return false
-        const notes = columns.readNotes({ ...stored, task, slot })
-        if (isNoted(notes, rejection.runId)) return true
-        return run(UPDATE_NOTES, JSON.stringify(encodeNotes(addRejection(notes, rejection))), task, slot) === 1
-      }
+      const write = (transaction: Transaction) => noteRejection(transaction, storedKey(key), rejection)
       return patiently(call, () => database.transact('write', write) ?? false)
     },
 
     async list(query, call) {
-      const { limit, cursor } = query
-      const read = ({ all }: Transaction) => {
-        if (query.kind === 'day')
-          return all(SELECT_DAY, query.day, cursor?.slot ?? AFTER_ALL, cursor?.task ?? '', limit + 1)
-        const { first, last } = slotBounds(query)
-        return all(SELECT_TASK, query.task, first, cursor?.slot ?? after(last), limit + 1)
-      }
-      return soon(call, () => columns.readPage(database.transact('read', read) ?? [], limit))
+      const read = (transaction: Transaction) => selectRows(transaction, query)
+      return soon(call, () => columns.readPage(database.transact('read', read) ?? [], query.limit))
     },
 
     async listSlots({ task, ...range }, call) {
@@ -145,6 +132,22 @@ function putRow({ run, all }: Transaction, row: Row, expected: Expected): PutRes
           SCHEMA_VERSION,
         )
   return changed === 1 ? { kind: 'ok' } : { kind: 'conflict', found: find(all, key) }
+}
+
+function noteRejection({ run, all }: Transaction, { task, slot }: StoredKey, rejection: Rejection): boolean {
+  const [stored] = all(SELECT_NOTES, task, slot, SCHEMA_VERSION)
+  if (stored === undefined) return false
+  const notes = columns.readNotes({ ...stored, task, slot })
+  if (isNoted(notes, rejection.runId)) return true
+  return run(UPDATE_NOTES, JSON.stringify(encodeNotes(addRejection(notes, rejection))), task, slot) === 1
+}
+
+/** Selects one more than the limit, which shows that another page follows. */
+function selectRows({ all }: Transaction, query: ListQuery) {
+  const { limit, cursor } = query
+  if (query.kind === 'day') return all(SELECT_DAY, query.day, cursor?.slot ?? AFTER_ALL, cursor?.task ?? '', limit + 1)
+  const { first, last } = slotBounds(query)
+  return all(SELECT_TASK, query.task, first, cursor?.slot ?? after(last), limit + 1)
 }
 
 /** Returns the value of a column, or its text if that is not JSON. The decoder then says whose record is damaged. */

@@ -21,7 +21,8 @@ const ANSWER_MS = 5_000
 const CONFLICT_TRIES = 5
 
 /** How often a password is asked for again after the server has refused one, and the wait before, in milliseconds. */
-const [MAX_REFUSALS, REFUSED_WAIT_MS] = [3, 1_000]
+const MAX_REFUSALS = 3
+const REFUSED_WAIT_MS = 1_000
 
 /**
  * If an administrator ends the wait for a standby, the server sends this warning before its usual answer. The transaction is

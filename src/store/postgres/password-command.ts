@@ -6,7 +6,8 @@ import type { Environment } from '../../core/types.ts'
 export const PASSWORD_COMMAND = 'CRONLEDGER_PASSWORD_COMMAND'
 
 /** How long the command may take, and how long a password is used, in milliseconds. */
-const [COMMAND_MS, MAX_AGE_MS] = [10_000, 600_000]
+const COMMAND_MS = 10_000
+const MAX_AGE_MS = 600_000
 /** In characters. The longest tokens have a few thousand. */
 const MAX_LENGTH = 65_536
 

@@ -49,11 +49,17 @@ export const ECS_COMMANDS: PlaceCommands<EcsPlace> = {
   async begin(ask, place, variables, token) {
     const { region, cluster, taskDefinition = '', launchType, network } = place
     const asked = await ask([
-      ...['aws', 'ecs', 'run-task', `--region=${region}`, `--cluster=${cluster}`],
+      'aws',
+      'ecs',
+      'run-task',
+      `--region=${region}`,
+      `--cluster=${cluster}`,
       `--task-definition=${taskDefinition}`,
       ...(launchType !== undefined && NAMED.has(launchType) ? [`--launch-type=${launchType}`] : []),
       ...(network === undefined ? [] : [`--network-configuration=${network}`]),
-      ...[`--overrides=${overridesOf(place, variables)}`, `--client-token=${token}`, '--output=json'],
+      `--overrides=${overridesOf(place, variables)}`,
+      `--client-token=${token}`,
+      '--output=json',
     ])
     if (asked.code !== 0) return refusal(asked, PASSING)
     const answer = parseOrNull(asked.stdout)

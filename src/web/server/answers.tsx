@@ -37,7 +37,8 @@ const LONGEST_PAGE = 10
  * How long a request waits for a page that is read in parts. Then it gets what was read, and the reading goes on. A page that
  * already shows all of its tasks would rather wait longer than show fewer (`Prefer: wait`).
  */
-const [PART_MS, PREFERRED_MS] = [4_000, 30_000]
+const PART_MS = 4_000
+const PREFERRED_MS = 30_000
 
 /** The time after which a page asks for itself again: while something runs, and while nothing runs. */
 const MOVING_POLL_MS = 5_000
@@ -115,7 +116,8 @@ export function openReading(options: AppOptions, signal: AbortSignal, zone?: str
 }
 
 /** How long what is read in the background waits for the readings of pages, and how often it looks. */
-const [LONGEST_TURN_MS, LOOK_MS] = [5_000, 100]
+const LONGEST_TURN_MS = 5_000
+const LOOK_MS = 100
 
 export function openReadings(options: AppOptions) {
   const { clock } = options

@@ -161,41 +161,48 @@ function openEntry(ledger: TellingLedger, options: OnceOptions, ledgerTimeoutMs:
 
 type Sight = ReturnType<typeof openSight>
 
-/** Reads the slots, and keeps what decides about them. `told`: what was told and is not over. */
-function openSight(
-  ledger: TellingLedger,
-  check: OnceCheck,
-  { task: asked, owner, isKind, wants, now }: OnceOptions,
-  told: readonly Span[],
-) {
-  const from = check.since.getTime()
-  const { byTask, add, forget, problems, count } = collectProblems()
+/** Keeps the tasks that were seen, their owners, and whether the check is about them. */
+function openTasks(ledger: TellingLedger, check: OnceCheck, { task: asked = '*', now }: OnceOptions) {
   const known = new Map<string, { readonly owner?: string | undefined; readonly isCovered: boolean }>()
-  const unread = new Set<string>()
-  const looked = new Set<string>()
-  const isCovered = (task: string) => known.get(task)?.isCovered === true
-  const emitSlot = (one: JudgedSlot) => {
-    if (isCovered(one.task)) add(one, one.kind !== null && isKind(one.kind))
-  }
   const cover = (task: KnownTask): boolean => {
-    const isAsked = isTaskOf(asked ?? '*', task.task) && check.only?.(task) !== false
+    const isAsked = isTaskOf(asked, task.task) && check.only?.(task) !== false
     known.set(task.task, { owner: task.expectations?.owner, isCovered: isAsked && !isRetired(task, now) })
     return isAsked
   }
-  const coverTask = async (task: string) => {
-    for await (const one of ledger.tasks({ task, ledgerTimeoutMs: check.ledgerTimeoutMs })) cover(one)
+  return {
+    known,
+    isCovered: (task: string) => known.get(task)?.isCovered === true,
+    cover,
+    async readTask(task: string): Promise<void> {
+      for await (const one of ledger.tasks({ task, ledgerTimeoutMs: check.ledgerTimeoutMs })) cover(one)
+    },
+  }
+}
+
+function isTold({ slot, row }: JudgedSlot, spans: readonly Span[], now: Instant): boolean {
+  const isTooOld = row === null && slot < now - READ_MS
+  return !isTooOld && spans.some(({ first, last }) => first <= slot && slot <= last)
+}
+
+/** Reads the slots, and keeps what decides about them. `told`: what was told and is not over. */
+function openSight(ledger: TellingLedger, check: OnceCheck, options: OnceOptions, told: readonly Span[]) {
+  const { task: asked, owner, isKind, wants, now } = options
+  const from = check.since.getTime()
+  const { byTask, add, forget, problems, count } = collectProblems()
+  const { known, isCovered, cover, readTask } = openTasks(ledger, check, options)
+  const unread = new Set<string>()
+  const looked = new Set<string>()
+  const emitSlot = (one: JudgedSlot) => {
+    if (isCovered(one.task)) add(one, one.kind !== null && isKind(one.kind))
   }
   /** Reads it strongly consistent, and what was told of it from its begin on. */
   const readAgain = async (task: string): Promise<void> => {
     looked.add(task)
     forget(task)
     const spans = told.filter((span) => span.task === task)
-    const isIn = ({ slot, row }: JudgedSlot) =>
-      slot >= from ||
-      (!(row === null && slot < now - READ_MS) && spans.some(({ first, last }) => first <= slot && slot <= last))
     const range = { since: new Date(Math.min(from, ...spans.map(({ first }) => first))), consistent: true as const }
     const emitIn = (one: JudgedSlot) => {
-      if (isIn(one) || !isFinding(one)) emitSlot(one)
+      if (one.slot >= from || isTold(one, spans, now) || !isFinding(one)) emitSlot(one)
     }
     try {
       for await (const _ of ledger.check({ ...check, ...range, task, emitSlot: emitIn, emitNote: undefined }));
@@ -212,7 +219,7 @@ function openSight(
     async read(): Promise<void> {
       const { task } = check
       try {
-        if (task !== undefined) await coverTask(String(task))
+        if (task !== undefined) await readTask(String(task))
         const emitFault = (name: string) => unread.add(name)
         for await (const _ of ledger.check({ ...check, only: cover, emitFault, emitSlot }));
       } catch (error) {
@@ -227,7 +234,7 @@ function openSight(
       // The list of the tasks may be late.
       for (const name of toldTasks)
         if (!known.has(name)) {
-          await coverTask(name)
+          await readTask(name)
           if (isCovered(name)) await readAgain(name)
         }
     },

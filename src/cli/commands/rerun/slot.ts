@@ -34,13 +34,16 @@ export interface SlotIo {
 }
 
 /** The time between two looks begins and ends with these. */
-const [FIRST_POLL_MS, LAST_POLL_MS] = [500, 10_000]
+const FIRST_POLL_MS = 500
+const LAST_POLL_MS = 10_000
 /** A run that does not begin, and a ledger or a place that does not answer, is said after this long. */
 const SAID_AFTER_MS = 60_000
 /** If nobody has said for this long how a slot goes on, its end is not known. */
 const PATIENCE_MS = 10 * 60_000
 /** How often a start is tried, and how long after the one before. */
-const [TRIES, FIRST_DELAY_MS, LAST_DELAY_MS] = [10, 5_000, 60_000]
+const TRIES = 10
+const FIRST_DELAY_MS = 5_000
+const LAST_DELAY_MS = 60_000
 
 /** Runs a slot of a plan, unless it is done by then, or runs: then that end counts. */
 export async function runSlot(step: PlannedSlot, io: SlotIo): Promise<SlotEnd> {

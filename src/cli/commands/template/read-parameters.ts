@@ -20,7 +20,13 @@ export const OPTION_OF: ParameterValues = {
 
 /** The parameters that are outputs of the stack of the ledger. Without a StateMachine and a TableKey, it does not have these. */
 export const OUTPUTS = [
-  ...['Container', 'ScheduleGroup', 'SchedulerRole', 'DeadLetters', 'AlarmTopic', 'StateMachine', 'TableKey'],
+  'Container',
+  'ScheduleGroup',
+  'SchedulerRole',
+  'DeadLetters',
+  'AlarmTopic',
+  'StateMachine',
+  'TableKey',
 ]
 
 /** What the template gets as several lists, because it cannot split NAME=VALUE. */

@@ -17,7 +17,8 @@ interface TimeProps {
   readonly near?: Instant
 }
 
-const [DATE, YEAR] = ['2026-11-24 '.length, '2026-'.length]
+const DATE = '2026-11-24 '.length
+const YEAR = '2026-'.length
 
 /** A time by its clock, with its offset. A pointer on it shows the time in UTC. */
 export function Time({ at, clock, now, near }: TimeProps) {

@@ -37,7 +37,10 @@ export function TaskChapter({ task }: { readonly task: TaskReport }) {
           summary={changes.length === 1 ? '1 decision or change' : `${number(changes.length)} decisions and changes`}
           head={['Time', 'Who', 'What', 'Why', ...(hasLogs ? ['Log'] : [])]}
           rows={changes.map(({ at, by, what, why, place }) => [
-            ...[clock.time(at), by, what(clock), why],
+            clock.time(at),
+            by,
+            what(clock),
+            why,
             ...(hasLogs ? [place ? <Log place={place} /> : ''] : []),
           ])}
           sizes={changes.map(() => 1)}
