@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import { isMainThread } from 'node:worker_threads'
-import type { CheckOptions, Ledger, LedgerOptions, ReadOptions, Resolved, ResolveOptions } from './api.ts'
+import type { CheckOptions, Ledger, LedgerOptions, ReadOptions, Resolved, ResolveOptions, SlotsOptions } from './api.ts'
 import { type CheckSettings, checkTask, checkTasks, taskHealth, tasksHealth } from './audit/check.ts'
 import { type HistoryDeps, queryOf, readHistory, readRow } from './audit/history.ts'
 import { rerunnableSlots } from './audit/rerunnable.ts'
 import { findSlot, readSlots } from './audit/slots.ts'
 import { slotsToCatchUp } from './audit/slots-to-catch-up.ts'
 import { checkedTask, type KnownTask, knownTask, readTaskRecord, readTaskRecords } from './audit/tasks.ts'
+import type { SlotQuery } from './audit/walk.ts'
 import { usageError } from './core/errors.ts'
 import { defined } from './core/objects.ts'
 import { DEFAULT_RERUNNABLE, readResolvedState } from './core/row/policy.ts'
@@ -26,7 +27,7 @@ import { type KnownRecords, knownRecords, readTold, unlessStarting, writeTold } 
 import { type LedgerParts, runAndSay } from './said-run.ts'
 import { scheduledTask } from './scheduled-task.ts'
 import { describeStore, hideSecret, type OpenedStore, openStore } from './store/open.ts'
-import type { TaskFinding } from './verdict/judge.ts'
+import type { JudgedSlot, TaskFinding } from './verdict/judge.ts'
 
 interface WholeCheckOptions extends CheckOptions {
   /** Called for each task that could not be read to the end, whose error is thrown at last. */
@@ -35,8 +36,11 @@ interface WholeCheckOptions extends CheckOptions {
   readonly consistent?: true | undefined
 }
 
+type SomeSlotsOptions = SlotsOptions & Pick<SlotQuery, 'onlyRows'>
+
 /** The ledger of the commands, which can also read and write what was told to a receiver (`check --once`). */
 export interface TellingLedger extends Ledger {
+  slots(options: SomeSlotsOptions): AsyncGenerator<JudgedSlot>
   check(options: WholeCheckOptions): AsyncGenerator<TaskFinding>
   told(name: string, options: ReadOptions): ReturnType<typeof readTold>
   tell(
@@ -120,10 +124,10 @@ export function readMethods(reading: OpenForReading, records?: KnownRecords): Re
     async *history({ limit = Number.POSITIVE_INFINITY, ...options }) {
       yield* readHistory({ ...queryOf(options), limit }, await reading(options))
     },
-    async *slots({ task, limit, emitProblem, now, ...options }) {
+    async *slots({ task, limit, emitProblem, onlyRows, now, ...options }: SomeSlotsOptions) {
       const deps = await reading(options)
       const range = queryOf({ task: typeof task === 'object' ? task.task : task, ...options })
-      const of = { task, limit, emitProblem, fromFirstRow: task !== undefined && options.since === undefined }
+      const of = { task, limit, emitProblem, onlyRows, fromFirstRow: task !== undefined && options.since === undefined }
       yield* readSlots({ ...range, ...defined(of), now: now?.getTime() ?? deps.clock.now() }, deps)
     },
     async *check(options: WholeCheckOptions) {

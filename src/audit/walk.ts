@@ -21,6 +21,8 @@ export interface SlotQuery extends TimeRange {
   readonly limit?: number
   /** Leave out the missed slots that are older than the first row of the range: older rows may have expired. */
   readonly fromFirstRow?: boolean
+  /** Yield only these rows, and no missed slots. */
+  readonly onlyRows?: ((row: StoredRow) => boolean) | undefined
 }
 
 /**
@@ -29,7 +31,7 @@ export interface SlotQuery extends TimeRange {
  */
 export async function* judgedSlots(
   tasks: readonly TaskFacts[],
-  { limit = Number.POSITIVE_INFINITY, fromFirstRow = false, ...query }: SlotQuery,
+  { limit = Number.POSITIVE_INFINITY, fromFirstRow = false, onlyRows, ...query }: SlotQuery,
   now: Instant,
   deps: HistoryDeps,
 ): AsyncGenerator<JudgedSlot, void> {
@@ -49,16 +51,15 @@ export async function* judgedSlots(
   // The other tasks have no ranges, and 10,000 of them would take more memory.
   for (const of of tasks.filter(({ rangesUntil }) => rangesUntil !== NO_RANGES))
     later.set(of.task, await laterRanges(of, range.until - 1, (asked) => readHistory(asked, deps)))
-  for await (const one of judgedRows(rows.taken(), tasks, range, now, { olderThan, fromFirstRow, later })) {
+  for await (const one of judgedRows(rows.taken(), tasks, range, now, { olderThan, fromFirstRow, onlyRows, later })) {
     if (left <= 0) return
     yield one
     left -= 1
   }
 }
 
-interface RowsOptions {
+interface RowsOptions extends Pick<SlotQuery, 'fromFirstRow' | 'onlyRows'> {
   olderThan?(row: StoredRow): Promise<readonly Row[]>
-  readonly fromFirstRow?: boolean
   /** By task, the ranges of rows that are later than those read. Left out: there are none. */
   readonly later?: Map<string, Ranges>
 }
@@ -69,11 +70,11 @@ export async function* judgedRows(
   tasks: readonly TaskFacts[],
   range: Required<TimeRange>,
   now: Instant,
-  { olderThan = async () => [], fromFirstRow = false, later = new Map() }: RowsOptions = {},
+  { olderThan = async () => [], fromFirstRow = false, onlyRows, later = new Map() }: RowsOptions = {},
 ): AsyncGenerator<JudgedSlot, void> {
   const byName = new Map(tasks.map((of) => [of.task, of]))
   const inForce = tasks.map(({ task, inForce: schedules, gaps }) => ({ task, schedules, gaps }))
-  const due = yieldingOften(dueKeys(inForce, range.since, range.until))
+  const due = onlyRows ? [] : yieldingOften(dueKeys(inForce, range.since, range.until))
   for await (const { row, missed } of withMissed(due, rows, !fromFirstRow)) {
     const { task, slot } = row ?? missed
     const of = byName.get(task) ?? factsOf(task, undefined, now)
@@ -81,6 +82,7 @@ export async function* judgedRows(
     later.set(task, ranges)
     const said = ranges.of(slot, row)
     if (row !== null) ranges.add(row)
+    if (row !== null && onlyRows?.(row) === false) continue
     if (row === null) yield judge({ slot, row, later: said, doubt: missed.doubt }, of)
     else yield judge({ slot, row, later: said, ...(isMeasured(row, of) && { older: await olderThan(row) }) }, of)
   }

@@ -3,14 +3,15 @@ import type { Ledger } from '../../api.ts'
 import { EXIT } from '../../core/exit.ts'
 import { isKeyOf, keysOf } from '../../core/objects.ts'
 import { reportedFacts } from '../../core/row/report.ts'
+import { readableRow } from '../../core/row/status.ts'
 import { isTaskOf } from '../../core/task/pattern.ts'
-import { type Instant, STATUSES } from '../../core/types.ts'
+import { type Instant, STATUSES, type StoredRow } from '../../core/types.ts'
 import { firstRunText } from '../../format/command-line.ts'
 import { forceOf } from '../../format/history/columns.ts'
 import { HISTORY_FORMATS, type HistoryFormat, historyText, openTotal } from '../../format/history/history.ts'
 import { lastReport } from '../../format/slot/row.ts'
 import { listed, printable } from '../../format/text.ts'
-import { createLedger } from '../../ledger.ts'
+import { createLedger, type TellingLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'
 import type { JudgedSlot } from '../../verdict/judge.ts'
 import { REMARKS } from '../../verdict/remarks.ts'
@@ -135,9 +136,9 @@ export const history = defineCommand(help, async (values, { argv, env, sink }) =
 })
 
 /** A slot that may still come is not listed. */
-function isWanted(one: JudgedSlot, { task = '*', status: wanted, forced }: HistoryValues): boolean {
+function isWanted(one: JudgedSlot, { task = '*', status: wanted }: HistoryValues): boolean {
   const { status, row, own, remarks } = one
-  if (!isTaskOf(task, one.task) || status === 'due' || (forced && forceOf(own) === undefined)) return false
+  if (!isTaskOf(task, one.task) || status === 'due') return false
   return (
     wanted === undefined ||
     wanted.some((word) => {
@@ -150,7 +151,7 @@ function isWanted(one: JudgedSlot, { task = '*', status: wanted, forced }: Histo
 
 async function historySlots(
   values: HistoryValues,
-  ledger: Ledger,
+  ledger: TellingLedger,
   now: Instant,
   emitProblem: (problem: string) => void,
 ): Promise<AsyncIterable<JudgedSlot>> {
@@ -163,6 +164,8 @@ async function historySlots(
     now: new Date(now),
     since: since === undefined ? undefined : new Date(since),
     until: until === undefined ? undefined : new Date(until),
+    // To judge all slots of a quarter takes longer than to read them.
+    onlyRows: values.forced ? (row: StoredRow) => forceOf(readableRow(row)) !== undefined : undefined,
   }
   if (task === undefined) return ledger.slots({ ...wished, emitProblem })
   // We must check this before the first line of CSV is printed.
