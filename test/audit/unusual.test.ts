@@ -118,6 +118,12 @@ test('a slot from before the rules, a failed one and one that meets them are not
   expect(await found(rows, { since, expect: 'rules of a newer version' }, 3)).toEqual(['28 failed '])
 })
 
+test('a pace has the trend of the 20 runs before the last: the median of the newest 5, and of the oldest 5', () => {
+  const rows = Array.from({ length: 30 }, (_, ago) => slotOf(29 - ago, ago === 3 ? 900 : 130 - ago, 1))
+  expect(paceOf(rows, () => 1).trend).toEqual({ latelyMs: 128_000, beforeMs: 112_000 })
+  expect(paceOf(rows.slice(0, 5), () => 1).trend).toBeUndefined()
+})
+
 test('the usual duration in tasks is that of its 41 newest slots, also if few of them have one', async () => {
   const rows = Array.from({ length: 45 }, (_, ago) => {
     const row = slotOf(29 - ago, ago, 1)

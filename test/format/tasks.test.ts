@@ -73,13 +73,18 @@ test('on a terminal, the teams with open slots follow the total, those with the 
   expect(tasksTable(tasks, WIDE, LATER, 'UTC').slice(6)).toEqual(['4 tasks, 2 with open slots: 5 or more'])
 })
 
-test('need: the most open slots first, then what is slow; slower: what took the most, compared with what is usual', () => {
+test('need: the most open slots first, then what is slow; slower: what took the most lately, compared with before', () => {
   const slow = { ...summary('slow', 'UTC', false), pace: { durationsMs: [900], usualMs: 300 } }
+  const trend = { beforeMs: 200, latelyMs: 300 }
+  const slower = { ...summary('slower', 'UTC', false), pace: { durationsMs: [300], usualMs: 300, trend } }
   const unknown = { ...summary('unknown', 'UTC', false), pace: { durationsMs: [], usualMs: null } }
   const fast = { ...summary('fast', 'UTC', false), pace: { durationsMs: [100], usualMs: 300 } }
   const named = (order: TaskOrder) =>
-    orderedTasks([unknown, fast, ...SUMMARIES.slice(1), slow], order, LATER).map(({ task }) => task)
-  expect(named('name')).toEqual(['unknown', 'fast', 'b', 'c', 'slow'])
-  expect(named('need')).toEqual(['b', 'slow', 'c', 'fast', 'unknown'])
-  expect(named('slower')).toEqual(['slow', 'b', 'c', 'fast', 'unknown'])
+    orderedTasks([unknown, fast, slower, ...SUMMARIES.slice(1), slow], order, LATER).map(({ task }) => task)
+  expect(named('name')).toEqual(['unknown', 'fast', 'slower', 'b', 'c', 'slow'])
+  expect(named('need')).toEqual(['b', 'slow', 'slower', 'c', 'fast', 'unknown'])
+  expect(named('slower')[0]).toBe('slower')
+  const [head, line] = tasksTable([slower], { columns: 80, color: false }, LATER, 'UTC', 'slower')
+  expect(head).toMatch(/ LATELY +BEFORE /)
+  expect(line).toMatch(/ 0\.3s +0\.2s /)
 })

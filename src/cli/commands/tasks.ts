@@ -49,7 +49,8 @@ const help = {
       otherwise: 'need on a terminal, name elsewhere',
       isFlagOnly: true,
       help: 'What comes first',
-      details: 'need: the most open slots. slower: what took longer than usual. next: what runs next.',
+      details:
+        'need: the most open slots. slower: what took longer lately (the newest 5 of 20 runs) than before (the oldest 5). next: what runs next.',
     },
     nextMs: {
       kind: 'duration',
@@ -69,7 +70,7 @@ const help = {
     ['cronledger tasks nightly …', 'all that is recorded of one task'],
     ["cronledger tasks 'pay/*' … --status failed,stale", 'some tasks'],
     ['cronledger tasks … --next 2h', 'what runs in the next two hours'],
-    ['cronledger tasks … --sort slower', 'what took longer than usual'],
+    ['cronledger tasks … --sort slower', 'what has become slower over its last 20 runs'],
   ],
 } as const satisfies CommandHelp
 
@@ -125,6 +126,7 @@ export const tasks = defineCommand(help, async (values, { argv, env }) => {
             summaries,
             screen,
             now,
+            order,
             only === undefined && status === undefined && nextMs === undefined ? firstRunText(store) : NONE,
           ),
   )
@@ -154,11 +156,17 @@ async function* blocks(summaries: AsyncIterable<TaskSummary>, now: Instant) {
   for await (const summary of summaries) yield taskText(summary, now)
 }
 
-async function* table(summaries: AsyncIterable<TaskSummary>, screen: Screen, now: Instant, nothing: string) {
+async function* table(
+  summaries: AsyncIterable<TaskSummary>,
+  screen: Screen,
+  now: Instant,
+  order: TaskOrder,
+  nothing: string,
+) {
   const [active, retired]: [TaskSummary[], TaskSummary[]] = [[], []]
   for await (const summary of summaries) (isRetired(summary.record, now) ? retired : active).push(summary)
   const all = [...active, ...retired]
-  for (const line of all.length === 0 ? [printable(nothing)] : tasksTable(all, screen, now, zoneOfTerminal()))
+  for (const line of all.length === 0 ? [printable(nothing)] : tasksTable(all, screen, now, zoneOfTerminal(), order))
     yield `${line}\n`
 }
 

@@ -151,12 +151,20 @@ export interface Pace {
   readonly durationsMs: readonly number[]
   /** Null: too few slots before the newest one have completed. */
   readonly usualMs: number | null
+  /** The usual durations of the oldest 5 and of the newest 5 of those. Left out: too few are known. */
+  readonly trend?: { readonly beforeMs: number; readonly latelyMs: number }
 }
 
 /** Returns the pace of a task from its rows, the newest first. `tasks`, the pages and the report have it from here. */
 export function paceOf(rows: readonly Row[], countSlots: CountSlots): Pace {
-  const usual = usualOf(valuesOfPace(rows, countSlots))
-  return { durationsMs: numbersOf('duration', rows), usualMs: usual && Math.round(usual) }
+  const values = valuesOfPace(rows, countSlots)
+  const usual = usualOf(values)
+  const [latelyMs, beforeMs] = [usualOf(values.slice(0, LEAST_USUAL)), usualOf(values.slice(-LEAST_USUAL))]
+  return {
+    durationsMs: numbersOf('duration', rows),
+    usualMs: usual && Math.round(usual),
+    ...(beforeMs !== null && latelyMs !== null && { trend: { beforeMs, latelyMs } }),
+  }
 }
 
 export function isPaceKnown(rows: readonly Row[], countSlots: CountSlots): boolean {

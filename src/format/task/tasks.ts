@@ -53,7 +53,13 @@ export interface TaskSummary {
 }
 
 /** Returns the tasks as a table, a line for each, with all times in the zone of most of them, or else of the reader, and the totals. */
-export function tasksTable(summaries: readonly TaskSummary[], screen: Screen, now: Instant, zoneOfReader: string) {
+export function tasksTable(
+  summaries: readonly TaskSummary[],
+  screen: Screen,
+  now: Instant,
+  zoneOfReader: string,
+  order: TaskOrder = 'name',
+) {
   const zone = commonZone(
     summaries.map((one) => ({ zone: zoneOfTask(one) })),
     zoneOfReader,
@@ -63,7 +69,7 @@ export function tasksTable(summaries: readonly TaskSummary[], screen: Screen, no
   // If all times have the same zone, it stands above them.
   const [name = ''] = names.size === 1 ? names : []
   const areBlocked = summaries.some((one) => blockersText(one) !== '')
-  const all = tableColumns(zone, name, now).filter(({ isBelow }) => areBlocked || !isBelow)
+  const all = tableColumns(zone, name, now, order === 'slower').filter(({ isBelow }) => areBlocked || !isBelow)
   const { wider, cells } = filledColumns(headedColumns(all), summaries)
   const columns = fittedColumns(wider, screen.columns ?? Number.POSITIVE_INFINITY)
   const lines = [headingLine(columns), ...columnLines(columns, cells, screen)]
@@ -74,7 +80,7 @@ export function tasksTable(summaries: readonly TaskSummary[], screen: Screen, no
 const SLOW = 2
 
 /** With 14 columns of a name, most are told apart. `name` is that of the zone, if all times have it. */
-function tableColumns(zone: string, name: string, now: Instant): readonly Column<TaskSummary>[] {
+function tableColumns(zone: string, name: string, now: Instant, hasTrend: boolean): readonly Column<TaskSummary>[] {
   const year = zonedTime(now, zone).slice(0, 4)
   const time = (at: Instant) => {
     const text = spanTime(at, at, zone, now).replace(name && ` ${name}`, '')
@@ -103,14 +109,14 @@ function tableColumns(zone: string, name: string, now: Instant): readonly Column
       },
     },
     {
-      heading: 'TOOK',
-      text: (one) => tookText(one, now),
+      heading: hasTrend ? 'LATELY' : 'TOOK',
+      text: (one) => (hasTrend ? durationText(one.pace.trend?.latelyMs) : tookText(one, now)),
       color: (_, one) => ((slownessOf(one, now) ?? 0) >= SLOW ? YELLOW : undefined),
       isRight: () => true,
     },
     {
-      heading: 'USUALLY',
-      text: ({ pace: { usualMs } }) => (usualMs === null ? '' : elapsed(usualMs)),
+      heading: hasTrend ? 'BEFORE' : 'USUALLY',
+      text: ({ pace: { usualMs, trend } }) => durationText(hasTrend ? trend?.beforeMs : usualMs),
       isRight: () => true,
       leftOut: 3,
     },
@@ -154,7 +160,7 @@ export function orderedTasks(
     next: ({ next }) => next ?? Number.MAX_SAFE_INTEGER,
     // The most open slots come first, and after them the tasks that take long.
     need: (one) => -one.open.count || -(slownessOf(one, now) ?? 0) / Number.MAX_SAFE_INTEGER,
-    slower: (one) => -(slownessOf(one, now) ?? 0),
+    slower: ({ pace: { trend } }) => (trend ? -trend.latelyMs / Math.max(1, trend.beforeMs) : 0),
   }
   const ranked = summaries.map((summary) => ({ summary, rank: rankOf[order](summary) }))
   return ranked.sort((one, other) => one.rank - other.rank).map(({ summary }) => summary)
@@ -167,8 +173,11 @@ function ranSoFarMs(last: LastSlot | null, now: Instant): number | undefined {
 
 function tookText({ last, pace: { durationsMs } }: TaskSummary, now: Instant): string {
   const soFar = ranSoFarMs(last, now)
-  const [newest] = durationsMs
-  return soFar !== undefined ? `${elapsed(soFar)} so far` : newest === undefined ? '' : elapsed(newest)
+  return soFar !== undefined ? `${elapsed(soFar)} so far` : durationText(durationsMs[0])
+}
+
+function durationText(ms: number | null | undefined): string {
+  return ms == null ? '' : elapsed(ms)
 }
 
 function slownessOf({ last, pace: { durationsMs, usualMs } }: TaskSummary, now: Instant): number | null {
