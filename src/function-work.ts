@@ -50,7 +50,7 @@ export interface Attempt {
   readonly checkpoint: string | null
   /**
    * Saves a text of at most 4 KB for the next attempt of the slot, with the next heartbeat or with the end. An empty text
-   * removes it. A text that cannot be kept is a warning in the log, and what was saved before stays. Throws only if it is no text.
+   * removes it. A text that cannot be kept is a warning in the log, and what was saved before stays. Throws only if it is not a text.
    */
   saveCheckpoint(text: string): void
 }

@@ -536,7 +536,7 @@ export class Ledger extends Construct implements LedgerParts {
     )
   }
 
-  /** RunTask can answer without an error and without a task. No task stops then, and only CloudTrail tells of it. */
+  /** RunTask can answer without an error and without a task. No task stops then, and only CloudTrail records it. */
   private makeRuleOfFailedStarts(): void {
     const prefix = Stack.of(this).formatArn({
       ...{ service: 'ecs', resource: 'task-definition', resourceName: this.familyPrefix },

@@ -29,14 +29,14 @@ export interface CheckSettings extends Required<TimeRange> {
 }
 
 /**
- * What is odd in a slot, and is no finding. Two batches seem to have the name of one task: a duplicate came from another place, or had
+ * An oddity in a slot that is not a finding. Two batches seem to have the name of one task: a duplicate came from another place, or had
  * another command line. Or a clock is wrong: an attempt has a time in the future.
  */
 export type Note = Key & { readonly zone: string } & (Twin | ({ readonly what: 'clock' } & Future))
 type Twin = OtherPlace | { readonly what: 'command' }
 type Future = NonNullable<ReturnType<typeof futureTime>>
 
-/** The gravest difference is told. */
+/** Only the gravest difference is reported. */
 const GRAVITY = (what: Twin['what']) => (what === 'account' ? 2 : what === 'command' ? 0 : 1)
 
 /** A twin comes in each slot, so the newest ones show whether it is still there. */

@@ -7,7 +7,7 @@ import type { HistoryQuery } from './history.ts'
 
 type ReadRows = (query: Required<HistoryQuery>) => AsyncIterable<StoredRow>
 
-/** A page of so many rows costs what one row does. */
+/** A page of this many rows costs as much as one row. */
 const FEW_ROWS = 10
 
 /**

@@ -17,7 +17,7 @@ import { judgedSlots } from './walk.ts'
 
 /**
  * In a task whose runs do all work since the last success: `newest` of the slots between two that are done, whose run does the
- * others, too; `each` of them; or `none` of this, for what starts nothing.
+ * others, too; `each` of them; or `none`: without this rule, for a reader that starts nothing.
  */
 export type RangeRule = 'newest' | 'each' | 'none'
 
@@ -71,7 +71,7 @@ export async function* rerunSteps(known: KnownTask, settings: RerunnableSettings
   const of = factsOf(known.task, known, now)
   const { ranges = 'newest' } = settings
   const selection = { only: readSelectable(settings.status), since, ranges, endedRun: settings.endedRun } as const
-  // What the run of a slot would do, too, is known when the slots are read down to the one that is done.
+  // Which other slots the run of a slot would do is known only after the slots down to the last done one are read.
   const hasRanges = ranges !== 'none' && of.rangesUntil === Number.POSITIVE_INFINITY
   // A slot that is not due yet can also have a row, because an operator may resolve it in advance.
   const due = { task: known.task, since: hasRanges ? 0 : since, until: Math.min(until, now + 1) }

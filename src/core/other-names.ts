@@ -1,8 +1,8 @@
 export const BATCH_ADVICE = 'Put the batch command after --, for example: cronledger run … -- ./batch.sh'
 
 /**
- * What the names of other tools and commands mean here: an option, perhaps with a value, or an advice. The first row counts whose
- * option the command has. It comes before the nearest name: `--retries` has nearly the letters of `--metrics`.
+ * What the names of other tools and commands mean here: an option, perhaps with a value, or an advice. The first row whose
+ * option the command has counts. It comes before the nearest name: `--retries` has nearly the letters of `--metrics`.
  */
 const OTHER_NAMES: readonly (readonly [meant: string, names: string])[] = [
   ['schedule', 'cron schedule-expression'],

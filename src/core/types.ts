@@ -110,7 +110,7 @@ interface AttemptFacts extends Host {
   readonly number: number
   readonly runId: string
   readonly trigger: Trigger
-  /** Of the command line, without its digits. Left out: the attempt was forced, or its work is a function of a program. */
+  /** The hash of the command line, without its digits. Left out: the attempt was forced, or its work is a function of a program. */
   readonly commandHash?: string
   /** The newest completed slot before this one, as the batch gets it. Left out: it did not ask for it, or there is none. */
   readonly since?: Instant

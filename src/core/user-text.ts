@@ -4,7 +4,7 @@ import { quote, usageError } from './errors.ts'
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these characters must not reach a terminal
 export const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g
 
-// Whoever may write into a ledger chooses the texts in it, and some of them become words of a command that is printed or run.
+// A program that may write into a ledger chooses the texts in it. Some become words of a command that is printed or run.
 // So each kind of text has a form, and what is read from a ledger in another form is damaged (`stored-fields.ts`).
 
 /** A name of ECS or Kubernetes. It does not look like an option, nor like an address that the command line of AWS would read. */

@@ -46,7 +46,7 @@ export interface SlotDecision {
   readonly reason: string
   /** Whether it is a forced attempt. */
   readonly isForced: boolean
-  /** Of the attempt, with its log. Left out: it is not known, or nothing was run. */
+  /** Where the attempt ran, with its log. Left out: it is not known, or nothing was run. */
   readonly place?: Place | undefined
 }
 

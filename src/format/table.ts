@@ -102,7 +102,7 @@ export function headedColumns<Source>(columns: readonly Column<Source>[]): reado
   return columns.map((column) => ({ column, width: widthOf([printable(column.heading)]) }))
 }
 
-/** Returns those that fit the screen. What room is left is for the columns that were cut, the first one first. */
+/** Returns those that fit the screen. The columns that were cut share the room that is left, the first one first. */
 export function fittedColumns<Source>(wished: readonly ShownColumn<Source>[], limit: number) {
   if (widthOfColumns(wished) <= limit) return wished
   const cut = (columns: typeof wished, which: 0 | 1) =>

@@ -64,5 +64,5 @@ export async function* jsonArray<T>(
   yield before === '[\n' ? '[]\n' : '\n]\n'
 }
 
-/** What an operator types who has to do something now. The executable and the images have no folder of docs. */
+/** What an operator who has to act now types. The executable and the images have no folder of docs. */
 export const OPERATING_GUIDE = 'cronledger help operating'

@@ -88,8 +88,8 @@ function filesIn(path: string, { checkpoint: left, warn }: FilesOf): AttemptFile
 }
 
 /**
- * Opens the folder that was just made. Whoever may write to its parent can put a link to another folder in its place while the
- * batch runs, so its files are reached through the open folder.
+ * Opens the folder that was just made. While the batch runs, a user who may write to its parent can replace it
+ * by a link to another folder, so its files are reached through the open folder.
  */
 function openFolder(path: string) {
   const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW } = constants

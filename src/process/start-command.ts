@@ -54,7 +54,7 @@ export async function startCommand({ file, args, env }: CommandLine): Promise<St
   }
 }
 
-/** Node waits for all children that have ended before it tells of the first one. Until then, a child is a zombie. */
+/** Node collects all children that have ended before it reports the first one. Until then, a child is a zombie. */
 function hasDied(pid: number): boolean {
   const stat = readStat(pid)
   return stat === null ? probe(pid) === null : !stat.living

@@ -69,7 +69,7 @@ export function resolveSlot(
 
   /**
    * Returns the row, or what has replaced it since. The write changes nothing, since there is a row: on PostgreSQL, its answer
-   * says that the row is on the standby, too. What a read finds may be lost later.
+   * says that the row is on the standby, too. A row that was only read may be lost later.
    */
   async function changedSince(row: Row, ask: Ask): Promise<StoredRow | null> {
     const written = await ask((call) => io.store.put(row, 'absent', call))

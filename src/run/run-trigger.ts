@@ -98,7 +98,7 @@ export interface TriggerParts
   open(): Promise<OpenedStore>
   host(): Promise<HostFacts>
   readonly env: Environment
-  /** Of the command line of the batch. Left out: the work is a function. */
+  /** The hash of the command line of the batch. Left out: the work is a function. */
   readonly commandHash?: string
   /** The environment of the batch, whose trace the run continues. Left out: the run is in none. */
   readonly traceEnv?: Environment

@@ -37,7 +37,7 @@ export interface Problem {
   readonly from: Instant
   readonly to: Instant
   readonly slots: number
-  /** Of how many of its tasks, also of those that wait, nothing was done since. */
+  /** How many of its tasks, also of those that wait, have had no success since. */
   readonly still: number
   /** The zone of more than half of the tasks, or else UTC. */
   readonly zone: string
@@ -243,7 +243,7 @@ function alikeText(line: string): string {
   return line.replace(/[A-Za-z\p{Nd}._-]+/gu, (piece) => (/\p{Nd}/u.test(piece) ? '#' : piece))
 }
 
-/** Yields the streaks of one kind and the same words of which each began within an hour of the one before. */
+/** Yields groups of streaks of one kind and the same words. Each began within an hour of the one before. */
 function* begunTogether(streaks: readonly Streak[]): Generator<readonly Streak[], void> {
   for (const alike of groupedBy(streaks, ({ like }) => like).values()) {
     let group: Streak[] = []

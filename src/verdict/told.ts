@@ -33,7 +33,7 @@ interface Group {
   readonly spans: readonly Span[]
   /** It has what the first check found: nothing joins it. */
   readonly isFirst?: true
-  /** There was no room for its spans. This one never grows, and a bout that begins in it is told. */
+  /** There was no room for its spans. This group never grows, and a bout that begins in it counts as told. */
   readonly fixed?: { readonly first: Instant; readonly last: Instant; readonly tasks: number }
   /** The newest message about it, until it was sent. */
   readonly unsent?: { readonly number: string; readonly at: Instant; readonly hasFailed?: true }
@@ -86,14 +86,14 @@ export interface Seen {
   covers(task: string): boolean
   /** Whether a slot runs, or waits for its next attempt. */
   isMoving(span: Span): boolean
-  /** Whether what is new, and what is over, is sent to somebody. */
+  /** Whether a message about what is new, and about what is over, has a receiver. */
   readonly wants: Readonly<Record<keyof Decision['numbers'], boolean>>
 }
 
 export interface GroupNews {
   readonly group: Group
   readonly state: 'new' | 'joined' | 'over'
-  /** What is new, or over. Of a message that was not sent, all of its group. */
+  /** What is new, or over. If a message was not sent: all spans of its group. */
   readonly spans: readonly Span[]
   /** Tasks that the check does not cover any more. */
   readonly dropped: readonly string[]
@@ -106,7 +106,7 @@ export interface Decision {
   readonly over: readonly GroupNews[]
   /** The message about each, if there is one. */
   readonly numbers: { readonly open: string | null; readonly over: string | null }
-  /** The tasks of which a weaker read is not enough: a row may have come late. */
+  /** The tasks for which a weaker read is not enough: a row may have come late. */
   readonly doubtful: ReadonlySet<string>
 }
 
@@ -158,7 +158,7 @@ export function decideTold(before: Told | null, filter: string, seen: Seen, newI
     for (const span of over) grow(span, bout)
     if (over.length + old.length > 0 || groups.some(({ fixed }) => isIn(bout, fixed))) continue
     doubtful.add(bout.task)
-    // What is new in this check does not grow by what was told before.
+    // A bout that is new in this check does not grow by one that was told before.
     const joined = groups.find(({ id }) => id === near[0]?.of) ?? newestLike(groups, bout, now)
     const group = joined ?? (before === null ? groups[0] : undefined) ?? newGroup(bout, now, newId(), before === null)
     if (!groups.includes(group)) groups.push(group)
@@ -257,7 +257,7 @@ export function afterSending(told: Told, ends: ReadonlyMap<string, 'sent' | 'ove
   return { ...told, groups }
 }
 
-/** Of the groups with the most tasks, only the first slot, the last one and the number of tasks are kept. */
+/** Keeps only the first slot, the last one and the number of tasks for the groups with the most tasks. */
 function fitting(told: Told): Told {
   if (JSON.stringify(encodeTold(told)).length <= MAX_BYTES) return told
   const [largest] = told.groups

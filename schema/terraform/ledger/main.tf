@@ -506,7 +506,7 @@ resource "aws_cloudwatch_event_rule" "task_stopped" {
   }
 }
 
-# RunTask can answer without an error and without a task. No task stops then, and only CloudTrail tells of it.
+# RunTask can answer without an error and without a task. No task stops then, and only CloudTrail records it.
 resource "aws_cloudwatch_event_rule" "not_started" {
   count       = var.alarm_on_failed_starts ? 1 : 0
   name_prefix = local.prefix

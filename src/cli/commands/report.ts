@@ -102,7 +102,7 @@ function sumLine(sum: string, name: string): string {
   return `${escaped === name ? '' : '\\'}${sum}  ${escaped}`
 }
 
-/** Returns the file behind a link. Throws a usage error if it is no report, because a ledger must not be replaced. */
+/** Returns the file behind a link. Throws a usage error if the file is not a report, because a ledger must not be replaced. */
 async function filePathOf(path: string, format: keyof typeof BEGINS): Promise<string> {
   if (!existsSync(path)) return path
   if (!statSync(path).isFile()) {

@@ -131,7 +131,7 @@ export const resolve = defineCommand(help, async (values, { sink }) => {
   return isRefused ? EXIT.refused : EXIT.ok
 })
 
-/** A person who names a run means its work, and not whatever else is open in the range. */
+/** An operator who names a run means the work of that run only, not the other open slots of the range. */
 function noSlotOfRunText(task: string, runId: string): string {
   return `${task}: nothing was recorded, because run ${runId} has no open slot in this range. If its slot is resolved already, leave --run out.`
 }

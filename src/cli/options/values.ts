@@ -13,7 +13,7 @@ export function readValue(name: string, spec: OptionSpec, text: string): OptionV
   refuseFileMarks(name, spec, text)
   switch (spec.kind) {
     case 'text':
-      // The address may be a secret: whoever has that of a chat can write there.
+      // The address may be a secret: with the address of a chat, anyone can write there.
       if (spec.shell && /^\s*["']?\w+:\/\//.test(text)) {
         throw usageError(
           `${name} is an address. It must be a shell command, such as 'curl -sSf --retry 3 --retry-max-time 8 -d @- URL' with the address for URL.`,

@@ -38,7 +38,7 @@ export interface Later {
   readonly done: Row | null
   /** An attempt that may have done a part of its work, and ended otherwise. */
   readonly failed: Tried | null
-  /** One that never reported its end. `isStale`: nobody has decided about it. */
+  /** One that never reported its end. `isStale`: no operator has decided about it. */
   readonly lost: (Tried & { readonly isStale: boolean }) | null
   /** A later slot is done, so the range of the next run begins after this slot. */
   readonly isPassed: boolean

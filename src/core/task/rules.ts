@@ -147,7 +147,7 @@ export const PACE_ROWS = 41
 
 /** How long the newest completed slot took, and how long the slots before it usually take, in milliseconds. */
 export interface Pace {
-  /** Of the completed slots, the newest first. */
+  /** Those of the completed slots, the newest first. */
   readonly durationsMs: readonly number[]
   /** Null: too few slots before the newest one have completed. */
   readonly usualMs: number | null

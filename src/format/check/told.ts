@@ -17,7 +17,7 @@ export interface Telling {
   readonly gap: string | null
 }
 
-/** The problems of some spans, and the tasks of which nothing is found now: they run, or cannot be read. */
+/** The problems of some spans, and the tasks without a finding now: they run, or cannot be read. */
 function foundIn(spans: readonly Span[], { problems }: Telling) {
   const ofTasks = groupedBy(spans, ({ task }) => task)
   const found = problems(({ task, newest, slots }) =>

@@ -99,7 +99,7 @@ export function headline({ usualMs, foreign, ...plan }: RepairPlan, jobs: number
   const more = places.size > shown.length ? [`${places.size - shown.length} more places (--dry-run lists them)`] : []
   const unknown = [...tasks].filter((task) => !usualMs.has(task)).length
   const known = `They usually take about ${elapsed(usualTimeOf(plan.steps, usualMs, jobs))}`
-  const without = unknown === 0 ? '' : `, without ${counted(unknown, 'task')} of which that is not known`
+  const without = unknown === 0 ? '' : `, not counting ${counted(unknown, 'task')} for which that is not known`
   const time = unknown === tasks.size ? 'How long they usually take is not known' : `${known}${without}`
   return [
     `${of.join(' of ')}${order}, on ${listed([...shown, ...more], 'and')}. ${time}.`,

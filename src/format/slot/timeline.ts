@@ -114,7 +114,7 @@ function unlistedAmong(same: readonly Rejection[], { count, refused, first, late
   return isAround && areAlike ? hidden : 0
 }
 
-/** Fewer attempts that ended alike are told apart. */
+/** From this many attempts on that ended alike, one line shows them all. */
 const FEWEST = 3
 
 function attemptEntries(attempts: readonly AttemptRecord[], slot: Instant): readonly TimelineEntry[] {

@@ -79,7 +79,7 @@ export function tasksTable(
 
 const SLOW = 2
 
-/** With 14 columns of a name, most are told apart. `name` is that of the zone, if all times have it. */
+/** The first 14 characters distinguish most names. `name` is that of the zone, if all times have it. */
 function tableColumns(zone: string, name: string, now: Instant, hasTrend: boolean): readonly Column<TaskSummary>[] {
   const year = zonedTime(now, zone).slice(0, 4)
   const time = (at: Instant) => {

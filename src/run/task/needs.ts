@@ -131,7 +131,7 @@ function upstreamReader(own: string, given: ReadSettings, io: RecordIo) {
       expected.push(...(await Promise.all(names.slice(start, start + READS_AT_ONCE).map(isExpected))))
     return names.filter((_, index) => expected[index])
   }
-  /** Without a prefix of its own, the role may not list the tasks. A circle of which no run finds all has two tasks with one. */
+  /** Without a prefix of its own, the role may not list the tasks. If no run sees the whole of a circle, two of its tasks have one. */
   const inCircle = async () => new Set([own, ...((await listed) ?? [])])
   return { read, tasksOf, inCircle }
 }

@@ -32,7 +32,7 @@ export function openPasswordCommand(command: string, env: Environment): Password
   }
 }
 
-/** Returns the first line of the output. What else the command prints may have the password in it, so it is shown nowhere. */
+/** Returns the first line of the output. The other lines may have the password in them, so they are never shown. */
 function printedBy(command: string, env: Environment, signal: AbortSignal): Promise<string> {
   return new Promise((resolve, reject) => {
     const fail = (why: string) => {

@@ -4,7 +4,7 @@ import type { CallOptions } from '../store.ts'
 import type { Postgres } from './connection.ts'
 
 /**
- * Returns whether row-level security may hide a task, or all with a prefix (`imp/*`), of which this user sees no row. It hides rows without an
+ * Returns whether row-level security may hide a task, or all tasks with a prefix (`imp/*`), if this user sees none of their rows. It hides rows without an
  * error, so a task that runs would look unknown, and its slots free.
  */
 export async function mayBeHidden(postgres: Postgres, task: string, call: CallOptions): Promise<boolean> {

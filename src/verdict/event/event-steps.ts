@@ -57,15 +57,15 @@ export function stepsOfObjection(cause: ResolveObjection, target: StepTarget, is
 
 /**
  * Returns the step for a person who started the batch by hand, and hears that its slot has completed. A trigger without an event
- * time may be of a person: its slot is the latest one.
+ * time may be of a person.
  */
 export function startedByHandSteps(event: RunEvent, context: RunContext): readonly Step[] {
-  const { store, task, trigger } = context
+  const { store, task, trigger, window } = context
   if (event.event !== 'duplicate' || event.cause !== 'completed' || event.by !== undefined) return []
-  // Here, it would be run in the place of the other batch.
+  // The rerun would run this command line instead of that of the other batch.
   if (event.hasOtherCommand) return []
   if (trigger.kind !== 'scheduled' || trigger.source !== 'clock' || targetOf(context).place !== null) return []
-  const flags = { store, task, slot: 'latest', status: 'completed', reason: REASON_WORD }
+  const flags = { store, task, slot: formatInstant(window.slot), status: 'completed', reason: REASON_WORD }
   return [{ kind: 'run', what: 'to run it again', command: cronledger('rerun', flags, '--', BATCH_WORD) }]
 }
 

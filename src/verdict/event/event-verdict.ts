@@ -104,7 +104,7 @@ function laterOfEvent({ by, cause }: EventOf<'duplicate' | 'refused'>): Later {
 function verdictOfRefusal(event: EventOf<'refused'>, context: RunContext, now: Instant): EventVerdict {
   const { cause, row } = event
   if (event.by !== undefined) return verdictOfRow(row, context, now, laterOfEvent(event))
-  // After the end of an own attempt, there is no later slot yet that can have done its work.
+  // Right after the end of its own attempt, no later slot can have done the work yet.
   const ofRow = verdictOfRow(row, context, now)
   const { only } = context.guards
   const meant = only === undefined ? '' : `this run is only for a slot that is ${only.join(' or ')}, and `

@@ -49,7 +49,7 @@ export function createApp(options: AppOptions): Hono {
   const { overview, needs } = viewsOfAll(options, reading, sharedNeeds)
   const { task, slot } = viewsOfTask(options, reading)
   app.use(HEADERS, compress())
-  // Whoever probes may use any name of this server. The answer says nothing else, so it may.
+  // A health check may use any name of this server, because the answer says nothing about the ledger.
   app.get('/healthz', (context) => context.text('serving\n', 200, NOT_STORED))
   app.use(async (context, next) => rejectRequest(context, host) ?? next())
   app.get('/page.js', (context) => context.body(assets.script, 200, asset('text/javascript')))

@@ -313,7 +313,7 @@ test.skipIf(!hasPostgres)(
     const denied = (name: string) => ({
       ...{ code: 77, stdout: '' },
       stderr: expect.stringMatching(
-        new RegExp(`Nothing was told\\. A checker must write the item #told/${name}: give it the policy told of`),
+        new RegExp(`Nothing was told\\. A checker must write the item #told/${name}: give it the policy "told" in`),
       ),
     })
     for (const more of [[], ['--json'], ['--notify', `cat >${sent}`]]) {

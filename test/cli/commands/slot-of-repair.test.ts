@@ -160,8 +160,8 @@ describe('a slot on ECS', () => {
     const answers = { 'run-task': [STARTED], 'describe-tasks': [EXPIRED] }
     expect((await play({ answers, rows: [null, null, 'away', running, done] })).end.kind).toBe('done')
     const { end, said, minutes } = await play({ answers, rows: [null] })
-    expect(end).toEqual({ kind: 'unknown', why: `nobody said for 10m 0s how ${ARN} goes on` })
-    expect(said.join()).toMatch(/nobody says how arn:.* goes on: .*ExpiredTokenException.*\. Asking again/)
+    expect(end).toEqual({ kind: 'unknown', why: `no answer about ${ARN} for 10m 0s` })
+    expect(said.join()).toMatch(/no answer about arn:.*: .*ExpiredTokenException.*\. Asking again/)
     expect(minutes).toBeLessThan(11)
     expect((await play({ answers, rows: [null, 'away'] })).end.kind).toBe('unknown')
   })

@@ -41,7 +41,7 @@ test('a duplicate names the winner: run id, host, when it started and ended, its
 test('a duplicate without an event time may be of a person: its text names the command that runs the slot again', () => {
   const trigger = { kind: 'scheduled', eventTime: NOW, source: 'clock' } as const
   const again =
-    /\n {2}to run it again: {2}cronledger rerun --store \S+ --task nightly --slot latest --status completed --reason 'YOUR REASON' -- YOUR_COMMAND$/
+    /\n {2}to run it again: {2}cronledger rerun --store \S+ --task nightly --slot 2026-11-24T03:00:00Z --status completed --reason 'YOUR REASON' -- YOUR_COMMAND$/
   expect(text(DUPLICATE, { trigger })).toMatch(again)
   expect(json(DUPLICATE, { trigger })).not.toHaveProperty('steps')
   expect(text(DUPLICATE)).not.toContain('rerun')

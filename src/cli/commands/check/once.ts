@@ -92,7 +92,7 @@ export async function tellOnce(ledger: TellingLedger, check: OnceCheck, options:
         throw new LedgerError('unreachable', `other checks wrote what was told to ${name} each time. Try again.`)
       }
     }
-    // After this time, another check thinks that nobody sends them.
+    // After this time, another check takes them for not sent.
     const leftMs = SEND_MS - (systemClock.monotonicMs() - beganMs)
     const late = messages.map(({ number }) => [String(number), 'there was not enough time to tell it'] as const)
     const failures = leftMs > 0 ? await deliver({ telling, messages }, leftMs) : new Map(late)
@@ -103,7 +103,7 @@ export async function tellOnce(ledger: TellingLedger, check: OnceCheck, options:
   }
 }
 
-/** Decides, and reads each task again of which a weaker read is not enough. */
+/** Decides, and reads each task again for which a weaker read is not enough. */
 async function decide(told: Told | null, filter: string, sight: Sight): Promise<Decision> {
   const decision = decideTold(told, filter, sight.seen(), randomUUID)
   return (await sight.lookAgain(decision.doubtful)) ? decide(told, filter, sight) : decision
@@ -135,8 +135,8 @@ function openEntry(ledger: TellingLedger, options: OnceOptions, ledgerTimeoutMs:
     } catch (error) {
       if (!(error instanceof LedgerError) || error.kind !== 'denied') throw error
       const right = store.startsWith('postgres')
-        ? 'the policy told of cronledger template postgres'
-        : 'the statement Told of cronledger template checker-policy'
+        ? 'the policy "told" in cronledger template postgres'
+        : 'the statement "Told" in cronledger template checker-policy'
       throw new LedgerError(
         'denied',
         `${error.message.replace(/\.?$/, '.')} Nothing was told. A checker must write the item #told/${name}: give it ${right}.`,
@@ -195,7 +195,7 @@ function openSight(ledger: TellingLedger, check: OnceCheck, options: OnceOptions
   const emitSlot = (one: JudgedSlot) => {
     if (isCovered(one.task)) add(one, one.kind !== null && isKind(one.kind))
   }
-  /** Reads it strongly consistent, and what was told of it from its begin on. */
+  /** Reads the task with strong consistency, from the begin of what was told of it. */
   const readAgain = async (task: string): Promise<void> => {
     looked.add(task)
     forget(task)

@@ -9,7 +9,7 @@ import { type CommandContext, isGiven } from '../../options/arguments.ts'
 import { variableOf } from '../../options/options.ts'
 import { SUPERVISION_OPTIONS } from '../../options/run-options.ts'
 
-/** What a repair takes over from the shell of the operator. The rest of a run is said by the task's record. */
+/** What a repair takes over from the shell of the operator. The task record has the other options of a run. */
 const KEPT = ['store', 'log', 'ledgerTimeoutMs', 'notify', 'notifyFormat', 'notifyOn', 'passwordCommand'].map(
   variableOf,
 )
@@ -42,7 +42,7 @@ export function startSupervisor(
 /** Returns the environment of the operator without the task, slot, limits and expectations that it may have. */
 function environmentOf(argv: readonly string[], env: Environment): Environment {
   const isKept = (name: string) => !name.startsWith(variableOf('')) || KEPT.includes(name)
-  // The ledger may have a password, so it is no argument.
+  // The address of the ledger may have a password, so it must not be an argument.
   const [word = '', value] = wordsOf('store', argv)
   const store = word === '' ? {} : { [variableOf('store')]: value ?? word.slice('--store='.length) }
   return { ...Object.fromEntries(Object.entries(env).filter(([name]) => isKept(name))), ...store }

@@ -38,7 +38,7 @@ const FIRST_POLL_MS = 500
 const LAST_POLL_MS = 10_000
 /** A run that does not begin, and a ledger or a place that does not answer, is said after this long. */
 const SAID_AFTER_MS = 60_000
-/** If nobody has said for this long how a slot goes on, its end is not known. */
+/** After this long without an answer about a slot, its end is not known. */
 const PATIENCE_MS = 10 * 60_000
 /** How often a start is tried, and how long after the one before. */
 const TRIES = 10
@@ -63,7 +63,7 @@ export async function runSlot(step: PlannedSlot, io: SlotIo): Promise<SlotEnd> {
   return 'look' in started ? follow(step, started, one, io) : started
 }
 
-/** The operator who names a slot must know that it is done. In a range, all is well. */
+/** The operator who named a slot must hear that it was done before. In a range, that is a success. */
 function endOfDone({ why }: PlannedSlot, { status }: JudgedSlot): SlotEnd {
   if (why !== 'named') return { kind: 'done', byOthers: true }
   return {
@@ -141,9 +141,9 @@ async function follow(step: PlannedSlot, started: Started, before: JudgedSlot, i
     if (look.kind === 'pending' && now - began >= SAID_AFTER_MS)
       sayOnce('pending', `${name} has not begun after ${elapsed(now - began)}: ${look.why}`)
     const silence = typeof found === 'string' ? `: ${found}` : look.kind === 'unanswered' ? `: ${look.why}.` : '.'
-    if (now - answeredAt >= SAID_AFTER_MS) sayOnce('silence', `nobody says how ${name} goes on${silence} Asking again`)
+    if (now - answeredAt >= SAID_AFTER_MS) sayOnce('silence', `no answer about ${name}${silence} Asking again`)
     if (now - answeredAt >= PATIENCE_MS)
-      return { kind: 'unknown', why: `nobody said for ${elapsed(PATIENCE_MS)} how ${name} goes on` }
+      return { kind: 'unknown', why: `no answer about ${name} for ${elapsed(PATIENCE_MS)}` }
   }
 }
 

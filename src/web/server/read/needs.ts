@@ -21,7 +21,7 @@ export interface NeedsReading {
   soFar(): NeedsOfAll
 }
 
-/** So many tasks are checked beside a page, so that the first page of a small ledger has all findings. */
+/** This many tasks are checked while a page is made, so that the first page of a small ledger has all findings. */
 const BESIDE_A_PAGE = 100
 
 /**

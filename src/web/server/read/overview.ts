@@ -45,7 +45,7 @@ export function slotsPerTask(tasks: number): number {
   return tasks === 1 ? MAX_SLOTS_OF_ONE : Math.min(MAX_SLOTS, Math.floor(MAX_SLOTS_OF_ALL / Math.max(1, tasks)))
 }
 
-/** Makes the page of what was read of its tasks so far. */
+/** Makes the page from the tasks that were read so far. */
 export type ModelWith = (needs: Needs) => OverviewModel
 
 /**

@@ -29,7 +29,7 @@ const WORDS: readonly (readonly [look: Look, sign: string, word: string])[] = [
   ...MOST_URGENT_FIRST.toReversed().map((mark) => [mark, cellSign(mark), MARKS[mark].word] as const),
 ]
 
-/** What the looks of the cells of a page mean. What comes and goes while the page is open stands last, so it moves nothing. */
+/** What the looks of the cells of a page mean. Looks that come and go while the page is open stand last, so nothing moves. */
 export function Legend({ looks }: { readonly looks: ReadonlySet<Look> }) {
   return (
     <ul class="legend" aria-label="Signs of the cells">

@@ -39,7 +39,7 @@ export function Time({ at, clock, now, near }: TimeProps) {
 
 type BriefProps = TimeProps & Required<Pick<TimeProps, 'now'>>
 
-/** A time for a column, all of whose times have one clock and one form. A pointer on it shows the time in UTC. */
+/** A time for a column in which all times have one clock and one form. A pointer on it shows the time in UTC. */
 export function BriefTime({ at, clock, now }: BriefProps) {
   const utc = formatInstant(at)
   return (

@@ -168,7 +168,7 @@ interface ProblemProps {
   readonly problem: Problem
 }
 
-/** A problem of which only a part was read must not look like a whole one. */
+/** A problem that was read only in part must not look complete. */
 function NameOf({ problem, isWhole }: ProblemProps & Pick<Needs, 'isWhole'>) {
   return (
     <strong>
@@ -314,7 +314,7 @@ function Names({ tasks, clock, now }: TasksProps) {
   )
 }
 
-/** What a newcomer meets. */
+/** The looks that the page of an empty ledger explains. */
 const FIRST_LOOKS: ReadonlySet<Look> = new Set(['completed', 'running', 'scheduled', 'failed', 'missed'])
 
 export function EmptyLedger({ store }: { readonly store: string }) {
