@@ -204,7 +204,7 @@ test('the Tab key stops at the newest cell of a row, and slots to come stand aft
   const { cells, add } = fillCells(axis)
   add(marked({ slot: row.slot, row, mark: 'failed' }))
   add(marked({ slot: row.slot - DAY_MS, row: rowWith({ ending: SUCCEEDED }), mark: 'completed' }))
-  const ahead = cellsAhead(axis, 'UTC', (at) => (Math.floor(at / DAY_MS) + 1) * DAY_MS)
+  const ahead = cellsAhead(axis, (at) => (Math.floor(at / DAY_MS) + 1) * DAY_MS)
   const links = overviewWith({ lines: [{ ...line, cells, ahead }] }).matchAll(/<a class="c ([^"]*)"([^>]*)/g)
   expect([...links].map(([, names, rest]) => [names, !rest?.includes('tabindex="-1"')])).toEqual([
     ['completed', false],

@@ -144,7 +144,6 @@ async function readLine(read: ReadTask, axis: Axis, most: number, reading: Readi
   const [since, end] = [axis.columns[0]?.from ?? 0, axis.columns.at(-1)?.to ?? 0]
   const line = {
     task,
-    clock,
     next,
     suspended,
     zone: current?.spec.zone ?? clock.zone,
@@ -156,7 +155,7 @@ async function readLine(read: ReadTask, axis: Axis, most: number, reading: Readi
   if (problem !== null) return { ...line, ...nothing, problem }
   try {
     const nextAfter = (at: Instant) => (next === null ? null : nextSlotDue(inForce, gapsOf(known), at))
-    const ahead = cellsAhead(axis, line.zone, nextAfter)
+    const ahead = cellsAhead(axis, nextAfter)
     return { ...line, ahead, ...(await readCells(read, axis, most, reading)), problem: null }
   } catch (error) {
     return { ...line, ...nothing, problem: faultOf(error) }

@@ -58,6 +58,7 @@ interface CellProps {
 
 /** A tile for one slot, or for the slots of one column, which links to them. */
 export function Cell({ href, mark, facts, isCalm = false, isStop }: CellProps) {
+  const sign = cellSign(mark)
   return (
     <a
       class={isCalm ? `c ${mark} calm` : `c ${mark}`}
@@ -65,7 +66,7 @@ export function Cell({ href, mark, facts, isCalm = false, isStop }: CellProps) {
       tabindex={isStop ? undefined : -1}
       title={facts.join(';\n')}
     >
-      <span aria-hidden="true">{cellSign(mark)}</span>
+      {sign && <span aria-hidden="true">{sign}</span>}
     </a>
   )
 }

@@ -5,7 +5,7 @@ import { printable } from '../../../format/text.ts'
 import { cronledger } from '../../../verdict/command.ts'
 import { links } from './links.ts'
 import { CommandToCopy } from './steps.tsx'
-import { timeTexts, type WallClock } from './time.tsx'
+import type { WallClock } from './time.tsx'
 
 /** The style is on the server, or in the page itself with a policy that allows it. */
 type Dress =
@@ -149,7 +149,7 @@ export function MissingSlot({ task, slot, clock }: Readonly<{ task: string; slot
   return (
     <ProblemView
       title={NO_SLOT}
-      message={`${task} has no slot at ${timeTexts(clock, (one) => one.time(slot), slot).join(', ')}: no run is recorded, and none was expected.`}
+      message={`${task} has no slot at ${clock.time(slot)} ${clock.offset(slot)}: no run is recorded, and none was expected.`}
     >
       <p>
         <a href={links.task(task)}>All slots of {printable(task)}</a>

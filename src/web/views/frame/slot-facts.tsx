@@ -4,11 +4,11 @@ import { reportLine } from '../../../core/row/report.ts'
 import type { Instant } from '../../../core/types.ts'
 import { whyFound } from '../../../format/check/finding.ts'
 import { durationMsOf, lastReport } from '../../../format/slot/row.ts'
-import { counted, printable } from '../../../format/text.ts'
+import { printable } from '../../../format/text.ts'
 import { isFinding, type JudgedSlot, type SlotMark } from '../../../verdict/judge.ts'
 import { decisionText } from '../../../verdict/sentence.ts'
 import { MARKS } from './marks.ts'
-import { timeTexts, type WallClock } from './time.tsx'
+import type { WallClock } from './time.tsx'
 
 /** Returns whether a slot runs, or may start at any moment. */
 export function isMoving({ status }: JudgedSlot): boolean {
@@ -20,19 +20,17 @@ export interface SlotFacts {
   readonly slot: Instant
   readonly mark: SlotMark
   readonly needsAttention: boolean
-  readonly zone: string
   readonly durationMs: number | null
   readonly isRunning: boolean
   readonly attempts: number
 }
 
 export function slotFactsOf(one: JudgedSlot): SlotFacts {
-  const { slot, own, mark, kind, schedule } = one
+  const { slot, own, mark, kind } = one
   return {
     slot,
     mark,
     needsAttention: kind !== null,
-    zone: schedule.zone,
     durationMs: durationMsOf(one),
     isRunning: own?.attempts.at(-1)?.phase === 'running',
     attempts: attemptCount(own),
@@ -43,10 +41,10 @@ export function slotFactTexts(task: string, facts: SlotFacts, clock: WallClock):
   const { slot, mark, durationMs, isRunning, attempts } = facts
   return [
     printable(task),
-    ...timeTexts(clock, (one) => one.time(slot), slot),
+    `${clock.time(slot)} ${clock.offset(slot)}`,
     MARKS[mark].word,
     durationMs === null ? '' : `${isRunning ? 'running for' : 'took'} ${elapsed(durationMs)}`,
-    attempts === 0 ? '' : counted(attempts, 'attempt'),
+    attempts < 2 ? '' : `${attempts} attempts`,
   ].filter(Boolean)
 }
 

@@ -78,12 +78,6 @@ export interface WallClock {
   ofSlot(zone: string): WallClock
 }
 
-/** Returns `2026-11-24 03:00 +09:00 Asia/Tokyo` and `2026-11-23 18:00 UTC`. `at` is the begin of the text of `textOf`. */
-export function timeTexts(clock: WallClock, textOf: (clock: WallClock) => string, at: Instant): readonly string[] {
-  const inUtc = `${textOf(UTC)} UTC`
-  return clock.zone === 'UTC' ? [inUtc] : [`${textOf(clock)} ${clock.offset(at)} ${clock.zone}`, inUtc]
-}
-
 /** Returns the words of a schedule with its zone. The words of `at(…)` contain the zone already. */
 export function wordsIn(zone: string, words: string): string {
   return words.endsWith(` in ${zone}`) ? words : [words, zone].filter(Boolean).join(' · ')

@@ -3,7 +3,7 @@ import { printable } from '../../../format/text.ts'
 import type { JudgedSlot, SlotMark } from '../../../verdict/judge.ts'
 import { countTexts, MOST_URGENT_FIRST } from '../frame/marks.ts'
 import { type SlotFacts, slotFactsOf, slotFactTexts } from '../frame/slot-facts.tsx'
-import { timeTexts, type WallClock } from '../frame/time.tsx'
+import type { WallClock } from '../frame/time.tsx'
 import type { Axis, Column } from './axis.ts'
 
 export type GridCell =
@@ -34,17 +34,13 @@ export function fillCells(axis: Axis) {
 const NOTHING_DONE = { needsAttention: false, durationMs: null, isRunning: false, attempts: 0 } as const
 
 /** Returns the cells of the slots to come: the first one of each column. `nextAfter` returns the next slot after a time. */
-export function cellsAhead(
-  { ahead }: Axis,
-  zone: string,
-  nextAfter: (at: Instant) => Instant | null,
-): readonly (GridCell | null)[] {
+export function cellsAhead({ ahead }: Axis, nextAfter: (at: Instant) => Instant | null): readonly (GridCell | null)[] {
   let next = nextAfter((ahead[0]?.from ?? 0) - 1)
   return ahead.map(({ to }) => {
     if (next === null || next >= to) return null
     const slot = next
     next = nextAfter(to - 1)
-    return { kind: 'slot', slot, zone, mark: 'scheduled', ...NOTHING_DONE }
+    return { kind: 'slot', slot, mark: 'scheduled', ...NOTHING_DONE }
   })
 }
 
@@ -61,16 +57,13 @@ function withSlot(before: GridCell, { mark, kind }: JudgedSlot): GridCell {
 }
 
 export function cellFacts(cell: GridCell, task: string, column: Column, clock: WallClock): readonly string[] {
-  if (cell.kind === 'slot') return slotFactTexts(task, cell, clock.ofSlot(cell.zone))
-  return [
-    printable(task),
-    ...timeTexts(clock, (one) => rangeText(column, one), column.from),
-    countTexts(cell.counts).join(', '),
-  ]
+  if (cell.kind === 'slot') return slotFactTexts(task, cell, clock)
+  return [printable(task), rangeText(column, clock), countTexts(cell.counts).join(', ')]
 }
 
-/** Returns `2026-11-24 03:00 to 07:00`, with the second date where it is another one. */
+/** Returns `2026-11-24 03:00 to 07:00 JST`, with the second date where it is another one. */
 function rangeText({ from, to }: Column, clock: WallClock): string {
   const end = clock.time(to)
-  return `${clock.time(from)} to ${clock.day(from) === clock.day(to) ? end.slice(11) : end}`
+  const until = clock.day(from) === clock.day(to) ? end.slice(11) : end
+  return `${clock.time(from)} to ${until} ${clock.offset(from)}`
 }

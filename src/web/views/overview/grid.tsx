@@ -8,13 +8,12 @@ import { counted, printable } from '../../../format/text.ts'
 import { Cell } from '../frame/badge.tsx'
 import { links } from '../frame/links.ts'
 import { Heads, IN_FORCE } from '../frame/parts.tsx'
-import { BriefTime, type WallClock, wordsIn } from '../frame/time.tsx'
+import { BriefTime, wordsIn } from '../frame/time.tsx'
 import type { Axis, Column } from './axis.ts'
 import { cellFacts, type GridCell } from './cells.ts'
 
 export interface TaskLine {
   readonly task: string
-  readonly clock: WallClock
   readonly words: string
   readonly expression: string
   readonly zone: string
@@ -137,7 +136,7 @@ export function GridLine({ line, axis, now }: { readonly line: TaskLine } & Grid
 }
 
 function Cells({ line, axis, now }: { readonly line: TaskLine } & GridProps) {
-  const { task, clock, cells, ahead, unread, gaps } = line
+  const { task, cells, ahead, unread, gaps } = line
   const stop = cells.findLastIndex((cell) => cell !== null)
   const isDense = hasDense(line)
   const first = axis.columns.length
@@ -158,7 +157,7 @@ function Cells({ line, axis, now }: { readonly line: TaskLine } & GridProps) {
           <Cell
             href={hrefOfCell(task, cell, { ...column, now })}
             mark={cell.mark}
-            facts={cellFacts(cell, task, column, clock)}
+            facts={cellFacts(cell, task, column, axis.clock)}
             isCalm={isDense && isCalm(cell)}
             isStop={index === stop}
           />
