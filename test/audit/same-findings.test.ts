@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Ledger } from '../../src/api.ts'
 import { type RepairValues, readRepair } from '../../src/cli/commands/rerun/read.ts'
-import { lastSlots } from '../../src/cli/commands/tasks.ts'
 import { formatInstant } from '../../src/core/instant.ts'
 import { readableRow } from '../../src/core/row/status.ts'
 import type { Instant } from '../../src/core/types.ts'
@@ -10,9 +9,7 @@ import { slotLine } from '../../src/format/slot/row.ts'
 import { showJson, shownSlot, showText } from '../../src/format/slot/show.ts'
 import type { Attempt } from '../../src/function-work.ts'
 import { factsOf } from '../../src/verdict/found.ts'
-import { judge, NO_FINDINGS, type TaskFinding } from '../../src/verdict/judge.ts'
-import { beginNeeds } from '../../src/web/server/read/needs.ts'
-import { readRecent, readTask, readTaskPage } from '../../src/web/server/read/task.ts'
+import { judge, type TaskFinding } from '../../src/verdict/judge.ts'
 import { inProcess } from '../support/in-process.ts'
 import { pagesOf } from '../support/pages/app.ts'
 import { runs } from '../support/random.ts'
@@ -28,43 +25,6 @@ async function all<T>(items: AsyncIterable<T>): Promise<readonly T[]> {
 }
 
 const named = ({ task, slot, kind }: TaskFinding) => `${task} ${new Date(slot).toISOString()} ${kind}`
-
-test('all views of a ledger have the same findings and the same newest slots, in random ledgers', async () => {
-  let total = 0
-  const range = { since: new Date(SINCE), until: new Date(NOW + 1) }
-  for (let seed = 1; seed <= LEDGERS; seed++) {
-    const { ledger, models } = await ledgerOf(numbers(seed))
-    const tasks = [...models.keys()]
-    const reading = { ledger, ledgerTimeoutMs: 9_000, now: NOW, ...CALL } as unknown as Parameters<typeof beginNeeds>[1]
-    const found = await all(ledger.check(range))
-    total += found.length
-    // One task after the other has the same ones.
-    const ofEach: TaskFinding[] = []
-    for (const task of tasks) ofEach.push(...(await all(ledger.check({ ...range, task }))))
-    expect(ofEach.map(named), `seed ${seed}`).toEqual(found.map(named))
-    // The metrics count them, and so do the pages and the report.
-    const counts = { ...NO_FINDINGS }
-    for (const { kind } of found) counts[kind] += 1
-    const metrics = { ...NO_FINDINGS }
-    for (const { findings } of await all(ledger.health(range)))
-      for (const [kind, count] of Object.entries(findings)) metrics[kind as TaskFinding['kind']] += count
-    expect(metrics, `seed ${seed}`).toEqual(counts)
-    const needs = await beginNeeds(SINCE, { ...reading, now: NOW + 1 }).whole
-    expect([needs.count, needs.tasks, needs.faults], `seed ${seed}`).toEqual([counts, tasks.length, []])
-    for (const known of await all(ledger.tasks())) {
-      const read = await readTask(known.task, reading)
-      if (read === null) throw new Error('the page does not know the task')
-      const { slots } = await readRecent(read, await readTaskPage(read, {}, reading), reading)
-      const { last, open } = await lastSlots(known, ledger, {}, NOW)
-      expect(last?.slot, `seed ${seed} ${known.task}`).toBe(slots[0]?.slot)
-      const isOpen = ({ task, slot }: TaskFinding) => task === known.task && slot >= open.since
-      const week = { since: new Date(open.since), until: range.until }
-      const isCounted = (await all(ledger.check(week))).filter(isOpen).length
-      expect(open.count, `seed ${seed} ${known.task}`).toBe(isCounted)
-    }
-  }
-  expect(total).toBeGreaterThan(LEDGERS)
-})
 
 test('each missed and failed slot of check is in the plan of a repair exactly once: run, done by the run of another one, or left out', async () => {
   const counts = { run: 0, others: 0, leftOut: 0 }

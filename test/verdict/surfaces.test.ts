@@ -25,7 +25,7 @@ import { readMethods } from '../../src/ledger.ts'
 import { systemClock } from '../../src/process/clock.ts'
 import { writeRecord } from '../../src/run/task/task-record.ts'
 import { factsOf, namedSlot } from '../../src/verdict/found.ts'
-import { judge, type TaskFinding } from '../../src/verdict/judge.ts'
+import { judge, NO_FINDINGS, type TaskFinding } from '../../src/verdict/judge.ts'
 import { isSettled, REMARKS, type RemarkName } from '../../src/verdict/remarks.ts'
 import type { SlotSituation } from '../../src/verdict/situations.ts'
 import { neededSteps } from '../../src/verdict/steps.ts'
@@ -273,15 +273,24 @@ test('every surface has the same status, the same answer about the work, and the
     const [since, until] = [new Date(RANDOM_SINCE), new Date(RANDOM_NOW + 1)]
     const found = new Map<string, TaskFinding>()
     for await (const one of ledger.check({ since, until })) found.set(`${one.task} ${one.slot}`, one)
+    const counts = { ...NO_FINDINGS }
+    for (const { kind } of found.values()) counts[kind] += 1
     const metrics = new Map<string, Status | null>()
-    for await (const { task, status } of ledger.health({ since, until })) metrics.set(task, status)
+    const counted = { ...NO_FINDINGS }
+    for await (const { task, status, findings } of ledger.health({ since, until })) {
+      metrics.set(task, status)
+      for (const kind of keysOf(findings)) counted[kind] += findings[kind]
+    }
+    expect(counted, `seed ${seed}`).toEqual(counts)
     const ask = pagesOf(ledger, STORE, RANDOM_NOW)
     const range = { since: since.toISOString(), until: until.toISOString() }
     const reading = { ledger, ledgerTimeoutMs: 9_000, now: RANDOM_NOW, ...CALL } as Parameters<typeof readReport>[1]
     const report = await readReport({ range, store: STORE, version: '1', by: 'ada' }, reading)
     const now = new Date(RANDOM_NOW)
     const { whole } = beginNeeds(RANDOM_SINCE, reading)
-    const overview = (await readOverview({}, whole, reading))(await whole)
+    const needs = await whole
+    expect([needs.count, needs.faults], `seed ${seed}`).toEqual([counts, []])
+    const overview = (await readOverview({}, whole, reading))(needs)
     for await (const known of ledger.tasks()) {
       const { task } = known
       const filed = new Map(report?.tasks.find((one) => one.task === task)?.exceptions.map((one) => [one.slot, one]))
@@ -359,9 +368,14 @@ test('every surface has the same status, the same answer about the work, and the
       }
       // The metrics, `tasks` and the page of the task.
       if (metrics.has(task)) expect(metrics.get(task) ?? undefined, `seed ${seed} ${task}`).toBe(newest)
-      // Its usual duration.
-      const { pace } = await lastSlots(known, ledger, {}, RANDOM_NOW)
+      // Its newest slot, its open slots and its usual duration.
+      const { last, open, pace } = await lastSlots(known, ledger, {}, RANDOM_NOW)
       const recent = read && page && (await readRecent(read, page, reading))
+      expect(last?.slot, `seed ${seed} ${task}`).toBe(recent?.slots[0]?.slot)
+      let isOpen = 0
+      for await (const one of ledger.check({ since: new Date(open.since), until, task }))
+        if (one.slot >= open.since) isOpen += 1
+      expect(open.count, `seed ${seed} ${task}`).toBe(isOpen)
       const line = overview.lines.find((one) => one.task === task)
       const usual = [
         recent?.usualMs,

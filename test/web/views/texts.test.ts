@@ -70,6 +70,7 @@ const TASKS: Readonly<Record<Status | 'unusual' | 'marked' | 'lone' | 'paused' |
     record: {
       pauses: [
         { ...PAUSE, from: slot, until: now + 60_000 },
+        { ...PAUSE, at: slot - DAY_MS, from: slot - DAY_MS, until: now - DAY_MS, reason: 'upgrade', ended },
         { ...PAUSE, at: now, from: now + 60_000, until: now + 60_000, reason: 'holiday', ended },
       ],
       retirements: [{ ...PAUSE, reason: 'replaced', until: now, ended }],
