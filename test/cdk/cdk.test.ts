@@ -11,7 +11,7 @@ import { blocksIn } from '../docs/markdown.ts'
 import { CASES } from '../support/aws/batch-rules.ts'
 import { BATCH, OUTPUTS, outputsFile, readTemplate } from '../support/aws/stack.ts'
 import { type Loose, scratch } from '../support/cli.ts'
-import { evaluateTemplate, meaningOf } from './meaning.ts'
+import { EVERYTHING, evaluateTemplate, meaningOf } from './meaning.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const TSC = join(ROOT, 'node_modules/.bin/tsc')
@@ -21,11 +21,8 @@ const run = promisify(execFile)
 const folder = scratch()
 
 const SECRET = 'arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-AbCdEf'
-const KEY = 'arn:aws:kms:eu-west-1:123456789012:key/1'
+const { TableKey: KEY, BatchRoles: ROLE, PermissionsBoundary: BOUNDARY } = EVERYTHING
 const PARTS = { Store: 'dynamodb:money', TableKey: KEY, ...OUTPUTS }
-const CLUSTER = 'arn:aws:ecs:eu-west-1:123456789012:cluster/batch'
-const ROLE = 'arn:aws:iam::123456789012:role/x'
-const BOUNDARY = 'arn:aws:iam::123456789012:policy/boundary'
 const TABLE = 'arn:aws:dynamodb:us-east-1:210987654321:table/old'
 const MACHINE = 'arn:aws:states:eu-west-1:123456789012:stateMachine:start'
 /** Two batches with the outputs of a stack, whose values are those of the parameters below. */
@@ -96,31 +93,7 @@ const LEDGERS = {
      check: { image: ecs.ContainerImage.fromRegistry('check:1'), cluster, subnetSelection: { subnets }, securityGroups: [group],
        expression: 'cron(0 7 * * ? *)', timezone: 'Asia/Tokyo', assignPublicIp: true,
        architecture: ecs.CpuArchitecture.ARM64, cpu: 512, memoryLimitMiB: 1024, logKey: key }`,
-    {
-      Table: 'money',
-      TableKey: KEY,
-      BatchRoles: ROLE,
-      PermissionsBoundary: BOUNDARY,
-      FamilyPrefix: 'pay-',
-      AlarmOnFailedStarts: 'true',
-      MailEachTask: 'false',
-      Container: 'job',
-      AlarmEmail: 'ops@example.org',
-      StartAgain: 'true',
-      Dashboard: 'true',
-      Clusters: CLUSTER,
-      CheckImage: 'check:1',
-      Cluster: 'batch',
-      Subnets: 'subnet-1,subnet-2',
-      SecurityGroups: 'sg-1',
-      CheckExpression: 'cron(0 7 * * ? *)',
-      CheckTimezone: 'Asia/Tokyo',
-      AssignPublicIp: 'ENABLED',
-      CheckArchitecture: 'ARM64',
-      CheckCpu: '512',
-      CheckMemory: '1024',
-      CheckLogKey: KEY,
-    },
+    { ...EVERYTHING, AlarmEmail: 'ops@example.org' },
   ],
   'with a table of another account and Region, and a topic of yours': [
     `table: dynamodb.Table.fromTableArn(stack, 'Old', '${TABLE}'), tableKey: key, alarmTopic: topic`,

@@ -7,6 +7,32 @@ interface Resource {
 }
 export type Resources = Readonly<Record<string, Resource>>
 
+/** The parameters of ledger.yaml with a value of their own, as both the construct and the module take them. */
+export const EVERYTHING = {
+  Table: 'money',
+  TableKey: 'arn:aws:kms:eu-west-1:123456789012:key/1',
+  BatchRoles: 'arn:aws:iam::123456789012:role/x',
+  PermissionsBoundary: 'arn:aws:iam::123456789012:policy/boundary',
+  FamilyPrefix: 'pay-',
+  AlarmOnFailedStarts: 'true',
+  MailEachTask: 'false',
+  Container: 'job',
+  StartAgain: 'true',
+  Dashboard: 'true',
+  Clusters: 'arn:aws:ecs:eu-west-1:123456789012:cluster/batch',
+  CheckImage: 'check:1',
+  Cluster: 'batch',
+  Subnets: 'subnet-1,subnet-2',
+  SecurityGroups: 'sg-1',
+  CheckExpression: 'cron(0 7 * * ? *)',
+  CheckTimezone: 'Asia/Tokyo',
+  AssignPublicIp: 'ENABLED',
+  CheckArchitecture: 'ARM64',
+  CheckCpu: '512',
+  CheckMemory: '1024',
+  CheckLogKey: 'arn:aws:kms:eu-west-1:123456789012:key/1',
+}
+
 export const ACCOUNT = { account: '123456789012', region: 'eu-west-1', partition: 'aws' }
 const PSEUDO: Loose = {
   'AWS::AccountId': ACCOUNT.account,

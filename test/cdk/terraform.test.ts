@@ -11,7 +11,7 @@ import { CASES } from '../support/aws/batch-rules.ts'
 import { BATCH, OUTPUTS, outputsFile, readTemplate } from '../support/aws/stack.ts'
 import { type Loose, scratch } from '../support/cli.ts'
 import { evaluateModule, type Module, type Parser } from './hcl.ts'
-import { evaluateTemplate, meaningOf } from './meaning.ts'
+import { EVERYTHING, evaluateTemplate, meaningOf } from './meaning.ts'
 import { asResources, hasAttribute, schemaErrors } from './terraform-resources.ts'
 
 const run = promisify(execFile)
@@ -119,34 +119,11 @@ const LEDGERS: readonly (readonly [what: string, parameters: Loose, variables: L
   ['with all defaults', {}, {}],
   [
     'with everything',
-    {
-      Table: 'money',
-      TableKey: KEYS.table,
-      BatchRoles: 'arn:aws:iam::1:role/x',
-      PermissionsBoundary: BOUNDARY,
-      CheckImage: 'check:1',
-      Cluster: 'batch',
-      Subnets: 'subnet-1,subnet-2',
-      SecurityGroups: 'sg-1',
-      FamilyPrefix: 'pay-',
-      Container: 'job',
-      StartAgain: 'true',
-      Dashboard: 'true',
-      AlarmOnFailedStarts: 'true',
-      MailEachTask: 'false',
-      CheckExpression: 'cron(0 7 * * ? *)',
-      CheckTimezone: 'Asia/Tokyo',
-      AssignPublicIp: 'ENABLED',
-      CheckArchitecture: 'ARM64',
-      CheckCpu: '512',
-      CheckMemory: '1024',
-      CheckLogKey: KEYS.log,
-      Clusters: arn('ecs', 'cluster/batch'),
-    },
+    EVERYTHING,
     {
       table: 'money',
       table_key: KEYS.table,
-      batch_roles: ['arn:aws:iam::1:role/x'],
+      batch_roles: [EVERYTHING.BatchRoles],
       permissions_boundary: BOUNDARY,
       family_prefix: 'pay-',
       container: 'job',
@@ -164,7 +141,7 @@ const LEDGERS: readonly (readonly [what: string, parameters: Loose, variables: L
         architecture: 'ARM64',
         cpu: 512,
         memory: 1024,
-        log_key: KEYS.log,
+        log_key: KEYS.table,
       },
       clusters: [arn('ecs', 'cluster/batch')],
     },
