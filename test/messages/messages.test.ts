@@ -21,7 +21,6 @@ import {
 } from '../../src/format/rerun/plan.ts'
 import { resolvedText, unresolvedText } from '../../src/format/resolve.ts'
 import {
-  changeJson,
   pausedAllText,
   pausedOneText,
   pausedText,
@@ -259,9 +258,7 @@ function taskChangeLines(): readonly string[] {
     pausedText(report([PAUSE], { pauses: [PAUSE, PLANNED] })),
     pausedText(report([PLANNED], { pauses: [PLANNED] })),
     pausedText(report([{ ...PAUSE, from: SLOT - 86_400_000, until: UNTIL }], {})),
-    ...[null, { count: 0, isMore: false }, { count: 1, isMore: false }, { count: 2, isMore: false }].map((count) =>
-      retiredText(retired, count),
-    ),
+    retiredText(retired, { count: 1, isMore: false }),
     retiredText(retired, { count: 10_000, isMore: true }),
     retiredText(report([{ ...RETIREMENT, from: UNTIL }], {}), { count: 0, isMore: false }),
     retiredText({ ...retired, changed: false }, null),
@@ -279,6 +276,5 @@ function taskChangeLines(): readonly string[] {
       String(resumedOneText(one)),
     ),
     resumedAllText({ store, changed: 2, failed: ['weekly', 'monthly'], mayHideTasks: true }),
-    changeJson(retired, { count: 2, isMore: false }),
   ]
 }
