@@ -1,10 +1,7 @@
-import { readFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { fileURLToPath } from 'node:url'
-import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { cronledger, scratch } from '../../support/cli.ts'
 import { parseOpenMetrics } from '../../support/metrics/openmetrics.ts'
@@ -153,26 +150,6 @@ test.each([
   ['/%', 404, 'This address does not exist.'],
 ])('%s: %i', async (address, status, message) => {
   expect(await ask(address)).toMatchObject({ status, body: expect.stringContaining(message) })
-})
-
-test('the code of the page is small', () => {
-  const size = ['page.js', 'page.css'].map((name) => {
-    const file = fileURLToPath(new URL(`../../../dist/page/${name}`, import.meta.url))
-    return gzipSync(readFileSync(file)).length
-  })
-  expect((size[0] ?? 0) + (size[1] ?? 0)).toBeLessThan(100_000)
-})
-
-test('what needs attention is what check finds', async () => {
-  const { stdout } = await cronledger(['check', '--store', store, '--json'])
-  const found: { readonly task: string; readonly kind: string }[] = JSON.parse(stdout)
-  const { body } = await ask('/needs')
-  const counts = [...body.matchAll(/<p class="quiet">(.*?) in the last 7 days\./g)].map(([, text]) => text)
-  const kinds = ['missed', 'failed', 'stale'].map(
-    (kind) => `${found.filter((one) => one.kind === kind).length} ${kind}`,
-  )
-  expect(counts).toEqual([kinds.join(', ')])
-  for (const { task } of found) expect(body).toContain(`"/task?${new URLSearchParams({ task })}"`)
 })
 
 test('a task with thousands of missed slots hides no other', async () => {

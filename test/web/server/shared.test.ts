@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { NO_FINDINGS } from '../../../src/verdict/judge.ts'
 import { type AppOptions, openReadings } from '../../../src/web/server/answers.tsx'
 import type { NeedsOfAll } from '../../../src/web/server/read/needs.ts'
-import { shareNeeds } from '../../../src/web/server/shared.ts'
+import { shareAnswers, shareNeeds } from '../../../src/web/server/shared.ts'
 import { gate } from '../../support/gate.ts'
 
 function handReading() {
@@ -195,4 +195,34 @@ test('what is read in the background waits for the pages that are being read, bu
   await read
   pass(100)
   expect(await isOver(short)).toBe(true)
+})
+
+test('those who ask at the same time get one answer, and so do those who ask soon after', async () => {
+  const { clock, pass } = handClock()
+  const shared = shareAnswers<number>(clock)
+  let made = 0
+  const make = async () => {
+    made += 1
+    pass(10)
+    return made
+  }
+  expect(await Promise.all([shared('a', make), shared('a', make)])).toEqual([1, 1])
+  pass(50)
+  expect(await shared('a', make)).toBe(1)
+  pass(1)
+  expect(await shared('a', make)).toBe(2)
+  expect(await shared('b', make)).toBe(3)
+})
+
+test('an error is not kept', async () => {
+  const shared = shareAnswers<number>(handClock().clock)
+  await expect(shared('a', () => Promise.reject(new Error('gone')))).rejects.toThrow('gone')
+  expect(await shared('a', async () => 1)).toBe(1)
+})
+
+test('memory holds the latest answers only', async () => {
+  const shared = shareAnswers<string>(handClock().clock)
+  for (let index = 0; index < 11; index += 1) await shared(`${index}`, async () => 'first')
+  expect(await shared('10', async () => 'second')).toBe('first')
+  expect(await shared('0', async () => 'second')).toBe('second')
 })

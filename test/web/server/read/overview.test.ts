@@ -1,15 +1,11 @@
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { createLedger } from '../../../../src/ledger.ts'
-import { openFileDatabase } from '../../../../src/store/file/database.ts'
-import { NO_FINDINGS } from '../../../../src/verdict/judge.ts'
 import { beginNeeds } from '../../../../src/web/server/read/needs.ts'
 import { readOverview, slotsPerTask } from '../../../../src/web/server/read/overview.ts'
 import type { Reading } from '../../../../src/web/server/read/reading.ts'
 import { readTask, readTaskPage } from '../../../../src/web/server/read/task.ts'
 import type { OverviewQuery } from '../../../../src/web/views/frame/links.ts'
-import type { GridCell } from '../../../../src/web/views/overview/cells.ts'
-import type { Needs } from '../../../../src/web/views/overview/needs.tsx'
 import { Overview } from '../../../../src/web/views/overview/overview.tsx'
 import { cronledger, scratch } from '../../../support/cli.ts'
 import { fillFile, type PlannedTask } from '../../../support/pages/ledger.ts'
@@ -35,46 +31,11 @@ const hourly = (task: string, fateOf: PlannedTask['fateOf'] = () => 'succeeded')
   fateOf,
 })
 
-const namesOf = ({ problems }: Needs) =>
-  problems.flatMap(({ tasks }) => tasks.map(({ task, slots, newest }) => `${task} ${slots.length} ${newest.kind}`))
-
-/** Three tasks. The first and the last one have a failure, and the one between them has a row that cannot be read. */
-async function withMalformed(name: string): Promise<string> {
-  const path = join(folder, name)
-  await fillFile(
-    path,
-    ['a', 'b', 'c'].map((task) => hourly(task, (ago) => (ago === 3 ? 'failed' : 'succeeded'))),
-    NOW,
-  )
-  const database = openFileDatabase(path)
-  database.transact('write', ({ run }) =>
-    run(`UPDATE rows SET document = json_set(document, '$.state', 'LOST') WHERE task = 'b'`),
-  )
-  database.close()
-  return path
-}
-
-test('a row that cannot be read is named with its task, and the findings of the others are counted', async () => {
-  const own = reading(await withMalformed('malformed.db'))
-  const needs = await beginNeeds(NOW - 24 * HOUR_MS, own).whole
-  expect(needs.count).toEqual({ ...NO_FINDINGS, failed: 2, unknown: 20 })
-  expect(namesOf(needs).sort()).toEqual(['a 1 failed', 'b 20 unknown', 'c 1 failed'])
-  expect(needs.faults).toEqual([])
-})
-
 async function overview(query: OverviewQuery, own: Reading) {
   const needs = beginNeeds(own.now - 7 * 24 * HOUR_MS, own).whole
   const modelWith = await readOverview(query, needs, own)
   return modelWith(await needs)
 }
-
-test('a task whose slots cannot be read is among those that need attention', async () => {
-  const path = await withMalformed('unreadable.db')
-  const own = reading(path)
-  const model = await overview({}, own)
-  const html = String(Overview({ model, now: NOW }))
-  expect(html).toContain('<strong>Needs attention</strong> <small>3 tasks')
-})
 
 test('slots that are resolved ahead are not on the axis, which ends now', async () => {
   const path = join(folder, 'ahead.db')
@@ -86,25 +47,6 @@ test('slots that are resolved ahead are not on the axis, which ends now', async 
   expect(marks).toEqual(Array(10).fill('completed'))
   expect(axis.columns.at(-1)?.from).toBeLessThanOrEqual(now)
   expect(lines[0]?.lastSuccess).toBe(Math.floor(now / HOUR_MS) * HOUR_MS)
-})
-
-/** How many slots of the columns have a status. In the first hour of a day, its column has one slot. */
-function sumOf(cells: readonly (GridCell | null)[], status: 'completed' | 'failed'): number {
-  const counts = cells.map((cell) => (cell?.kind === 'slots' ? cell.counts : cell && { [cell.mark]: 1 }))
-  return counts.reduce((all, count) => all + (count?.[status] ?? 0), 0)
-}
-
-test('a column with several slots shows the most urgent one, and counts all of them', async () => {
-  const path = join(folder, 'several.db')
-  await fillFile(path, [hourly('a', (ago) => (ago === 2 || ago === 5 ? 'failed' : 'succeeded'))], NOW)
-  const { lines, axis } = await overview({ span: '30d' }, reading(path))
-  const cells = lines[0]?.cells.flatMap((cell) => (cell === null ? [] : [cell])) ?? []
-  expect([sumOf(cells, 'completed'), sumOf(cells, 'failed')]).toEqual([18, 2])
-  for (const cell of cells) {
-    if (cell.kind !== 'slots') continue
-    expect(cell.mark).toBe(cell.counts.failed === undefined ? 'completed' : 'failed')
-  }
-  expect(axis.columns).toHaveLength(30)
 })
 
 test('the columns before the slots that were read are marked as not read', async () => {
