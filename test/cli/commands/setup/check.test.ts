@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import {
@@ -11,7 +11,6 @@ import {
   UpdateContinuousBackupsCommand,
   UpdateTimeToLiveCommand,
 } from '@aws-sdk/client-dynamodb'
-import Libsql from 'libsql'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { inspectSetup, type SetupCheckOptions } from '../../../../src/cli/commands/setup/check.ts'
 import { setupStepText } from '../../../../src/cli/commands/setup.ts'
@@ -21,7 +20,7 @@ import { createTableInput, readTableDefinition } from '../../../../src/store/dyn
 import { setUpStore } from '../../../../src/store/open.ts'
 import { claimOf } from '../../../store/contract.ts'
 import { AWS_PATH, awsEnv, hasAws } from '../../../support/aws/aws.ts'
-import { cronledger, scratch } from '../../../support/cli.ts'
+import { cronledger, newStore, scratch } from '../../../support/cli.ts'
 import { startFaultyProxy, type Treatment } from '../../../support/proxy.ts'
 import {
   type Answer,
@@ -34,6 +33,8 @@ import {
   startDynalite,
   startMoto,
 } from '../../../support/servers.ts'
+
+// The promises about a file are in ../../stories/setup.txt.
 
 const folder = scratch()
 const SECRETS = {
@@ -427,12 +428,6 @@ describe('a server that cannot be asked', () => {
   })
 })
 
-async function made(name: string): Promise<string> {
-  const path = join(folder, name)
-  await setUpStore(`file:${path}`, {}, { signal: AbortSignal.timeout(60_000) })
-  return path
-}
-
 describe('the environment of a run', () => {
   const TIME = { CRONLEDGER_EVENT_TIME: '2026-11-24T03:00:00Z' }
   const SCHEDULE = { CRONLEDGER_SCHEDULE: '0 4 * * *', ...TIME }
@@ -440,10 +435,8 @@ describe('the environment of a run', () => {
   const networkOf = (subnets: readonly string[], securityGroups: readonly string[] = []) => ({
     CRONLEDGER_ECS_NETWORK: JSON.stringify({ awsvpcConfiguration: { subnets, securityGroups } }),
   })
-  let store = ''
-  beforeAll(async () => {
-    store = `file:${await made('events.db')}`
-  })
+  const store = newStore(folder)
+  beforeAll(() => cronledger(['setup', '--store', store]))
 
   test.each<[Env, string, RegExp]>([
     [{ CRONLEDGER_EVENT_TIME: '<aws.scheduler.scheduled-time>' }, 'event time', /^wrong: .*was not replaced/],
@@ -495,82 +488,4 @@ describe('the environment of a run', () => {
     expect(found).toMatchObject({ code: isRight ? 0 : 64, wrong: isRight ? [] : [what] })
     expect(found.lines[what]).toMatch(line)
   })
-})
-
-test('a file that is right: 0, and not a byte of it changed, also by a path through a folder that does not exist', async () => {
-  const file = await made('good.db')
-  const before = readFileSync(file)
-  for (const path of [file, `${folder}/missing/../good.db`]) {
-    const found = await check(`file:${path}`, {})
-    expect(found).toMatchObject({ code: 0, wrong: [] })
-    expect(Object.keys(found.lines)).toEqual(['event time', 'disk', 'file', 'permissions', 'writing'])
-  }
-  expect(readFileSync(file)).toEqual(before)
-})
-
-test('a file that is not there: 78, and none is made', async () => {
-  expect(await check(`file:${join(folder, 'none.db')}`, {})).toMatchObject({ code: 78, wrong: ['file'] })
-  expect(() => readFileSync(join(folder, 'none.db'))).toThrow(/ENOENT/)
-})
-
-test('a file that is empty, of something else, or of a newer layout: 78', async () => {
-  writeFileSync(join(folder, 'empty.db'), '')
-  writeFileSync(join(folder, 'letter.txt'), 'Dear Sir or Madam')
-  const newer = new Libsql(await made('newer.db'))
-  newer.exec('PRAGMA user_version = 7')
-  newer.close()
-  for (const [name, why] of [
-    ['empty.db', /is empty\. Make it a ledger: cronledger setup/],
-    ['letter.txt', /is not a cronledger file/],
-    ['newer.db', /a newer version of cronledger made file ledger .* \(layout 7\)/],
-  ] as const) {
-    const found = await check(`file:${join(folder, name)}`, {})
-    expect(found.code, name).toBe(78)
-    expect(found.lines['file']).toMatch(why)
-  }
-})
-
-test('a file that others may read: 64', async () => {
-  const file = await made('open.db')
-  chmodSync(file, 0o640)
-  const found = await check(`file:${file}`, {})
-  expect(found).toMatchObject({ code: 64, wrong: ['permissions'] })
-  expect(found.lines['permissions']).toContain(`(640). Remove it: chmod 600 "${file}"`)
-})
-
-test.each([
-  ['file', 0o444, 0o777],
-  ['folder', 0o666, 0o555],
-])('a file whose %s this user may not write: 77', async (what, fileMode, folderMode) => {
-  chmodSync(folder, 0o755)
-  mkdirSync(join(folder, what))
-  const file = await made(join(what, 'ledger.db'))
-  chmodSync(file, fileMode)
-  chmodSync(join(folder, what), folderMode)
-  // root may write everywhere: another user must try.
-  const asNobody = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {}
-  const { code, stdout } = await cronledger(['setup', '--store', `file:${file}`, '--check'], asNobody)
-  expect(stdout).toMatch(/^wrong {2}writing /m)
-  expect(code).toBe(77)
-})
-
-test('a file whose lock another process holds: exits with 75 within the ledger timeout', async () => {
-  const holder = new Libsql(await made('locked.db'))
-  holder.exec('BEGIN EXCLUSIVE')
-  const found = await check(`file:${join(folder, 'locked.db')}`, {}, { ledgerTimeoutMs: 1_000 })
-  holder.close()
-  expect(found).toMatchObject({ code: 75, wrong: ['file'] })
-})
-
-test('a run of a host whose clock was ahead is found by the task, as check finds it', async () => {
-  const path = join(folder, 'ahead.db')
-  const env = { CRONLEDGER_STORE: `file:${path}`, CRONLEDGER_TASK: 'nightly', CRONLEDGER_SCHEDULE: '@hourly' }
-  await cronledger(['run', '--', 'true'], { env })
-  expect(await check(env.CRONLEDGER_STORE, env)).toMatchObject({ wrong: [] })
-  const database = new Libsql(path)
-  database.exec('UPDATE entries SET document = replace(document, \'"since":"20\', \'"since":"21\')')
-  database.close()
-  const found = await check(env.CRONLEDGER_STORE, env)
-  expect(found).toMatchObject({ code: 78, wrong: ['record'] })
-  expect(found.lines['record']).toContain('the clock of its host was ahead')
 })
