@@ -107,118 +107,83 @@ const failed = ofTask(rowWith({ trigger: FORCED, ending: FAILED }))
 const alive = (row: Row) => ({ ...row, leaseUntil: LATER + 86_400_000 }) as Row
 const running = alive(ofTask(rowWith({ trigger: FORCED })))
 
+/** Plays a slot on ECS, with what `run-task` and `describe-tasks` answer, and with its rows. */
+const onEcs = (start: readonly Answer[], look: readonly Answer[], ...rows: World['rows']) =>
+  play({ answers: { 'run-task': start, 'describe-tasks': look }, rows })
+
 describe('a slot on ECS', () => {
+  const RUNNING = [is('RUNNING')]
+  const FULL = refusedBy('RESOURCE:MEMORY')
+  const LOST = { code: null }
+
   test('its end is that of its row: completed, or failed with its exit code; each value is a word of its own', async () => {
-    const { end, asked, said } = await play({
-      answers: { 'run-task': [STARTED], 'describe-tasks': [is('RUNNING')] },
-      rows: [null, running, done],
-    })
+    const { end, asked, said } = await onEcs([STARTED], RUNNING, null, running, done)
     expect([end, said]).toEqual([{ kind: 'done', byOthers: false }, [`started ${ARN}`]])
     expect(asked[0]?.every((word) => /^(?:aws|ecs|run-task|--[a-z-]+=.*)$/s.test(word))).toBe(true)
-    const other = await play({
-      answers: { 'run-task': [STARTED], 'describe-tasks': [is('RUNNING')] },
-      rows: [null, running, failed],
-    })
+    const other = await onEcs([STARTED], RUNNING, null, running, failed)
     expect(other.end).toEqual({ kind: 'failed', exitCode: 3, why: 'exit code 3' })
   })
 
   test('no capacity, with success as exit code: it is tried again as a new task, and other reasons are final', async () => {
-    const full = refusedBy('RESOURCE:MEMORY')
-    const { end, tokens, said } = await play({
-      answers: { 'run-task': [full, full, STARTED], 'describe-tasks': [is('RUNNING')] },
-      rows: [null, done],
-    })
+    const { end, tokens, said } = await onEcs([FULL, FULL, STARTED], RUNNING, null, done)
     expect([end.kind, new Set(tokens).size]).toEqual(['done', 3])
     expect(said[0]).toBe('not started: ECS started nothing: RESOURCE:MEMORY. Trying again')
-    const never = await play({ answers: { 'run-task': [full] }, rows: [null] })
-    expect(never.end).toMatchObject({
-      kind: 'failed',
-      why: expect.stringContaining('after 10 tries: ECS started nothing: RESOURCE:MEMORY'),
-    })
-    expect((await play({ answers: { 'run-task': [refusedBy('ATTRIBUTE')] }, rows: [null] })).end).toMatchObject({
-      kind: 'failed',
-      exitCode: 1,
-    })
+    const never = (await onEcs([FULL], [], null)).end
+    const why = expect.stringContaining('after 10 tries: ECS started nothing: RESOURCE:MEMORY')
+    expect(never).toMatchObject({ kind: 'failed', why })
+    const final = (await onEcs([refusedBy('ATTRIBUTE')], [], null)).end
+    expect(final).toMatchObject({ kind: 'failed', exitCode: 1 })
   })
 
   test('throttled, or an answer that is lost: it is tried again with the same token, so that no second task starts', async () => {
-    const { end, tokens } = await play({
-      answers: { 'run-task': [THROTTLED, { code: null }, STARTED], 'describe-tasks': [is('RUNNING')] },
-      rows: [null, done],
-    })
+    const { end, tokens } = await onEcs([THROTTLED, LOST, STARTED], RUNNING, null, done)
     expect([end.kind, tokens.length, new Set(tokens).size]).toEqual(['done', 3, 1])
-    const { end: unsure } = await play({ answers: { 'run-task': [{ code: null }] }, rows: [null] })
+    const { end: unsure } = await onEcs([LOST], [], null)
     expect(unsure).toMatchObject({ kind: 'unknown', why: expect.stringContaining('not known whether it was started') })
   })
 
   test('an expired sign-in before the start is a failure at once', async () => {
-    const { end } = await play({ answers: { 'run-task': [EXPIRED] }, rows: [null] })
+    const { end } = await onEcs([EXPIRED], [], null)
     expect(end).toMatchObject({ kind: 'failed', why: expect.stringMatching(/^not started: .*ExpiredTokenException/) })
   })
 
   test('a sign-in that expires while it runs: the ledger says how it ended; if it says nothing either, that is not known', async () => {
-    const answers = { 'run-task': [STARTED], 'describe-tasks': [EXPIRED] }
-    expect((await play({ answers, rows: [null, null, 'away', running, done] })).end.kind).toBe('done')
-    const { end, said, minutes } = await play({ answers, rows: [null] })
+    expect((await onEcs([STARTED], [EXPIRED], null, null, 'away', running, done)).end.kind).toBe('done')
+    const { end, said, minutes } = await onEcs([STARTED], [EXPIRED], null)
     expect(end).toEqual({ kind: 'unknown', why: `no answer about ${ARN} for 10m 0s` })
     expect(said.join()).toMatch(/no answer about arn:.*: .*ExpiredTokenException.*\. Asking again/)
     expect(minutes).toBeLessThan(11)
-    expect((await play({ answers, rows: [null, 'away'] })).end.kind).toBe('unknown')
+    expect((await onEcs([STARTED], [EXPIRED], null, 'away')).end.kind).toBe('unknown')
   })
 
   test('a container that ends without a row: its own exit code and reason, not those of another container', async () => {
     const sidecar = { name: 'aws-guardduty-agent', exitCode: 0 }
-    const answers = (own: object, reason?: string) => ({
-      'run-task': [STARTED],
-      'describe-tasks': [is('PENDING'), stopped([sidecar, own], reason)],
-    })
-    const { end } = await play({ answers: answers({ name: 'batch', exitCode: 64 }), rows: [null] })
-    expect(end).toEqual({
+    const ended = async (own: object, row: Row | null = null, reason?: string) =>
+      (await onEcs([STARTED], [is('PENDING'), stopped([sidecar, { name: 'batch', ...own }], reason)], null, row)).end
+    expect(await ended({ exitCode: 64 })).toEqual({
       kind: 'failed',
       exitCode: 64,
       why: `${ARN} ended with exit code 64 and recorded no end: Essential container in task exited`,
     })
-    const noImage = await play({
-      answers: answers({ name: 'batch' }, 'CannotPullContainerError: not found'),
-      rows: [null],
-    })
-    expect(noImage.end).toMatchObject({
-      exitCode: 1,
-      why: `${ARN} ended without an exit code and recorded no end: CannotPullContainerError: not found`,
-    })
+    const why = `${ARN} ended without an exit code and recorded no end: CannotPullContainerError: not found`
+    expect(await ended({}, null, 'CannotPullContainerError: not found')).toMatchObject({ exitCode: 1, why })
     // It was killed in the middle, and its lease still holds.
-    const killed = await play({
-      answers: answers({ name: 'batch', exitCode: 137, reason: 'OutOfMemoryError' }),
-      rows: [null, running],
-    })
-    expect(killed.end).toMatchObject({
-      kind: 'failed',
-      exitCode: 137,
-      why: expect.stringContaining('OutOfMemoryError'),
-    })
+    const killed = await ended({ exitCode: 137, reason: 'OutOfMemoryError' }, running)
+    expect(killed).toMatchObject({ kind: 'failed', exitCode: 137, why: expect.stringContaining('OutOfMemoryError') })
   })
 
   test('stopped tasks vanish: the row decides, and without one the end is not known', async () => {
-    const answers = { 'run-task': [STARTED], 'describe-tasks': [GONE] }
-    expect((await play({ answers, rows: [null, done] })).end).toEqual({ kind: 'done', byOthers: false })
-    expect((await play({ answers, rows: [null] })).end).toMatchObject({
-      kind: 'unknown',
-      why: expect.stringContaining(ARN),
-    })
+    expect((await onEcs([STARTED], [GONE], null, done)).end).toEqual({ kind: 'done', byOthers: false })
+    const { end } = await onEcs([STARTED], [GONE], null)
+    expect(end).toMatchObject({ kind: 'unknown', why: expect.stringContaining(ARN) })
   })
 
   test('a batch of many hours is waited for, and a task that does not begin is said after a minute', async () => {
     const hours = Array<Row>(5_000).fill(running)
-    const long = await play({
-      answers: { 'run-task': [STARTED], 'describe-tasks': [is('RUNNING')] },
-      rows: [null, ...hours.slice(0, 3), done],
-    })
-    expect(long.end.kind).toBe('done')
+    const long = await onEcs([STARTED], RUNNING, null, ...hours, done)
+    expect([long.end.kind, long.minutes > 120]).toEqual(['done', true])
     const pending = Array<Answer>(40).fill(is('PENDING', { stoppedReason: 'waiting for an image' }))
-    const { said } = await play({
-      answers: { 'run-task': [STARTED], 'describe-tasks': [...pending, is('RUNNING')] },
-      rows: [...Array<null>(40).fill(null), done],
-    })
+    const { said } = await onEcs([STARTED], [...pending, ...RUNNING], ...Array<null>(41).fill(null), done)
     expect(said.at(-1)).toMatch(/^arn:.* has not begun after 1m .*: waiting for an image$/)
   })
 
@@ -229,63 +194,35 @@ describe('a slot on ECS', () => {
       [[other, other, ended(SUCCEEDED)], { kind: 'done', byOthers: true }],
       [[other, ended(FAILED)], { kind: 'failed', exitCode: 3 }],
       [['away', other, ended(SUCCEEDED)], { kind: 'done' }],
+      [['away'], { kind: 'unknown', why: expect.stringContaining('nothing was started') }],
     ] as const) {
-      const played = await play({ answers: {}, rows })
+      const played = await onEcs([], [], ...rows)
       expect([played.end, played.asked]).toEqual([expect.objectContaining(end), []])
     }
-    expect((await play({ answers: {}, rows: ['away'] })).end).toMatchObject({
-      kind: 'unknown',
-      why: expect.stringContaining('nothing was started'),
-    })
   })
 })
 
 describe('a slot on Kubernetes', () => {
   const step = stepOn(ON_KUBERNETES)
-  const cronJob = {
-    metadata: { name: 'x' },
-    spec: {
-      backoffLimit: 6,
-      template: {
-        spec: {
-          containers: [
-            {
-              name: 'batch',
-              env: [
-                { name: 'CRONLEDGER_EVENT_TIME', value: 'x' },
-                { name: 'A', value: 'old' },
-              ],
-            },
-          ],
-        },
-      },
-    },
+  const env = [
+    { name: 'CRONLEDGER_EVENT_TIME', value: 'x' },
+    { name: 'A', value: 'old' },
+  ]
+  const spec = { backoffLimit: 6, template: { spec: { containers: [{ name: 'batch', env }] } } }
+  const job = (type?: string) => {
+    const target = { type: 'FailureTarget', status: 'True' }
+    const conditions = type ? [target, { type, status: 'True', reason: 'BackoffLimitExceeded' }] : []
+    return json({ status: { conditions } })
   }
-  const job = (type?: string) =>
-    json({
-      status: {
-        conditions: type
-          ? [
-              { type: 'FailureTarget', status: 'True' },
-              { type, status: 'True', reason: 'BackoffLimitExceeded' },
-            ]
-          : [],
-      },
-    })
-  const pods = (state: object) =>
-    json({
-      items: [
-        {
-          status: {
-            containerStatuses: [
-              { name: 'proxy', state: {} },
-              { name: 'batch', state },
-            ],
-          },
-        },
-      ],
-    })
-  const CREATED = { 'create job': [json(cronJob)], create: [{ stdout: 'created' }] }
+  const pods = (state: object) => {
+    const containerStatuses = [
+      { name: 'proxy', state: {} },
+      { name: 'batch', state },
+    ]
+    return json({ items: [{ status: { containerStatuses } }] })
+  }
+  const made = json({ metadata: { name: 'x' }, spec })
+  const CREATED = { 'create job': [made], create: [{ stdout: 'created' }] }
 
   test('an image that is not found is said after a minute and waited for; a Pod that ends without a row gives its own exit code', async () => {
     const waiting = Array<Answer>(40).fill(pods({ waiting: { reason: 'ImagePullBackOff' } }))
@@ -299,10 +236,8 @@ describe('a slot on Kubernetes', () => {
       rows: [null],
     })
     expect(said.at(-1)).toMatch(/^nightly-\d{10} has not begun after 1m .*: ImagePullBackOff$/)
-    expect(end).toMatchObject({
-      exitCode: 137,
-      why: expect.stringMatching(/^nightly-\d{10} ended with exit code 137 and recorded no end: OOMKilled$/),
-    })
+    const why = /^nightly-\d{10} ended with exit code 137 and recorded no end: OOMKilled$/
+    expect(end).toMatchObject({ exitCode: 137, why: expect.stringMatching(why) })
   })
 
   test('a lost answer: the next try finds its own Job; an expired sign-in before the start is a failure', async () => {
@@ -311,22 +246,12 @@ describe('a slot on Kubernetes', () => {
       stderr: 'Error from server (AlreadyExists): error when creating "STDIN": jobs.batch "x" already exists',
     }
     const away = { code: 1, stderr: 'Unable to connect to the server: net/http: TLS handshake timeout' }
-    const { end } = await play({
-      step,
-      answers: {
-        'create job': [json(cronJob)],
-        create: [away, exists],
-        'get job': [job()],
-        'get pods': [pods({ running: {} })],
-      },
-      rows: [null, done],
-    })
-    expect(end.kind).toBe('done')
+    const begun: World['answers'] = { 'get job': [job()], 'get pods': [pods({ running: {} })] }
+    const answers = { 'create job': [made], create: [away, exists], ...begun }
+    expect((await play({ step, answers, rows: [null, done] })).end.kind).toBe('done')
     const denied = { code: 1, stderr: 'error: You must be logged in to the server (Unauthorized)' }
-    expect((await play({ step, answers: { 'create job': [denied] }, rows: [null] })).end).toMatchObject({
-      kind: 'failed',
-      why: expect.stringContaining('Unauthorized'),
-    })
+    const { end } = await play({ step, answers: { 'create job': [denied] }, rows: [null] })
+    expect(end).toMatchObject({ kind: 'failed', why: expect.stringContaining('Unauthorized') })
   })
 })
 
