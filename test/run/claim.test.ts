@@ -4,7 +4,7 @@ import { checkNotInsideOtherSlot } from '../../src/run/claim.ts'
 import { readSettings } from '../../src/run/settings.ts'
 import { FORCE, HOUR_MS, MINUTE_MS } from '../support/rows.ts'
 import type { Call, Fate } from '../support/simulated/faulty-store.ts'
-import { failsAfter, fates, isClaim, TASK, works, world } from '../support/simulated/world.ts'
+import { failsAfter, fates, type HostOptions, isClaim, TASK, works, world } from '../support/simulated/world.ts'
 
 const FORCE_COMPLETED = { ...FORCE, only: ['completed'] } as const
 
@@ -54,33 +54,30 @@ test('a run inside of a run of another slot has no error if it has an event time
 })
 
 // promise: late-duplicate
-describe('second trigger after the first completed, any time later, also after a failed force', () => {
-  test('a second trigger after the first completed, any time later, also after a failed force: duplicate, recorded', async () => {
-    const { time, trigger, row } = world()
-    const first = trigger('first', works(MINUTE_MS))
-    await time.run(first.result)
-    await time.run(time.clock().wait(40 * 24 * HOUR_MS))
-    const late = trigger('late', works(1))
-    expect(await time.run(late.result)).toMatchObject({ status: 'duplicate', cause: 'completed' })
+test('a second trigger after the first completed, any time later, also after a failed force: duplicate, recorded', async () => {
+  const { time, trigger, row } = world()
+  const first = trigger('first', works(MINUTE_MS))
+  await time.run(first.result)
+  await time.run(time.clock().wait(40 * 24 * HOUR_MS))
+  const late = trigger('late', works(1))
+  expect(await time.run(late.result)).toMatchObject({ status: 'duplicate', cause: 'completed' })
 
-    const forced = trigger('forced', failsAfter(1), { force: FORCE_COMPLETED })
-    expect(await time.run(forced.result)).toMatchObject({ status: 'failed', outcome: 'failed', recorded: true })
-    expect(await row()).toMatchObject({ state: 'FAILED', attempts: [{ outcome: 'succeeded' }, { outcome: 'failed' }] })
-    // The log must warn an operator who wants to force the slot once more.
-    expect(forced.events.at(-1)).toMatchObject({ event: 'ended', row: { attempts: [{ outcome: 'succeeded' }, {}] } })
-    const later = trigger('later', works(1), { settings: { maxAttempts: 5 } })
-    expect(await time.run(later.result)).toMatchObject({ status: 'duplicate', cause: 'completed' })
-    expect(late.starts() + later.starts()).toBe(0)
-    expect((await row()).rejections.first.map(({ runId }) => runId)).toEqual(['late', 'later'])
-  })
+  const forced = trigger('forced', failsAfter(1), { force: FORCE_COMPLETED })
+  expect(await time.run(forced.result)).toMatchObject({ status: 'failed', outcome: 'failed', recorded: true })
+  expect(await row()).toMatchObject({ state: 'FAILED', attempts: [{ outcome: 'succeeded' }, { outcome: 'failed' }] })
+  // The log must warn an operator who wants to force the slot once more.
+  expect(forced.events.at(-1)).toMatchObject({ event: 'ended', row: { attempts: [{ outcome: 'succeeded' }, {}] } })
+  const later = trigger('later', works(1), { settings: { maxAttempts: 5 } })
+  expect(await time.run(later.result)).toMatchObject({ status: 'duplicate', cause: 'completed' })
+  expect(late.starts() + later.starts()).toBe(0)
+  expect((await row()).rejections.first.map(({ runId }) => runId)).toEqual(['late', 'later'])
 })
 
 // promise: claim-answer-lost
 test('a claim that is applied and whose answer is lost: the run happens, once', async () => {
-  const { time, trigger, row } = world()
-  const run = trigger('a', works(MINUTE_MS), { fateOf: fates(isClaim, { kind: 'answerLost' }) })
-  expect(await time.run(run.result)).toMatchObject({ status: 'completed', attempt: 1 })
-  expect(run.starts()).toBe(1)
+  const { play, row } = world()
+  const { result, starts } = await play('a', { fateOf: fates(isClaim, { kind: 'answerLost' }) })
+  expect([result, starts]).toMatchObject([{ status: 'completed', attempt: 1 }, 1])
   expect((await row()).attempts).toHaveLength(1)
 })
 
@@ -108,10 +105,11 @@ describe('claim sent, never answered', () => {
   }
 
   test('a claim that only waited for the lock of the ledger needs no withdrawal: it is tried again for the rest of the time', async () => {
-    const { time, trigger, row } = world()
-    const late = trigger('a', works(1), { fateOf: fates(isClaim, { kind: 'busy' }) })
-    expect(await time.run(late.result)).toMatchObject({ status: 'completed' })
-    expect((await row()).attempts.map(({ outcome }) => outcome)).toEqual(['succeeded'])
+    const { play, row } = world()
+    expect((await play('a', { fateOf: fates(isClaim, { kind: 'busy' }) })).result).toMatchObject({
+      status: 'completed',
+    })
+    expect((await row()).attempts).toMatchObject([{ outcome: 'succeeded' }])
   })
 
   test('a claim that only waited for the lock of the ledger: given up for certain, and there is no row', async () => {
@@ -224,19 +222,18 @@ describe('claim sent, never answered', () => {
 })
 
 // promise: down-before-claim
-describe('ledger down before the claim', () => {
-  for (const fate of [{ kind: 'dropped' }, { kind: 'stalled' }] as const) {
-    test(`no child, an error within the timeout: ${fate.kind}`, async () => {
-      const { time, trigger, find } = world()
-      const startMs = time.now()
-      const run = trigger('a', works(1), { fateOf: () => fate, settings: { ledgerTimeoutMs: 4_000 } })
-      await expect(time.run(run.result)).rejects.toMatchObject({ kind: 'unreachable' })
-      expect(time.now() - startMs).toBeLessThanOrEqual(4_000)
-      expect(run.starts()).toBe(0)
-      expect(await find()).toBe(null)
-    })
-  }
-})
+test.each(['dropped', 'stalled'] as const)(
+  'ledger down before the claim (%s): nothing starts, and an error comes in time',
+  async (kind) => {
+    const { time, trigger, find } = world()
+    const startMs = time.now()
+    const run = trigger('a', works(1), { fateOf: () => ({ kind }), settings: { ledgerTimeoutMs: 4_000 } })
+    await expect(time.run(run.result)).rejects.toMatchObject({ kind: 'unreachable' })
+    expect(time.now() - startMs).toBeLessThanOrEqual(4_000)
+    expect(run.starts()).toBe(0)
+    expect(await find()).toBe(null)
+  },
+)
 
 // promise: signal-before-start
 describe('signal between claim and start', () => {
@@ -260,18 +257,13 @@ describe('signal between claim and start', () => {
     expect(run.events).toMatchObject([{ event: 'withdrawn', certain: false }])
   })
 
-  test('a signal while the claim waits for the lock of the ledger: nothing was sent, so nothing is withdrawn', async () => {
+  test.each<[string, HostOptions]>([
+    ['before the claim', { stopped: true }],
+    ['while the claim waits for the lock of the ledger', { fateOf: () => ({ kind: 'busy' }) }],
+  ])('a signal %s: nothing was written, so nothing is withdrawn', async (_, options) => {
     const { time, trigger, find } = world()
-    const run = trigger('a', works(1), { fateOf: () => ({ kind: 'busy' }) })
+    const run = trigger('a', works(1), options)
     void time.clock().wait(1_000).then(run.stop)
-    expect(await time.run(run.result)).toMatchObject({ status: 'failed', attempt: null })
-    expect(run.events).toEqual([{ event: 'stopped' }])
-    expect(await find()).toBe(null)
-  })
-
-  test('a signal before the claim: nothing is written', async () => {
-    const { time, trigger, find } = world()
-    const run = trigger('a', works(1), { stopped: true })
     expect(await time.run(run.result)).toMatchObject({ status: 'failed', attempt: null })
     expect(run.events).toEqual([{ event: 'stopped' }])
     expect(await find()).toBe(null)

@@ -32,53 +32,39 @@ describe('an error after the claim, whatever its kind', () => {
     recent: () => null,
     add() {},
   }
-  for (const [what, error, options, arrange] of [
-    [
-      'an entry of the overlap lock that cannot be read',
-      { kind: 'shape' },
-      { settings: WAIT },
-      ({ ledger }: World) => {
-        holdLock(ledger, { runId: 7 })
-      },
-    ],
-    [
-      'a bug in a read of the slot that has the lock',
-      BUG,
-      { settings: WAIT },
-      ({ ledger }: World) => {
-        holdLock(ledger, { runId: 'other', runningSlot: '2026-11-23T03:00:00Z' })
-        ledger.get = async () => {
-          throw BUG
-        }
-      },
-    ],
-    ['a bug in the write that begins the attempt', BUG, { settings: WAIT }, (at: World) => throwAtBegin(at, 1)],
-    ['a bug before the work is started', BUG, { known: throwing }, () => {}],
-  ] as ReadonlyArray<[string, object, HostOptions, (at: World) => void]>) {
-    test(`the lease is released, the claim finished as notStarted: ${what}`, async () => {
-      const at = world()
-      const { time, trigger, row, ledger } = at
-      const { get, put, readEntry } = ledger
-      arrange(at)
-      let writes = 0
-      const run = trigger('a', works(1), {
-        ...options,
-        fateOf({ verb }) {
-          if (verb === 'put') writes += 1
-          return { kind: 'answered', afterMs: 5 }
-        },
-      })
-      await expect(time.run(run.result)).rejects.toMatchObject(error)
-      expect(run.starts()).toBe(0)
-      expect(run.events.at(-1)).toMatchObject({ event: 'withdrawn', certain: true, detail: expect.any(String) })
-      Object.assign(ledger, { get, put, readEntry })
-      expect(await row()).toMatchObject({ leaseUntil: null, attempts: [{ runId: 'a', outcome: 'notStarted' }] })
-      const writesAtEnd = writes
-      await time.run(time.clock().wait(HOUR_MS))
-      expect(writes).toBe(writesAtEnd)
-      expect(await time.run(trigger('b', works(1)).result)).toMatchObject({ status: 'completed', attempt: 2 })
-    })
+  const noEntry = ({ ledger }: World) => holdLock(ledger, { runId: 7 })
+  const noRow = ({ ledger }: World) => {
+    holdLock(ledger, { runId: 'other', runningSlot: '2026-11-23T03:00:00Z' })
+    ledger.get = () => Promise.reject(BUG)
   }
+  test.each<[string, object, HostOptions, (at: World) => void]>([
+    ['an entry of the overlap lock that cannot be read', { kind: 'shape' }, { settings: WAIT }, noEntry],
+    ['a bug in a read of the slot that has the lock', BUG, { settings: WAIT }, noRow],
+    ['a bug in the write that begins the attempt', BUG, { settings: WAIT }, (at) => throwAtBegin(at, 1)],
+    ['a bug before the work is started', BUG, { known: throwing }, () => {}],
+  ])('the lease is released, the claim finished as notStarted: %s', async (_, error, options, arrange) => {
+    const at = world()
+    const { time, trigger, row, ledger } = at
+    const { get, put, readEntry } = ledger
+    arrange(at)
+    let writes = 0
+    const run = trigger('a', works(1), {
+      ...options,
+      fateOf({ verb }) {
+        if (verb === 'put') writes += 1
+        return { kind: 'answered', afterMs: 5 }
+      },
+    })
+    await expect(time.run(run.result)).rejects.toMatchObject(error)
+    expect(run.starts()).toBe(0)
+    expect(run.events.at(-1)).toMatchObject({ event: 'withdrawn', certain: true, detail: expect.any(String) })
+    Object.assign(ledger, { get, put, readEntry })
+    expect(await row()).toMatchObject({ leaseUntil: null, attempts: [{ runId: 'a', outcome: 'notStarted' }] })
+    const writesAtEnd = writes
+    await time.run(time.clock().wait(HOUR_MS))
+    expect(writes).toBe(writesAtEnd)
+    expect(await time.run(trigger('b', works(1)).result)).toMatchObject({ status: 'completed', attempt: 2 })
+  })
 
   test('a ledger that is out of reach too: the error of the run is thrown, and the log says that the slot may stay taken', async () => {
     const { time, trigger, ledger } = world()
@@ -100,20 +86,6 @@ describe('an error after the claim, whatever its kind', () => {
     })
     expect(await time.run(run.result)).toMatchObject({ status: 'completed' })
     expect(await row()).toMatchObject({ state: 'COMPLETED' })
-  })
-
-  test('work that throws before it returns a promise has failed, and that is on record', async () => {
-    const { time, trigger, row } = world()
-    const run = trigger('a', () => {
-      throw BUG
-    })
-    expect(await time.run(run.result)).toMatchObject({
-      status: 'failed',
-      outcome: 'failed',
-      recorded: true,
-      error: BUG,
-    })
-    expect(await row()).toMatchObject({ state: 'FAILED', attempts: [{ outcome: 'failed' }] })
   })
 
   test('a bug in the write of the end: the outcome of the work stands, and is not called recorded', async () => {

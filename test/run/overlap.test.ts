@@ -13,20 +13,29 @@ const WAIT: RunSettings = { overlap: 'wait', overlapTimeoutMs: 6 * HOUR_MS }
 async function neighbours(second: HostOptions, first: HostOptions = {}) {
   const { time, ledger, trigger, row } = world()
   const at = { first: 0, second: 0 }
+  const { running, counted } = countRuns()
+  const work = (name: 'first' | 'second', ms: number) =>
+    counted(ms, () => {
+      at[name] = time.now()
+    })
+  const a = trigger('a', work('first', 2 * HOUR_MS), { settings: WAIT, ...first })
+  await time.run(time.clock().wait(HOUR_MS))
+  const b = trigger('b', work('second', MINUTE_MS), { day: 1, ...second })
+  return { time, ledger, trigger, row, a, b, at, running }
+}
+
+function countRuns() {
   const running = { now: 0, most: 0 }
   const counted =
-    (name: 'first' | 'second', ms: number) =>
-    async (...args: Parameters<ReturnType<typeof works>>) => {
-      at[name] = time.now()
+    (ms: number, begin = () => {}): ReturnType<typeof works> =>
+    async (...args) => {
+      begin()
       running.most = Math.max(running.most, ++running.now)
-      const end = await works(ms)(...args)
-      running.now -= 1
-      return end
+      return works(ms)(...args).finally(() => {
+        running.now -= 1
+      })
     }
-  const a = trigger('a', counted('first', 2 * HOUR_MS), { settings: WAIT, ...first })
-  await time.run(time.clock().wait(HOUR_MS))
-  const b = trigger('b', counted('second', MINUTE_MS), { day: 1, ...second })
-  return { time, ledger, trigger, row, a, b, at, running }
+  return { running, counted }
 }
 
 test('a slot whose neighbour still runs is SKIPPED, and says why', async () => {
@@ -110,13 +119,13 @@ test.each([[[1, 2, 3]], [[3, 2, 1]], [[2, 3, 1]]])(
   async (order) => {
     const { time, trigger } = world('hourly', 4)
     const started: number[] = []
-    const work =
-      (day: number, ms: number): ReturnType<typeof works> =>
-      (...args) => {
-        started.push(day)
-        return works(ms)(...args)
-      }
-    const start = (day: number) => trigger(`run-${day}`, work(day, 5 * MINUTE_MS), { day, settings: WAIT })
+    const work = countRuns().counted
+    const start = (day: number) =>
+      trigger(
+        `run-${day}`,
+        work(5 * MINUTE_MS, () => void started.push(day)),
+        { day, settings: WAIT },
+      )
     const runs = [start(0)]
     for (const day of order) {
       await time.run(time.clock().wait(700))
@@ -307,30 +316,18 @@ test('retries keep the overlap lock while they wait', async () => {
 })
 
 describe('a lease that ran out while the overlap lock was asked for, or after', () => {
-  const SHORT_LEASE = {
-    leaseMs: MINUTE_MS,
-    heartbeatMs: 5_000,
-    skewMs: 5_000,
-    killAfterMs: 5_000,
-    ledgerTimeoutMs: HOUR_MS,
-  }
-  const SHORT: RunSettings = { ...SKIP, ...SHORT_LEASE }
+  const FIVE_S = { heartbeatMs: 5_000, skewMs: 5_000, killAfterMs: 5_000 }
+  const SHORT: RunSettings = { ...SKIP, ...FIVE_S, leaseMs: MINUTE_MS, ledgerTimeoutMs: HOUR_MS }
   const lateTurn = (call: Call): Fate =>
     call.verb === 'writeEntry' ? { kind: 'answeredLate', afterMs: 5 * MINUTE_MS } : { kind: 'answered', afterMs: 5 }
 
   /** The first slot begins at once, the second one two minutes later; both would work for an hour. */
   async function two(first: (startMs: number, now: () => number) => HostOptions) {
     const { time, trigger } = world()
-    const running = { now: 0, most: 0 }
-    const counted = async (...args: Parameters<ReturnType<typeof works>>) => {
-      running.most = Math.max(running.most, ++running.now)
-      const end = await works(HOUR_MS)(...args)
-      running.now -= 1
-      return end
-    }
-    const a = trigger('a', counted, first(time.now(), time.now))
+    const { running, counted } = countRuns()
+    const a = trigger('a', counted(HOUR_MS), first(time.now(), time.now))
     await time.run(time.clock().wait(2 * MINUTE_MS))
-    const b = trigger('b', counted, { day: 1, settings: SHORT })
+    const b = trigger('b', counted(HOUR_MS), { day: 1, settings: SHORT })
     const results = await time.run(Promise.all([a.result, b.result]))
     return { results, running }
   }
