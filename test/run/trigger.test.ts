@@ -53,9 +53,9 @@ test('the name of a Job of a Kubernetes CronJob ends with the scheduled minute',
     window: { slot: at('2026-11-23T18:00:00Z') },
     notices: [],
   })
-  expect(read({ eventTime: `k8s-job:my-nightly-batch-2-${minute - 1440}` }).window.slot).toBe(
-    at('2026-11-22T18:00:00Z'),
-  )
+  // The longest name of a CronJob has 52 characters.
+  for (const name of ['my-nightly-batch-2', 'n'.repeat(52)])
+    expect(read({ eventTime: `k8s-job:${name}-${minute - 1440}` }).window.slot).toBe(at('2026-11-22T18:00:00Z'))
 })
 
 test.each([
@@ -74,11 +74,6 @@ test.each([
   expect(() => read({ eventTime: `k8s-job:${name}` })).toThrow(
     `event time "k8s-job:${name}" does not end with a scheduled minute, as nightly-29400000 does, so it is not the name of a Job that a schedule started. To run a slot by hand, force that slot instead of giving an event time.`,
   )
-})
-
-test('the longest name of a CronJob has 52 characters', () => {
-  const minute = at('2026-11-23T18:00:00Z') / 60_000
-  expect(read({ eventTime: `k8s-job:${'n'.repeat(52)}-${minute}` }).window.slot).toBe(at('2026-11-23T18:00:00Z'))
 })
 
 test('the minute does not depend on timeZone: each schedule finds its slot by it', () => {
@@ -103,13 +98,6 @@ test('a minute in the future, and one that is not in the schedule, are as in any
 test('an event time just before a slot belongs to it', () => {
   expect(read({ eventTime: '2026-11-23T17:59:31Z' }).window.slot).toBe(at('2026-11-23T18:00:00Z'))
   expect(read({ eventTime: '2026-11-23T17:59:29Z' }).window.slot).toBe(at('2026-11-22T18:00:00Z'))
-})
-
-test('the early tolerance is 1/20 of a short window', () => {
-  const minutes = { expression: '* * * * *', zone: 'UTC' }
-  const slotAt = (eventTime: string) => read({ eventTime }, {}, minutes).window.slot
-  expect(slotAt('2026-11-23T17:59:57Z')).toBe(at('2026-11-23T18:00:00Z'))
-  expect(slotAt('2026-11-23T17:59:56.999Z')).toBe(at('2026-11-23T17:59:00Z'))
 })
 
 const event = (eventTime: string): TriggerInput => ({ eventTime })
@@ -229,10 +217,6 @@ test.each([
 ])('the slot to force: %s', (_, slot, expression, zone, expected) => {
   const { window } = read(force(slot), {}, { expression, zone }, at('2027-06-01T00:00:00Z'))
   expect(window.slot).toBe(at(expected))
-})
-
-test('a time in the fold is the first pass, where only that is a slot', () => {
-  expect(read(force('2026-11-01T01:30'), {}, NEW_YORK).window.slot).toBe(at('2026-11-01T05:30:00Z'))
 })
 
 const read60 = (now: string) =>

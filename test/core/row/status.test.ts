@@ -55,6 +55,7 @@ const CASES: readonly (readonly [(typeof STATUSES)[number], SlotRow, At])[] = [
   ['overdue', { slot, row: rowWith({ ending: FAILED }, { trigger: FORCED }) }, { doneByMs: 0 }],
   ['stale', { slot, row: row() }, { now: NOW + LEASE_MS + 30_001, doneByMs: 60_000 }],
   ['completed', { slot, row: row(SUCCEEDED) }, { doneByMs: 0 }],
+  ['skipped', { slot, row: { ...closed(row(FAILED)), state: 'SKIPPED' } }, { doneByMs: 0 }],
   ['failed', { slot, row: row(FAILED) }, { doneByMs: 0 }],
 ]
 

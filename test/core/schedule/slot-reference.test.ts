@@ -8,17 +8,19 @@ const slotOf = (expression: string, zone: string, text: string, anchor?: string)
   return new Date(parseSlotReference(schedule, text, NOW).slot).toISOString()
 }
 
-test('a local time that comes twice in autumn may be written with a space', () => {
-  expect(slotOf('30 1 * * *', 'America/New_York', '2026-11-01 01:30')).toBe('2026-11-01T05:30:00.000Z')
-})
-
-test('a local time that comes twice in autumn is the slot of the first pass, where a schedule has but that', () => {
-  expect(slotOf('30 1 * * *', 'America/New_York', '2026-11-01T01:30')).toBe('2026-11-01T05:30:00.000Z')
-})
-
-test('a local time that comes twice in autumn is the one of the second pass, where a rate has but that', () => {
-  const anchor = '2026-11-01T06:30:00Z'
-  expect(slotOf('rate(2 hours)', 'America/New_York', '2026-11-01T01:30', anchor)).toBe('2026-11-01T06:30:00.000Z')
+test.each([
+  ['may be written with a space', '2026-11-01 01:30', '30 1 * * *', undefined, '05:30'],
+  [
+    'is the slot of the first pass, where a schedule has but that',
+    '2026-11-01T01:30',
+    '30 1 * * *',
+    undefined,
+    '05:30',
+  ],
+  ['is the one of the second pass, where a rate has but that', '2026-11-01T01:30', 'rate(2 hours)', '06:30', '06:30'],
+])('a local time that comes twice in autumn %s', (_, text, expression, anchor, slot) => {
+  const found = slotOf(expression, 'America/New_York', text, anchor && `2026-11-01T${anchor}:00Z`)
+  expect(found).toBe(`2026-11-01T${slot}:00.000Z`)
 })
 
 test('a local time that comes twice in autumn is refused with the names of both, where both are slots', () => {
