@@ -1,12 +1,11 @@
 import { describe, expect, test } from 'vitest'
-import type { RunEvent } from '../../../src/core/event.ts'
 import type { KnownPlace } from '../../../src/core/place.ts'
 import { withPause, withResumption, withRetirement } from '../../../src/core/task/task-changes.ts'
 import { EMPTY_TASK_RECORD, type Suspension, type TaskRecord } from '../../../src/core/task/task-record.ts'
 import { knownRecords, readRecord, unlessStarting } from '../../../src/run/task/task-record.ts'
 import { FARGATE } from '../../support/aws/ecs.ts'
 import { CALL, DAY_MS, FORCE, PAUSE, SLOT } from '../../support/rows.ts'
-import type { Call } from '../../support/simulated/faulty-store.ts'
+import type { Call, Fate } from '../../support/simulated/faulty-store.ts'
 import { virtualTime } from '../../support/simulated/virtual-clock.ts'
 import { failsAfter, fates, type HostOptions, TASK, works, world } from '../../support/simulated/world.ts'
 
@@ -16,13 +15,21 @@ const OTHER = { schedule: { expression: '30 3 * * *', zone: 'UTC' } }
 
 function ledgerOf(firstDay = 0) {
   const at = world('daily', firstDay)
-  const changeLater: typeof at.changeRecord = async (change) => {
-    await at.time.clock().wait(60_000)
-    await at.changeRecord(change)
-  }
+  const changeLater: typeof at.changeRecord = (change) =>
+    at.time.run(
+      at.time
+        .clock()
+        .wait(60_000)
+        .then(() => at.changeRecord(change)),
+    )
   return { ...at, change: at.changeRecord, changeLater }
 }
 
+/** The reads of the record meet this fate, from the one of this number on. */
+const onRead = (fate: Fate, from = 1) => {
+  let reads = 0
+  return ({ verb }: Call): Fate => (verb === 'readEntry' && ++reads >= from ? fate : { kind: 'answered' })
+}
 const pausing = (pause: Suspension) => (record: TaskRecord) => withPause(record, pause)
 const NOW_PAUSED = { ...PAUSE, from: SLOT }
 
@@ -43,10 +50,8 @@ test('a run on ECS asks as often: its container is part of what it states', asyn
   const known = unlessStarting(knownRecords(time.clock()))
   const verbs = async (runId: string, day: number, place: KnownPlace) =>
     (await play(runId, { known, day, place })).verbs
-  const [usual, stating] = [
-    ['put', 'readEntry', 'put'],
-    ['put', 'readEntry', 'writeEntry', 'put'],
-  ]
+  const usual = ['put', 'readEntry', 'put']
+  const stating = ['put', 'readEntry', 'writeEntry', 'put']
   expect(await verbs('a', 0, FARGATE.place)).toEqual(stating)
   expect(await verbs('b', 1, { ...FARGATE.place, logStream: 'cronledger/batch/b' })).toEqual(usual)
   expect(await verbs('c', 2, 'unknown')).toEqual(usual)
@@ -92,16 +97,6 @@ test('a program that keeps a ledger open reads the record of a task again only a
   await time.run(time.clock().wait(60_000))
   expect(await reads(6)).toEqual(['readEntry'])
   expect(await reads(7)).toEqual([])
-})
-
-test('a program that keeps a ledger open sees a pause after at most a minute', async () => {
-  const { time, play, change } = ledgerOf()
-  const known = knownRecords(time.clock())
-  await play('a', { known })
-  await change(pausing({ ...PAUSE, from: SLOT + DAY_MS }))
-  expect((await play('b', { known, day: 1 })).result.status).toBe('completed')
-  await time.run(time.clock().wait(60_000))
-  expect((await play('c', { known, day: 2 })).result.status).toBe('paused')
 })
 
 test.each([
@@ -152,15 +147,9 @@ describe('a retry that falls due', () => {
     'a retry that falls due and %s: the next attempt does not begin, and the slot stays failed',
     async (_, fate, why) => {
       const { time, row, trigger } = ledgerOf()
-      let reads = 0
-      const fateOf = ({ verb }: Call) => (verb === 'readEntry' && reads++ > 0 ? fate : ({ kind: 'answered' } as const))
-      const run = trigger('a', failsAfter(2), { settings, fateOf })
-      expect(await time.run(run.result)).toMatchObject({
-        status: 'failed',
-        attempt: 1,
-        outcome: 'failed',
-        recorded: true,
-      })
+      const run = trigger('a', failsAfter(2), { settings, fateOf: onRead(fate, 2) })
+      const end = { attempt: 1, outcome: 'failed', recorded: true }
+      expect(await time.run(run.result)).toMatchObject({ status: 'failed', ...end })
       expect(run.starts()).toBe(1)
       expect(run.events.at(-1)).toMatchObject({ ending: { outcome: 'notStarted' }, detail: expect.stringMatching(why) })
       expect(await row()).toMatchObject({ state: 'FAILED' })
@@ -180,17 +169,11 @@ describe('a retry that falls due', () => {
   test('a retry that falls due and finds a record of a newer cronledger: the next attempt does not begin', async () => {
     const { time, trigger, ledger } = ledgerOf()
     const run = trigger('a', failsAfter(2), { settings })
-    const newer = async () => {
-      await time.clock().wait(60_000)
-      const { version } = await readRecord(TASK, ledger, CALL)
-      await ledger.writeEntry(
-        { kind: '#task', task: TASK },
-        { version: 9, document: { schemaVersion: 3 } },
-        version,
-        CALL,
-      )
-    }
-    await time.run(Promise.all([run.result, newer()]))
+    await time.run(time.clock().wait(60_000))
+    const { version } = await readRecord(TASK, ledger, CALL)
+    const newer = { version: 9, document: { schemaVersion: 3 } }
+    await ledger.writeEntry({ kind: '#task', task: TASK }, newer, version, CALL)
+    await time.run(run.result)
     expect(run.starts()).toBe(1)
     expect(run.events.at(-1)).toMatchObject({ detail: expect.stringMatching(/^a newer version of cronledger/) })
   })
@@ -199,7 +182,8 @@ describe('a retry that falls due', () => {
     const { time, trigger, changeLater } = ledgerOf()
     const run = trigger('a', failsAfter(2), { settings: { ...settings, strict: true } })
     const later = { since: SLOT - DAY_MS, spec: OTHER.schedule }
-    await time.run(Promise.all([run.result, changeLater((it) => ({ ...it, schedules: [later] }))]))
+    await changeLater((it) => ({ ...it, schedules: [later] }))
+    await time.run(run.result)
     expect(run.starts()).toBe(2)
   })
 
@@ -213,10 +197,7 @@ describe('a retry that falls due', () => {
 
   test('a retry that falls due and is stopped while it asks: the next attempt does not begin', async () => {
     const { time, trigger } = ledgerOf()
-    let reads = 0
-    const fateOf = ({ verb }: Call) =>
-      verb === 'readEntry' && reads++ > 0 ? ({ kind: 'stalled' } as const) : ({ kind: 'answered' } as const)
-    const run = trigger('a', failsAfter(2), { settings, fateOf })
+    const run = trigger('a', failsAfter(2), { settings, fateOf: onRead({ kind: 'stalled' }, 2) })
     await time.run(time.clock().wait(3_600_000 + 2_000))
     run.stop()
     expect(await time.run(run.result)).toMatchObject({ status: 'failed', attempt: 2, outcome: 'notStarted' })
@@ -229,14 +210,12 @@ test('a pause that is set while a run waits for its retry: the next attempt does
   const { time, changeLater, row, trigger } = ledgerOf()
   const settings = { maxAttempts: 2, retryDelayMs: 3_600_000 }
   const run = trigger('a', failsAfter(2), { settings })
-  const [result] = await time.run(Promise.all([run.result, changeLater(pausing(NOW_PAUSED))]))
-  expect(result).toMatchObject({ status: 'failed', attempt: 1, outcome: 'failed', recorded: true })
+  await changeLater(pausing(NOW_PAUSED))
+  const end = { attempt: 1, outcome: 'failed', recorded: true }
+  expect(await time.run(run.result)).toMatchObject({ status: 'failed', ...end })
   expect(run.starts()).toBe(1)
-  expect(run.events.at(-1)).toMatchObject({
-    event: 'ended',
-    ending: { outcome: 'notStarted' },
-    detail: 'ada paused the task: maintenance of the database',
-  })
+  const detail = 'ada paused the task: maintenance of the database'
+  expect(run.events.at(-1)).toMatchObject({ event: 'ended', ending: { outcome: 'notStarted' }, detail })
   expect(await row()).toMatchObject({ state: 'FAILED', attempts: [{ outcome: 'failed' }, { outcome: 'notStarted' }] })
 })
 
@@ -286,12 +265,6 @@ test('a skip that cannot be recorded says so', async () => {
   expect(events).toMatchObject([{ event: 'paused', finish: 'unanswered' }])
 })
 
-const noStart = ({ verbs, starts, names }: { verbs: string[]; starts: number; names: RunEvent['event'][] }) => {
-  expect(starts).toBe(0)
-  expect(names).toEqual(['withdrawn'])
-  expect(verbs.at(-1)).toBe('put')
-}
-
 test.each([
   ['no answer', 'unreachable', { kind: 'stalled' }],
   ['a denial', 'denied', { kind: 'denied' }],
@@ -299,16 +272,10 @@ test.each([
   'a record that cannot be read withdraws the claim, since a pause might be in force: %s',
   async (_, kind, fate) => {
     const { time, trigger, row } = ledgerOf()
-    const verbs: string[] = []
-    const run = trigger('a', works(1), {
-      fateOf: ({ verb }) => {
-        verbs.push(verb)
-        return verb === 'readEntry' ? fate : { kind: 'answered' }
-      },
-    })
+    const run = trigger('a', works(1), { fateOf: onRead(fate) })
     await expect(time.run(run.result)).rejects.toMatchObject({ kind })
-    noStart({ verbs, starts: run.starts(), names: run.events.map(({ event }) => event) })
-    expect(run.events).toMatchObject([{ certain: true }])
+    expect(run.starts()).toBe(0)
+    expect(run.events).toMatchObject([{ event: 'withdrawn', certain: true }])
     expect(await row()).toMatchObject({ state: 'FAILED', attempts: [{ outcome: 'notStarted' }] })
     expect(time.now() - SLOT).toBeLessThan(60_000)
   },
@@ -323,9 +290,7 @@ test('a record that cannot be read is asked for again until the ledger timeout',
 
 test('a stop while the record is read starts nothing', async () => {
   const { time, trigger, row } = ledgerOf()
-  const run = trigger('a', works(1), {
-    fateOf: ({ verb }) => ({ kind: verb === 'readEntry' ? 'stalled' : 'answered' }),
-  })
+  const run = trigger('a', works(1), { fateOf: onRead({ kind: 'stalled' }) })
   await time.run(time.clock().wait(SECOND_MS))
   run.stop()
   expect(await time.run(run.result)).toMatchObject({ status: 'failed', outcome: 'notStarted', recorded: true })
