@@ -8,10 +8,19 @@ import type { Attempt } from '../../../src/function-work.ts'
 import { systemClock } from '../../../src/process/clock.ts'
 import { attemptVariables } from '../../../src/run/command.ts'
 import type { LiveAttempt } from '../../../src/run/execute.ts'
+import type { TriggerOptions } from '../../../src/run/run-trigger.ts'
 import { inProcess } from '../../support/in-process.ts'
-import { FAILED, HOUR_MS, MINUTE_MS, PAUSE, rowWith } from '../../support/rows.ts'
+import { DAY_MS, FAILED, HOUR_MS, MINUTE_MS, PAUSE, rowWith } from '../../support/rows.ts'
 import { memoryStore } from '../../support/simulated/memory-store.ts'
 import { failsAfter, type HostOptions, TASK, works, world } from '../../support/simulated/world.ts'
+
+const november = (day: number) => new Date(`2026-11-${day}T03:00:00Z`)
+/** Returns what runs a trigger of a daily task at this time, without a process. */
+function dailyRuns(time: string) {
+  const { run } = inProcess(memoryStore(), { ...systemClock, now: () => Date.parse(time) })
+  return (options: Partial<TriggerOptions>, batch?: (attempt: Attempt) => unknown) =>
+    run({ task: TASK, schedule: '0 3 * * *', ...options }, batch)
+}
 
 const SINCE = { sinceLastSuccess: true, overlapTimeoutMs: 6 * HOUR_MS } as const
 const FORCE = { by: 'ada', reason: 'bad input file', only: ['missed', 'failed', 'stale'] } as const
@@ -161,7 +170,7 @@ describe('runs with a range', () => {
       recorded = (await row(3)).attempts
       return works(HOUR_MS)(live, clock)
     }
-    start('killed', 3, batch, { overrides: { heartbeatMs: 24 * HOUR_MS } })
+    start('killed', 3, batch, { overrides: { heartbeatMs: DAY_MS } })
     await wait(1_000)
     expect(recorded).toMatchObject([{ since: expect.any(Number) }])
     expect(await rangesOf(3)).toEqual([1])
@@ -234,48 +243,34 @@ describe('runs with a range', () => {
 
   // promise: range-start
   test('a forced run gets its range by the record, also after a first run that found no success, and is refused if a run did its work', async () => {
-    const now = Date.parse('2026-11-26T04:00:00Z')
-    const { run } = inProcess(memoryStore(), { ...systemClock, now: () => now })
-    const daily = { task: TASK, schedule: '0 3 * * *' }
+    const run = dailyRuns('2026-11-26T04:00:00Z')
     const given: unknown[] = []
     const batch = ({ since }: Attempt) => given.push(since)
-    const [first, missed] = [new Date('2026-11-24T03:00:00Z'), new Date('2026-11-25T03:00:00Z')]
-    await run({ ...daily, eventTime: first, sinceLastSuccess: true }, batch)
-    await run({ ...daily, force: { slot: missed, reason: 'missed' } }, batch)
-    expect(given).toEqual([null, first])
+    await run({ eventTime: november(24), sinceLastSuccess: true }, batch)
+    await run({ force: { slot: november(25), reason: 'missed' } }, batch)
+    expect(given).toEqual([null, november(24)])
     // The runs have no range any more.
-    await run({ ...daily, eventTime: new Date('2026-11-26T03:00:00Z') }, batch)
-    const before = run({ ...daily, force: { slot: new Date('2026-11-23T03:00:00Z'), reason: 'missed' } }, batch)
-    expect(await before).toMatchObject({ code: 65, started: 0 })
+    await run({ eventTime: november(26) }, batch)
+    const before = await run({ force: { slot: november(23), reason: 'missed' } }, batch)
+    expect(before).toMatchObject({ code: 65, started: 0 })
   })
 
   test.each([
-    ['a forced run', { force: { slot: new Date('2026-11-26T03:00:00Z'), reason: 'missed' } }],
-    ['a late trigger', { eventTime: new Date('2026-11-26T03:00:00Z') }],
+    ['a forced run', { force: { slot: november(26), reason: 'missed' } }],
+    ['a late trigger', { eventTime: november(26) }],
   ])('the range of %s counts, although the other runs of the task state none', async (_, trigger) => {
-    const now = Date.parse('2026-11-28T04:00:00Z')
-    const { run } = inProcess(memoryStore(), { ...systemClock, now: () => now })
-    const daily = { task: TASK, schedule: '0 3 * * *' }
-    for (const day of ['24', '27']) await run({ ...daily, eventTime: new Date(`2026-11-${day}T03:00:00Z`) })
-    expect(await run({ ...daily, ...trigger, sinceLastSuccess: true })).toMatchObject({ code: 0, started: 1 })
-    const inRange = { ...daily, eventTime: new Date('2026-11-25T03:00:00Z') }
-    const notInRange = { ...daily, eventTime: new Date('2026-11-28T03:00:00Z') }
-    expect(await run(inRange)).toMatchObject({ code: 0, started: 0, events: [{ event: 'duplicate' }] })
-    expect(await run(notInRange)).toMatchObject({ code: 0, started: 1 })
+    const run = dailyRuns('2026-11-28T04:00:00Z')
+    for (const day of [24, 27]) await run({ eventTime: november(day) })
+    expect(await run({ ...trigger, sinceLastSuccess: true })).toMatchObject({ code: 0, started: 1 })
+    const inRange = await run({ eventTime: november(25) })
+    expect(inRange).toMatchObject({ code: 0, started: 0, events: [{ event: 'duplicate' }] })
+    expect(await run({ eventTime: november(28) })).toMatchObject({ code: 0, started: 1 })
   })
 
-  test.each([
-    [
-      'a pause of later slots comes',
-      'completed',
-      (one: TaskRecord, slot: Instant) => withPause(one, { ...PAUSE, from: slot + 24 * HOUR_MS }),
-    ],
-    ['a pause of its slot comes', 'paused', (one: TaskRecord, from: Instant) => withPause(one, { ...PAUSE, from })],
-    [
-      'another run states the same',
-      'completed',
-      (one: TaskRecord, slot: Instant) => withRangeOf(one, slot, { ...PAUSE, at: slot }),
-    ],
+  test.each<[string, string, (one: TaskRecord, slot: Instant) => TaskRecord]>([
+    ['a pause of later slots comes', 'completed', (one, slot) => withPause(one, { ...PAUSE, from: slot + DAY_MS })],
+    ['a pause of its slot comes', 'paused', (one, from) => withPause(one, { ...PAUSE, from })],
+    ['another run states the same', 'completed', (one, at) => withRangeOf(one, at, { ...PAUSE, at })],
   ])('the range of a late trigger is stated once, also if %s before the write: %s', async (_, status, change) => {
     const { run, record, ledger, changeRecord, slotOfDay } = rangeWorld()
     for (const day of [1, 4]) await run(day, works(1), { settings: {} })
@@ -292,13 +287,10 @@ describe('runs with a range', () => {
   })
 
   test('a slot stays done by a later run, also if a late run of a slot between them states no range', async () => {
-    const now = Date.parse('2026-11-28T02:00:00Z')
-    const { run } = inProcess(memoryStore(), { ...systemClock, now: () => now })
-    const daily = { task: TASK, schedule: '0 3 * * *' }
-    const at = (day: number) => new Date(`2026-11-${day}T03:00:00Z`)
-    await run({ ...daily, eventTime: at(24), sinceLastSuccess: true })
-    await run({ ...daily, force: { slot: at(27), reason: 'missed' } })
-    expect(await run({ ...daily, eventTime: at(26) })).toMatchObject({ code: 0, started: 0 })
+    const run = dailyRuns('2026-11-28T02:00:00Z')
+    await run({ eventTime: november(24), sinceLastSuccess: true })
+    await run({ force: { slot: november(27), reason: 'missed' } })
+    expect(await run({ eventTime: november(26) })).toMatchObject({ code: 0, started: 0 })
     const report = { task: 'report', schedule: '0 4 * * *', after: [TASK], afterTimeoutMs: 0 }
     const ran = await run({ ...report, eventTime: new Date('2026-11-25T04:00:00Z') })
     expect(ran).toMatchObject({ code: 0, started: 1 })

@@ -4,7 +4,7 @@ import { withPause, withRetirement } from '../../../src/core/task/task-changes.t
 import type { TaskRecord } from '../../../src/core/task/task-record.ts'
 import { futureRun, futureSlotIn, withoutFuture } from '../../../src/core/task/wrong-clock.ts'
 import type { TriggerOptions } from '../../../src/run/run-trigger.ts'
-import { DAY_MS, HOUR_MS, PAUSE, rowWith, SUCCEEDED } from '../../support/rows.ts'
+import { DAY_MS, HOUR_MS, PAUSE, recordWith, rowWith, SUCCEEDED } from '../../support/rows.ts'
 import { slotOf, triggers } from '../../support/simulated/triggers.ts'
 import { TASK, works } from '../../support/simulated/world.ts'
 
@@ -47,17 +47,13 @@ describe.each([
   test('for the first run: check does not say that nothing is missing, and the next run corrects the record', async () => {
     const { play, record, check, sleep } = ledgerOf()
     await play(hourly, ahead)
-    await expect(check()).rejects.toMatchObject({
-      kind: 'shape',
-      message: expect.stringMatching(/clock of its host was ahead/),
-    })
+    await expect(check()).rejects.toThrow('clock of its host was ahead')
     await sleep(HOUR_MS)
     const next = await play({ ...hourly, catchUpMs: 31 * DAY_MS })
     expect(next.started).toEqual([slotOf(0) + HOUR_MS])
     expect(next.warnings).toEqual([expect.stringContaining('This run has corrected the record')])
-    expect((await record()).schedules).toEqual([
-      { since: slotOf(0) + HOUR_MS, spec: { expression: '0 * * * *', zone: 'UTC' } },
-    ])
+    const spec = { expression: '0 * * * *', zone: 'UTC' }
+    expect((await record()).schedules).toEqual([{ since: slotOf(0) + HOUR_MS, spec }])
     await sleep(2 * HOUR_MS)
     expect((await play({ ...hourly, catchUpMs: 31 * DAY_MS })).started).toEqual(
       [2, 3].map((hours) => slotOf(0) + hours * HOUR_MS),
@@ -90,23 +86,12 @@ test('a clock that was years behind states no schedule, and says so', async () =
 
 test('a declared schedule may begin in the future, and a run of the future does not confirm it', () => {
   const [now, later] = [slotOf(0), slotOf(9)]
-  const record: TaskRecord = {
-    expectations: null,
-    pauses: [PAUSE],
-    retirements: [],
-    place: null,
-    placeSince: null,
-    schedules: [
-      { since: slotOf(-1), spec: DAILY },
-      { since: later, spec: NOON, declared: 'unconfirmed' },
-    ],
-  }
+  const daily = { since: slotOf(-1), spec: DAILY }
+  const noon = { since: later, spec: NOON }
+  const record = recordWith([daily, { ...noon, declared: 'unconfirmed' }], { pauses: [PAUSE] })
   expect(futureSlotIn(record, now)).toBe(null)
   expect(withoutFuture(record, now)).toBe(record)
-  const confirmed: TaskRecord = {
-    ...record,
-    schedules: record.schedules.map((one) => ('declared' in one ? { ...one, declared: 'confirmed' } : one)),
-  }
+  const confirmed: TaskRecord = { ...record, schedules: [daily, { ...noon, declared: 'confirmed' }] }
   expect(futureSlotIn(confirmed, now)).toBe(later)
   expect(withoutFuture(confirmed, now)).toEqual(record)
 })
