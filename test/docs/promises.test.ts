@@ -1,7 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { SCENARIOS } from '../explore/scenarios.ts'
-import { BOUNDS } from '../sim/bounds.ts'
 import { MUTATIONS } from '../sim/mutations.ts'
 
 const root = new URL('../../', import.meta.url)
@@ -38,9 +37,4 @@ test.each(MUTATIONS)('$name: its text is in its file once', ({ file, from }) => 
 test('each scenario of the explorer has a planted bug that it finds', () => {
   const used = MUTATIONS.map(({ scenario }) => scenario)
   expect(SCENARIOS.map(({ name }) => name).filter((name) => !used.includes(name))).toEqual([])
-})
-
-test('each bound of the explorer is proved by a planted bug that is found by the explorer', () => {
-  const explored = MUTATIONS.flatMap(({ name, scenario }) => (scenario === undefined ? [] : [name]))
-  expect(BOUNDS.filter(({ bug }) => !explored.includes(bug))).toEqual([])
 })

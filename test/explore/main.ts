@@ -8,7 +8,7 @@ import { SCENARIOS } from './scenarios.ts'
 
 /** More states than any scenario has. Unlike a limit on time, this limit has the same effect on every machine. */
 const MAX_STATES = 1_000_000
-const { SCENARIO, SCHEDULE, STATES, CHANGED = '{}' } = process.env
+const { SCENARIO, SCHEDULE, STATES } = process.env
 // A stack trace is slow to make, and the code makes an error for each request without an answer.
 Error.stackTraceLimit = 0
 
@@ -18,7 +18,7 @@ function named(name: string): Scenario {
   const found = SCENARIOS.find((scenario) => scenario.name === name)
   if (found === undefined)
     throw new Error(`no scenario "${name}". Known: ${SCENARIOS.map((one) => one.name).join('; ')}`)
-  return { ...found, ...JSON.parse(CHANGED) }
+  return found
 }
 
 async function replay(schedule: string): Promise<readonly string[]> {
