@@ -52,77 +52,57 @@ async function rerun(rows: readonly Row[], more: Partial<Parameters<typeof rerun
   const deps = { store, clock: { ...systemClock, now: () => now }, pageTimeoutMs: 30_000, signals: [] }
   const asked = { from: new Date(FIRST), until: new Date(FIRST + 6.5 * HOUR_MS), status: DEFAULT_RERUNNABLE, ...more }
   const hourOf = ({ slot }: { readonly slot: number }) => (slot - FIRST) / HOUR_MS
-  const steps: unknown[] = []
+  const steps: string[] = []
   for await (const step of rerunSteps({ task: LOST.task, ...record }, asked, deps)) {
     const hour = hourOf(step.judged)
-    if (step.kind === 'run') steps.push([hour, step.why, step.others.map(hourOf)])
-    else
-      steps.push(`${hour} left out: ${step.why} ${step.because === null ? '' : hourOf({ slot: step.because })}`.trim())
+    const of = step.kind === 'run' ? step.others.map(hourOf) : [step.because && hourOf({ slot: step.because })]
+    steps.push(
+      [hour, step.kind === 'run' ? '' : 'left out:', step.why, ...of]
+        .filter((one) => one !== '' && one !== null)
+        .join(' '),
+    )
   }
   return steps
 }
 
 const WITHOUT_STALE = { status: ['missed', 'failed'] } as const
+const WITHOUT_ROW = ['5 missed', '4 missed', '2 failed', '1 missed']
+
+/** What happens in the order of the steps: the hour of a slot, why it runs, and the hours of those that its run does, too. */
 test.each([
-  [
-    'only the newest slot between two that are done runs, and does the others, too',
-    NIGHT,
-    {},
-    [[5, 'missed', [4, 3, 2, 1]]],
-  ],
-  [
-    'with `each`, each of them runs',
-    NIGHT,
-    { ranges: 'each' },
-    [5, 4, 3, 2, 1].map((at) => [at, at === 2 ? 'failed' : 'missed', []]),
-  ],
+  ['only the newest slot between two that are done runs, and does the others, too', NIGHT, {}, ['5 missed 4 3 2 1']],
+  ['with `each`, each of them runs', NIGHT, { ranges: 'each' }, WITHOUT_ROW.toSpliced(2, 0, '3 missed')],
   [
     'a decision is about each slot, whatever a run of it would do',
     [...NIGHT, slotAt(3, LOST, 0)],
     { ranges: 'none', ...WITHOUT_STALE },
-    [5, 4, 2, 1].map((at) => [at, at === 2 ? 'failed' : 'missed', []]),
+    WITHOUT_ROW,
   ],
   [
     'the slots between others that are done have a run of their own',
     [...NIGHT, slotAt(3, DONE, 2)],
     {},
-    [
-      [5, 'missed', [4]],
-      [2, 'failed', [1]],
-    ],
+    ['5 missed 4', '2 failed 1'],
   ],
-  [
-    'a covered slot is done',
-    [...NIGHT, slotAt(4, DONE, 2)],
-    {},
-    [
-      [5, 'missed', []],
-      [2, 'failed', [1]],
-    ],
-  ],
+  ['a covered slot is done', [...NIGHT, slotAt(4, DONE, 2)], {}, ['5 missed', '2 failed 1']],
   [
     'a stale slot in it leaves out the slots after it, and those of its own range, unless stale is selected',
     [...NIGHT, slotAt(3, LOST, 1)],
     WITHOUT_STALE,
-    ['5 left out: stale 3', '4 left out: stale 3', '2 left out: stale 3', [1, 'missed', []]],
+    ['5 left out: stale 3', '4 left out: stale 3', '2 left out: stale 3', '1 missed'],
   ],
-  [
-    'a stale slot that is selected runs with the others',
-    [...NIGHT, slotAt(3, LOST, 1)],
-    {},
-    [[5, 'missed', [4, 3, 2, 1]]],
-  ],
+  ['a stale slot that is selected runs with the others', [...NIGHT, slotAt(3, LOST, 1)], {}, ['5 missed 4 3 2 1']],
   [
     'a slot that a person skipped leaves out the slots after it, unless skipped is selected',
     [...NIGHT, slotAt(3, resolvedAs('SKIPPED'))],
     {},
-    ['5 left out: skipped 3', '4 left out: skipped 3', [2, 'failed', [1]]],
+    ['5 left out: skipped 3', '4 left out: skipped 3', '2 failed 1'],
   ],
   [
     'a skipped slot that is selected runs with the others',
     [...NIGHT, slotAt(3, resolvedAs('SKIPPED'))],
     { status: ['missed', 'skipped'] },
-    [[5, 'missed', [4, 3, 2, 1]]],
+    ['5 missed 4 3 2 1'],
   ],
   [
     'a slot before the range counts, if the run would do its work',
@@ -134,10 +114,7 @@ test.each([
     'a slot that is done, and is selected, runs alone',
     NIGHT,
     { status: ['completed'] },
-    [
-      [6, 'completed', []],
-      [0, 'completed', []],
-    ],
+    ['6 completed', '0 completed'],
   ],
 ] as const)('what the rerun of a range runs in a task whose runs have ranges: %s', async (_, rows, more, steps) => {
   expect(await rerun(rows, more)).toEqual(steps)

@@ -72,25 +72,18 @@ describe('what a report says', () => {
 
   test('each slot that was due counts once, and repaired slots, duplicates and decisions are counted beside them', async () => {
     const { tasks } = await reportOf(['failed', 'stale', 'rerun', 'missed', 'missed', 'done-by-hand', 'skipped'])
-    expect(tasks[0]?.counts).toEqual({
+    const ofEach = {
       due: 24,
-      inTime: 0,
       completed: 18,
-      covered: 0,
-      unusual: 0,
-      late: 0,
       missed: 2,
       failed: 1,
       stale: 1,
-      overdue: 0,
-      unknown: 0,
       skipped: 1,
       marked: 1,
       repaired: 1,
       forced: 1,
-      duplicates: 0,
-      refused: 0,
-    })
+    }
+    expect(tasks[0]?.counts).toEqual({ ...NO_COUNTS, ...ofEach })
     expect(tasks[0]?.exceptions.map(({ class: name, happened }) => [name, happened])).toEqual([
       ['failed', expect.stringMatching(/^attempt 1 on .* failed \(exit code 3\) after /)],
       ['stale', expect.stringMatching(/stopped reporting/)],
@@ -167,18 +160,11 @@ describe('what a report says', () => {
       task: `t${index}`,
       counts: { ...NO_COUNTS, missed: index % 6, late: 9 },
     })) as unknown as TaskReport[]
-    expect(worstTasks(tasks).map(({ task }) => task)).toEqual([
-      't5',
-      't11',
-      't4',
-      't10',
-      't3',
-      't9',
-      't2',
-      't8',
-      't1',
-      't7',
-    ])
+    expect(
+      worstTasks(tasks)
+        .map(({ task }) => task)
+        .join(' '),
+    ).toBe('t5 t11 t4 t10 t3 t9 t2 t8 t1 t7')
     expect(worstTasks(tasks.slice(0, 2))).toHaveLength(1)
   })
 
