@@ -4,7 +4,7 @@ import type { Report } from '../../format/report.ts'
 import { pageText } from '../views/frame/document.tsx'
 import { UTC, wallClock } from '../views/frame/time.tsx'
 import { hasMore, TaskChapter } from '../views/report/chapter.tsx'
-import { ReportSummary, reportTitle } from '../views/report/report.tsx'
+import { ReportHashes, ReportSummary, reportTitle } from '../views/report/report.tsx'
 
 /** Marks the position in an element where the pieces go. Text of a ledger cannot contain it, because it is escaped. */
 const PIECES = '<!-- pieces -->'
@@ -20,7 +20,7 @@ export function* reportPieces(report: Report, style: string): Generator<string, 
     clock: UTC,
     now: report.madeAt,
     pollMs: null,
-    children: [<ReportSummary report={report} />, raw(PIECES)],
+    children: [<ReportSummary report={report} />, raw(PIECES), <ReportHashes report={report} />],
   })
   const [before = '', after = ''] = text.split(PIECES)
   yield before

@@ -285,7 +285,7 @@ describe('a report', () => {
     const left = total.missed + total.failed + total.stale
     expect([figure('done'), figure('left')]).toEqual([String(total.due - left - total.skipped), String(left)])
     expect(html).toMatch(/ · all tasks: \d+/)
-    expect(html).not.toContain('<tfoot')
+    expect(html.indexOf('SHA-256 of')).toBeGreaterThan(html.lastIndexOf('<section class="chapter"'))
     const lines = csv.stdout.trimEnd().split('\n')
     expect(lines).toHaveLength(1 + PLANS.length)
     for (const [index, { task, counts }] of tasks.entries()) {

@@ -94,7 +94,6 @@ export function ReportSummary({ report }: { readonly report: Report }) {
       </section>
       <Meaning />
       <Missing report={report} />
-      <Hashes report={report} />
     </>
   )
 }
@@ -209,10 +208,10 @@ function Missing({ report: { tasks, leftOut, since } }: { readonly report: Repor
 }
 
 /** Anybody who can read the ledger can compute the hashes again. */
-function Hashes({ report: { tasks, since, until } }: { readonly report: Report }) {
+export function ReportHashes({ report: { tasks, since, until } }: { readonly report: Report }) {
   const command = `cronledger history TASK --status recorded --limit 0 --format ndjson --since ${formatInstant(since)} --until ${formatInstant(until)} | sha256sum`
   return (
-    <details>
+    <details class="chapter">
       <summary>SHA-256 of the records of each task</summary>
       <p>
         It is that of the bytes which this command prints, with the same version of cronledger. It differs if a record
