@@ -162,6 +162,5 @@ function reportLines({ attempts }: Row): readonly string[] {
 
 function timelineText(entry: TimelineEntry, timeOf: (at: Instant) => string, withIds: boolean): string {
   if (entry.kind === 'event') return withSource(withIds ? entry : { ...entry, source: entry.why })
-  const source = entry.source === '' ? '--json lists them' : `${entry.source}; --json lists the others`
-  return withSource({ text: `${entry.text}, the last one at ${timeOf(entry.until)}`, source })
+  return `${entry.text}, the last one at ${timeOf(entry.until)} (--json lists them)`
 }

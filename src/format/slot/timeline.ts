@@ -3,7 +3,7 @@ import { formatInstant } from '../../core/instant.ts'
 import { hasStarted, waitMsOf } from '../../core/row/attempts.ts'
 import { otherPlace } from '../../core/row/other-place.ts'
 import { keptRejections } from '../../core/row/rejections.ts'
-import type { AttemptRecord, Host, Instant, Place, Rejection, Rejections, Row, Trigger } from '../../core/types.ts'
+import type { AttemptRecord, Host, Instant, Place, Rejection, Row, Trigger } from '../../core/types.ts'
 import { endingText, reportedText } from '../../verdict/endings.ts'
 import { otherPlaceText } from '../../verdict/sentence.ts'
 
@@ -12,11 +12,11 @@ import { otherPlaceText } from '../../verdict/sentence.ts'
 interface TimelineItem {
   readonly at: Instant
   readonly text: string
-  readonly source: string
 }
 
 export interface TimelineEvent extends TimelineItem {
   readonly kind: 'event'
+  readonly source: string
   /** The part of the source that a person asks for first: who forced it, or why it has no event time. */
   readonly why: string
   readonly starts?: AttemptRecord
@@ -27,7 +27,6 @@ export interface TimelineEvent extends TimelineItem {
 interface FoldedEvents extends TimelineItem {
   readonly kind: 'folded'
   readonly until: Instant
-  /** Those that the row lists. It only counts the others. */
   readonly listed: readonly TimelineEvent[]
 }
 
@@ -65,7 +64,7 @@ export function slotTimeline(row: Row): readonly TimelineEntry[] {
   return entries
 }
 
-export function withSource({ text, source }: Pick<TimelineEntry, 'text' | 'source'>): string {
+export function withSource({ text, source }: Pick<TimelineEvent, 'text' | 'source'>): string {
   return source === '' ? text : `${text} (${source})`
 }
 
@@ -80,38 +79,22 @@ function differenceText(rejection: Rejection, row: Row): string {
 }
 
 function rejectedEntry(same: readonly Rejection[], row: Row): TimelineEntry {
-  const { rejections } = row
   const listed = same.map((rejection) => rejectionEvent(rejection, row))
   const [first, ...others] = listed
   const last = listed.at(-1)
   const [one] = same
   if (first === undefined || last === undefined || one === undefined) throw new Error('no rejection')
   if (others.length === 0) return first
-  const unlisted = unlistedAmong(same, rejections)
   const what = one.kind === 'duplicate' ? 'duplicate triggers ignored' : 'triggers refused'
   const hosts = new Set(same.map(({ host }) => host))
-  // The hosts of the triggers that are only counted are not known.
-  const where = unlisted > 0 ? '' : hosts.size === 1 ? ` on host ${one.host}` : ` on ${hosts.size} hosts`
+  const where = hosts.size === 1 ? ` on host ${one.host}` : ` on ${hosts.size} hosts`
   return {
     kind: 'folded',
     at: first.at,
     until: last.at,
-    text: `${same.length + unlisted} ${what} (${rejectionCause(one)})${where}${differenceText(one, row)}`,
-    source: unlisted > 0 ? `${unlisted} of them are only counted` : '',
+    text: `${same.length} ${what} (${rejectionCause(one)})${where}${differenceText(one, row)}`,
     listed,
   }
-}
-
-/** The triggers that are only counted came after the first ones and before the latest. `same` has them if it has both ends. */
-function unlistedAmong(same: readonly Rejection[], { count, refused, first, latest }: Rejections): number {
-  const before = first.at(-1)
-  const hidden = count - first.length - 1
-  if (before === undefined || latest === null || hidden <= 0) return 0
-  const isAround = [before, latest].every(({ runId }) => same.some((one) => one.runId === runId))
-  const keptRefused = [...first, latest].filter(({ kind }) => kind === 'refused').length
-  const hiddenRefused = refused - keptRefused
-  const areAlike = hiddenRefused === (latest.kind === 'refused' ? hidden : 0)
-  return isAround && areAlike ? hidden : 0
 }
 
 /** From this many attempts on that ended alike, one line shows them all. */
@@ -129,7 +112,7 @@ function attemptEntries(attempts: readonly AttemptRecord[], slot: Instant): read
     const [first, last] = [listed[0], listed.at(-1)]
     if (run.length < FEWEST || first === undefined || last === undefined) return listed
     const text = `attempts ${run[0]?.number} to ${run.at(-1)?.number} ${endOf(run[0])}`
-    return [{ kind: 'folded', at: first.at, until: last.at, text, source: '', listed }]
+    return [{ kind: 'folded', at: first.at, until: last.at, text, listed }]
   })
 }
 

@@ -26,7 +26,9 @@ function rejecting(
 
 const linesOf = (row: Row) =>
   slotTimeline(row).flatMap((entry) =>
-    entry.text.startsWith('attempt') ? [] : [[entry.text, entry.source.split(',')[0]].filter(Boolean).join(' / ')],
+    entry.text.startsWith('attempt')
+      ? []
+      : [`${entry.text}${entry.kind === 'event' ? ` / ${entry.source.split(',')[0]}` : ''}`.replace(/ \/ $/, '')],
   )
 const many = (length: number, rejection: Partial<Rejection> = {}) => Array.from({ length }, () => rejection)
 
@@ -43,7 +45,6 @@ test('equal rejections are one entry, from the first to the last, with each of t
     at: NOW + 60_000,
     until: NOW + 62_000,
     text: '3 duplicate triggers ignored (completed) on host b',
-    source: '',
   })
   expect(entry?.kind === 'folded' && entry.listed.map(({ source }) => source.split(',')[0])).toEqual([
     'run dup-0',
@@ -56,19 +57,9 @@ test('the hosts of equal rejections are counted', () => {
   expect(linesOf(rejecting([{}, { host: 'c' }, {}]))).toEqual(['3 duplicate triggers ignored (completed) on 2 hosts'])
 })
 
-test('rejections that are only counted belong to the entry around them', () => {
-  expect(linesOf(rejecting(many(45)))).toEqual([
-    '45 duplicate triggers ignored (completed) / 24 of them are only counted',
-  ])
-  // The row lists the first 20 and the latest one, so nothing is missing.
-  expect(linesOf(rejecting(many(21)))).toEqual(['21 duplicate triggers ignored (completed) on host b'])
-})
-
-test('rejections that are only counted stand in no entry if one is of another kind, or if something is between them', () => {
+test('rejections that are only counted stand in no entry', () => {
+  expect(linesOf(rejecting(many(45)))).toEqual(['21 duplicate triggers ignored (completed) on host b'])
   const refused = { kind: 'refused', cause: 'failed' } as const
-  expect(linesOf(rejecting([...many(25), refused, ...many(4)]))).toEqual([
-    '21 duplicate triggers ignored (completed) on host b',
-  ])
   const listed = '20 duplicate triggers ignored (completed) on host b'
   expect(linesOf(rejecting([...many(29), refused]))).toEqual([
     listed,

@@ -126,7 +126,6 @@ function Timeline({ row, clock }: TimelineProps) {
                 <>
                   {' · the first one at '}
                   <Time at={entry.at} near={row.slot} clock={clock} />
-                  {entry.source !== '' && ` · ${printable(entry.source)}`}
                 </>
               ) : (
                 <OfAttempt entry={entry} before={shown[index - 1]} />
