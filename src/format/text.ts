@@ -1,3 +1,4 @@
+import { elapsed } from '../core/duration.ts'
 import { UNPRINTABLE } from '../core/user-text.ts'
 
 /** Returns text from a ledger or an event in a form that is safe on a terminal and stays on one line. */
@@ -36,6 +37,10 @@ export function listed(items: readonly string[], word: 'and' | 'or'): string {
 
 export function counted(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`
+}
+
+export function delayText(ms: number): string {
+  return `${elapsed(Math.abs(ms))} ${ms < 0 ? 'before' : 'after'} the scheduled time`
 }
 
 export type Labelled = readonly [label: string, text: string]

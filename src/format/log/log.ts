@@ -14,7 +14,7 @@ import { neededSteps } from '../../verdict/steps.ts'
 import { type EventVerdict, missingSentence, verdictOfUpstream } from '../../verdict/verdict.ts'
 import { stepJson, stepLines } from '../command-line.ts'
 import { zonedTime } from '../local-time.ts'
-import { counted, OPERATING_GUIDE, printableLines, safeJson } from '../text.ts'
+import { counted, delayText, OPERATING_GUIDE, printableLines, safeJson } from '../text.ts'
 import { sentenceText } from '../verdict.ts'
 import { changedFields, type LogEntry, lockFields, suspensionFields, verdictEntry } from './verdict-entry.ts'
 
@@ -182,7 +182,7 @@ function warning(message: string, fields: Readonly<Record<string, unknown>> = {}
 }
 
 function claimedEntry(attempt: AttemptRecord, trigger: Trigger, latenessMs: number, zone: string): LogEntry {
-  const due = `${elapsed(latenessMs)} after the scheduled time`
+  const due = delayText(latenessMs)
   const waitedMs = waitMsOf(attempt)
   const waited = waitedMs === null ? '' : `, waited ${elapsed(waitedMs)}`
   const how =

@@ -6,6 +6,7 @@ import { keptRejections } from '../../core/row/rejections.ts'
 import type { AttemptRecord, Host, Instant, Place, Rejection, Row, Trigger } from '../../core/types.ts'
 import { endingText, reportedText } from '../../verdict/endings.ts'
 import { otherPlaceText } from '../../verdict/sentence.ts'
+import { delayText } from '../text.ts'
 
 // The events of a slot. The texts are not yet safe on a terminal.
 
@@ -127,7 +128,7 @@ function attemptEvents(attempt: AttemptRecord, slot: Instant): TimelineEvent[] {
   const what = hasStarted(attempt) ? 'started' : 'claimed the slot'
   const waitedMs = waitMsOf(attempt)
   const waited = waitedMs === null ? '' : `, after a wait of ${elapsed(waitedMs)},`
-  const text = `attempt ${number} ${what} ${delayText(startedAt, slot)}${waited} on host ${host}`
+  const text = `attempt ${number} ${what} ${delayText(startedAt - slot)}${waited} on host ${host}`
   const start = { ...event(startedAt, text, attempt), starts: attempt }
   if (attempt.phase !== 'ended') return [start]
   const { endedAt, exitCode } = attempt
@@ -150,7 +151,7 @@ function rejectionEvent(rejection: Rejection, row: Row): TimelineEvent {
   const what = kind === 'duplicate' ? 'duplicate trigger ignored' : 'trigger refused'
   return event(
     at,
-    `${what} (${rejectionCause(rejection)}) ${delayText(at, row.slot)} on host ${host}${differenceText(rejection, row)}`,
+    `${what} (${rejectionCause(rejection)}) ${delayText(at - row.slot)} on host ${host}${differenceText(rejection, row)}`,
     rejection,
   )
 }
@@ -173,12 +174,6 @@ function event(at: Instant, text: string, source?: Source): TimelineEvent {
 
 function isFromEvent(trigger: Trigger): boolean {
   return trigger.kind === 'scheduled' && trigger.source !== 'clock' && trigger.source !== 'catch-up'
-}
-
-function delayText(at: Instant, slot: Instant): string {
-  return at < slot
-    ? `${elapsed(slot - at)} before the scheduled time`
-    : `${elapsed(at - slot)} after the scheduled time`
 }
 
 function sourceText({ ecsTask, place, runId, traceId, trigger }: Source): string {

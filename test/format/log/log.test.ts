@@ -51,6 +51,13 @@ test('a duplicate without an event time may be of a person: its text names the c
   expect(text({ ...DUPLICATE, hasOtherCommand: true }, { trigger })).not.toContain('rerun')
 })
 
+test('an attempt that starts a little before its slot says so', () => {
+  const [attempt] = rowWith({}).attempts
+  if (attempt === undefined) throw new Error('the row has no attempt')
+  const early = logLine({ event: 'claimed', attempt }, CONTEXT, 'text', CONTEXT.window.slot - 5_000)
+  expect(early).toContain('starting attempt 1 (5s before the scheduled time)')
+})
+
 test('a slot in a pause names the command that ends the pause, unless it is over', () => {
   const skipped = { event: 'paused', isKept: false, finish: 'recorded', row: rowWith({}) } as const
   const until = (end: number | null) => text({ ...skipped, pause: { ...PAUSE, until: end } })
