@@ -15,16 +15,9 @@ const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
 const schema = (name) => fileURLToPath(new URL(`../../schema/${name}`, import.meta.url))
 const say = (text) => process.stdout.write(`${text}\n`)
 
-const { values: given } = parseArgs({
-  options: Object.fromEntries(
-    [
-      ['image', 'string'],
-      ['subnets', 'string'],
-      ['yes', 'boolean'],
-      ['remove', 'boolean'],
-    ].map(([name, type]) => [name, { type }]),
-  ),
-})
+const TEXT = { type: 'string' }
+const FLAG = { type: 'boolean' }
+const { values: given } = parseArgs({ options: { image: TEXT, subnets: TEXT, yes: FLAG, remove: FLAG } })
 const found = readdirSync('.').find((name) => /^account-[0-9a-f]{6}\.json$/.test(name))
 if (found === undefined && given.remove) fail('This folder has no account-….json: there is nothing to remove.')
 if (found === undefined && !given.image)
@@ -95,14 +88,8 @@ report()
 rmSync(file)
 
 function start() {
-  return {
-    run: randomBytes(3).toString('hex'),
-    region,
-    image: given.image,
-    subnets: given.subnets,
-    done: [],
-    resources: [],
-  }
+  const { image, subnets } = given
+  return { run: randomBytes(3).toString('hex'), region, image, subnets, done: [], resources: [] }
 }
 
 function save() {
@@ -120,6 +107,11 @@ async function agrees() {
   const answer = await lines.question('Type yes to start: ')
   lines.close()
   return answer.trim() === 'yes'
+}
+
+/** Returns the options of a command line. */
+function flags(values) {
+  return Object.entries(values).flatMap(([option, value]) => [`--${option}`, value])
 }
 
 async function aws(...args) {
@@ -189,12 +181,8 @@ function arnOfRole(account, role) {
 async function deployLedger() {
   await aws('ecs', 'create-cluster', '--cluster-name', name)
   const roles = Object.values(ROLES).map((role) => arnOfRole(Account, role))
-  await deploy(STACKS.ledger, 'ledger.yaml', [
-    `Table=${name}`,
-    `FamilyPrefix=${prefix}`,
-    `BatchRoles=${roles.join(',')}`,
-    'StartAgain=true',
-  ])
+  const parameters = [`Table=${name}`, `FamilyPrefix=${prefix}`, `BatchRoles=${roles.join(',')}`, 'StartAgain=true']
+  await deploy(STACKS.ledger, 'ledger.yaml', parameters)
   await listen(await outputsOf(STACKS.ledger))
   return `stack ${STACKS.ledger}`
 }
@@ -207,12 +195,8 @@ async function outputsOf(stack) {
 /** A queue gets what a mail would say. */
 async function listen({ AlarmTopic }) {
   const queue = `arn:aws:sqs:${region}:${Account}:${name}-told`
-  const allow = {
-    Effect: 'Allow',
-    Principal: { Service: 'sns.amazonaws.com' },
-    Action: 'sqs:SendMessage',
-    Resource: queue,
-  }
+  const Principal = { Service: 'sns.amazonaws.com' }
+  const allow = { Effect: 'Allow', Principal, Action: 'sqs:SendMessage', Resource: queue }
   const Policy = JSON.stringify({ Version: '2012-10-17', Statement: [allow] })
   const made = ['--queue-name', `${name}-told`, '--attributes', JSON.stringify({ Policy })]
   const { QueueUrl: id } = await aws('sqs', 'create-queue', ...made)
@@ -270,16 +254,7 @@ async function deployBatches() {
     ['first', '*/5 * * * *', place],
     ['second', '0 * * * *', `${place} ${own}`],
   ]) {
-    const what = [
-      '--task',
-      TASKS[batch],
-      '--schedule',
-      schedule,
-      '--outputs',
-      `${file}.outputs`,
-      '--parameters',
-      parameters,
-    ]
+    const what = flags({ task: TASKS[batch], schedule, outputs: `${file}.outputs`, parameters })
     const { code, stdout } = await cronledger('template', 'parameters', ...what)
     expectThat(code === 0, 'template parameters exits with 0', stdout)
     writeFileSync(`${file}.parameters`, stdout)
@@ -293,20 +268,14 @@ async function deployBatches() {
 async function runTask(batch, variables, command) {
   const environment = Object.entries(variables).map(([key, value]) => ({ name: key, value }))
   const override = { name: 'batch', environment, ...(command && { command }) }
-  const { tasks, failures } = await aws(
-    ...[
-      'ecs',
-      'run-task',
-      '--cluster',
-      name,
-      '--launch-type',
-      'FARGATE',
-      '--task-definition',
-      `${prefix}${TASKS[batch]}`,
-    ],
-    ...['--network-configuration', JSON.stringify({ awsvpcConfiguration: await network() })],
-    ...['--overrides', JSON.stringify({ containerOverrides: [override] })],
-  )
+  const what = flags({
+    'launch-type': 'FARGATE',
+    cluster: name,
+    'task-definition': `${prefix}${TASKS[batch]}`,
+    'network-configuration': JSON.stringify({ awsvpcConfiguration: await network() }),
+    overrides: JSON.stringify({ containerOverrides: [override] }),
+  })
+  const { tasks, failures } = await aws('ecs', 'run-task', ...what)
   expectThat(tasks.length === 1, 'RunTask starts a task', JSON.stringify(failures))
   const which = ['--cluster', name, '--tasks', tasks[0].taskArn]
   await aws('ecs', 'wait', 'tasks-stopped', ...which)
@@ -331,18 +300,8 @@ async function checkSetup() {
 }
 
 async function completedSlots(store = name) {
-  const args = [
-    'history',
-    TASKS.first,
-    '--store',
-    `dynamodb:${store}`,
-    '--since',
-    '1d',
-    '--json',
-    '--status',
-    'completed',
-  ]
-  const { stdout } = await cronledger(...args)
+  const range = flags({ store: `dynamodb:${store}`, since: '1d', status: 'completed' })
+  const { stdout } = await cronledger('history', TASKS.first, '--json', ...range)
   return stdout.startsWith('[') ? JSON.parse(stdout) : []
 }
 

@@ -50,12 +50,13 @@ function slotOf(task: string, minute: number, what: What): JudgedSlot {
   }
 }
 
-type Slots = Readonly<Record<string, readonly (readonly [minute: number, what: What])[]>>
+/** The slots of each task, by their minutes. */
+type Slots = Readonly<Record<string, Readonly<Record<number, What>>>>
 
 function problemsOf(tasks: Slots): readonly Problem[] {
   const { add, problems } = collectProblems()
   for (const [task, slots] of Object.entries(tasks))
-    for (const [minute, what] of slots.toSorted(([one], [other]) => other - one)) add(slotOf(task, minute, what))
+    for (const [minute, what] of Object.entries(slots).reverse()) add(slotOf(task, Number(minute), what))
   return problems()
 }
 
@@ -65,100 +66,56 @@ const brief = (problem: Problem) => [`${problem.kind}: ${problem.words}`, ...min
 
 test('findings of a task with the same words are a streak until a slot of it is done, whatever is between them', () => {
   const says = { says: 'disk full' }
-  const of = (what: What) =>
-    problemsOf({
-      a: [
-        [0, says],
-        [90, what],
-        [180, says],
-      ],
-    }).map(minutes)
+  const of = (what: What) => problemsOf({ a: { 0: says, 90: what, 180: says } }).map(minutes)
   for (const between of ['missed', 'running', 'stale', { exit: 2 }] as const)
     expect(of(between)).toContainEqual(['a 180', 'a 0'])
   for (const between of ['done', 'skipped', 'unusual'] as const) expect(of(between)).toContainEqual(['a 180'])
 })
 
 test('streaks of several tasks are a problem if each began within an hour of the one before, for six hours at most', () => {
-  expect(problemsOf({ a: [[0, 'missed']], b: [[60, 'missed']], c: [[121, 'missed']] }).map(minutes)).toEqual([
+  expect(problemsOf({ a: { 0: 'missed' }, b: { 60: 'missed' }, c: { 121: 'missed' } }).map(minutes)).toEqual([
     ['a 0', 'b 60'],
     ['c 121'],
   ])
-  const many = Object.fromEntries([...'abcdefgh'].map((task, index) => [task, [[index * 60, 'missed'] as const]]))
+  const many = Object.fromEntries([...'abcdefgh'].map((task, index) => [task, { [index * 60]: 'missed' as const }]))
   expect(problemsOf(many).map(({ tasks }) => tasks.length)).toEqual([7, 1])
   // It goes on for as long as it takes.
-  expect(
-    problemsOf({
-      a: [
-        [0, 'missed'],
-        [900, 'missed'],
-      ],
-      b: [[30, 'missed']],
-    }),
-  ).toHaveLength(1)
+  expect(problemsOf({ a: { 0: 'missed', 900: 'missed' }, b: { 30: 'missed' } })).toHaveLength(1)
 })
 
 test('an ending is compared as it is, and a reported line without the pieces that have a digit', () => {
-  expect(problemsOf({ a: [[0, { exit: 1 }]], b: [[0, { exit: 137 }]] }).map(brief)).toEqual([
+  expect(problemsOf({ a: { 0: { exit: 1 } }, b: { 0: { exit: 137 } } }).map(brief)).toEqual([
     ['failed: exit code 1', 'a 0'],
     ['failed: exit code 137', 'b 0'],
   ])
   const alike = problemsOf({
-    a: [[0, { says: '\nrow 17 of orders_2026.csv\nlast line' }]],
-    b: [
-      [0, { says: 'row ٣ of x-1' }],
-      [5, { says: 'row ٣ of x-1' }],
-    ],
-    c: [[0, { says: 'row x of orders' }]],
+    a: { 0: { says: '\nrow 17 of orders_2026.csv\nlast line' } },
+    b: { 0: { says: 'row ٣ of x-1' }, 5: { says: 'row ٣ of x-1' } },
+    c: { 0: { says: 'row x of orders' } },
   })
-  expect(alike.map(({ words, alike: others }) => [words, others])).toEqual([
-    ['row ٣ of x-1', 1],
-    ['row x of orders', 0],
-  ])
+  expect(alike.map(({ words, alike: others }) => `${words} ${others}`)).toEqual(['row ٣ of x-1 1', 'row x of orders 0'])
   // Facts are no words, and one whose message is its ending is no ending.
-  expect(problemsOf({ a: [[0, { says: '{"rows":1}' }]], b: [[0, { says: 'exit code 3' }]] })).toHaveLength(2)
+  expect(problemsOf({ a: { 0: { says: '{"rows":1}' } }, b: { 0: { says: 'exit code 3' } } })).toHaveLength(2)
 })
 
 test('a problem is still there for the tasks of which nothing was done since, and these problems come first', () => {
   const problems = problemsOf({
-    a: [
-      [0, 'missed'],
-      [60, 'done'],
-    ],
-    b: [
-      [0, 'missed'],
-      [60, 'running'],
-    ],
-    c: [
-      [0, 'stale'],
-      [60, { exit: 1 }],
-    ],
-    d: [
-      [0, { exit: 2 }],
-      [60, 'done'],
-    ],
+    a: { 0: 'missed', 60: 'done' },
+    b: { 0: 'missed', 60: 'running' },
+    c: { 0: 'stale', 60: { exit: 1 } },
+    d: { 0: { exit: 2 }, 60: 'done' },
   })
-  expect(problems.map(({ kind, still }) => [kind, still])).toEqual([
-    ['missed', 1],
-    ['failed', 1],
-    ['stale', 1],
-    ['failed', 0],
-  ])
+  expect(problems.map(({ kind, still }) => `${kind} ${still}`)).toEqual(['missed 1', 'failed 1', 'stale 1', 'failed 0'])
 })
 
 test('what waits stands below the problem that has the slot, through others that wait, and alone once that is done', () => {
   const waits = (task: string, minute: number) => ({ waits: { task, slot: SLOT + minute * MINUTE_MS } })
   const chain = (extract: What) =>
     problemsOf({
-      extract: [
-        [0, extract],
-        [60, 'done'],
-      ],
-      transform: [
-        [10, waits('extract', 0)],
-        [70, waits('extract', 60)],
-      ],
-      load: [[20, waits('transform', 10)]],
-      circle: [[0, waits('circle', 0)]],
+      extract: { 0: extract, 60: 'done' },
+      transform: { 10: waits('extract', 0), 70: waits('extract', 60) },
+      load: { 20: waits('transform', 10) },
+      circle: { 0: waits('circle', 0) },
     }).map((problem) => [...brief(problem), '<', ...problem.waiting.map((one) => `${one.task} after ${one.waitsFor}`)])
   expect(chain({ exit: 1 })).toEqual(
     expect.arrayContaining([
@@ -218,14 +175,11 @@ test('on a screen, a night with many flaky tasks is short, and counts the proble
   const flaky = Object.fromEntries(
     Array.from({ length: 30 }, (_, task) => [
       `flaky/${task}`,
-      [
-        [task * 61, { exit: 3 }],
-        [task * 61 + 60, 'done'],
-      ] as const,
+      { [task * 61]: { exit: 3 }, [task * 61 + 60]: 'done' as const },
     ]),
   )
   const down = Object.fromEntries(
-    Array.from({ length: 40 }, (_, row) => [`etl/${row}`, [[2_000, { says: `cannot insert row ${row}` }]] as const]),
+    Array.from({ length: 40 }, (_, row) => [`etl/${row}`, { 2000: { says: `cannot insert row ${row}` } }]),
   )
   const problems = problemsOf({ ...flaky, ...down })
   const lines = problemLines(problems, { columns: 80, color: false }, CHECKED)
