@@ -172,7 +172,9 @@ test('the filters of a task stay in the fields and on the newest page, and a lin
 
 test('an address takes the times that the command line takes', async () => {
   const { app, ask } = open()
-  const day = wallClock('Asia/Tokyo').day(NOW - 86_400_000)
+  const day = wallClock('Asia/Tokyo')
+    .time(NOW - 86_400_000)
+    .slice(0, 10)
   const slot = encodeURIComponent(`${new Date(Date.parse(day) - 6 * 3_600_000).toISOString().slice(0, 19)}Z`)
   for (const text of [day, `${day} 03:00`, `${day}T03:00`]) {
     const answer = await app.request(`/slot?task=a&slot=${text}`, { headers: { host: 'localhost' } })

@@ -23,7 +23,6 @@ import {
   type Reading,
   type ReadTask,
   readableTasks,
-  readEach,
   readJudged,
   readKnown,
   readPaceRows,
@@ -79,10 +78,10 @@ export async function readOverview(
   // Of all, so that the next page of tasks has the same zone.
   const axis = axisUntil(reading.now, commonZone(all.map((task) => taskZone(task, reading))), span)
   const most = slotsPerTask(shown.length)
-  async function* lineOf(task: ReadTask, signal: AbortSignal) {
-    yield await readLine(task, axis, most, { ...reading, signal })
+  // Each is parsed when its turn comes, because parsed schedules take far more memory than a list of tasks.
+  async function* lineOf(task: KnownTask, signal: AbortSignal) {
+    yield await readLine(readKnown(task, reading), axis, most, { ...reading, signal })
   }
-  const reads = readEach(shown, (task) => readKnown(task, reading))
   const lines: TaskLine[] = []
   const modelWith: ModelWith = (needs) => ({
     lines: [...lines],
@@ -101,7 +100,7 @@ export async function readOverview(
     matching: matching.length,
   })
   handOver(modelWith)
-  for await (const line of concurrently(() => reads, lineOf, [reading.signal])) lines.push(line)
+  for await (const line of concurrently(() => shown, lineOf, [reading.signal])) lines.push(line)
   return modelWith
 }
 

@@ -72,11 +72,6 @@ export function readKnown(known: KnownTask, reading: Pick<Reading, 'now' | 'zone
   return { head, known, inForce, current, problem }
 }
 
-/** Yields the tasks. Each is read when it is taken, because parsed schedules take far more memory than a list of tasks. */
-export function* readEach<T>(tasks: readonly T[], read: (task: T) => ReadTask): Generator<ReadTask, void> {
-  for (const task of tasks) yield read(task)
-}
-
 export function taskZone({ schedules }: KnownTask, reading: Reading): Pick<WallClock, 'zone'> {
   return clockOf(inForceAt(schedules, reading.now)?.spec, reading)
 }

@@ -37,16 +37,20 @@ export function Time({ at, clock, now, near }: TimeProps) {
   )
 }
 
-type BriefProps = TimeProps & Required<Pick<TimeProps, 'now'>>
-
 /** A time for a column in which all times have one clock and one form. A pointer on it shows the time in UTC. */
-export function BriefTime({ at, clock, now }: BriefProps) {
+export function BriefTime({ at, clock, now }: Required<Omit<TimeProps, 'near'>>) {
   const utc = formatInstant(at)
   return (
     <time class="time" datetime={utc} title={utc}>
       {clock.time(at).slice(YEAR, '2026-11-24 12:00'.length)} <small class="age">{ageText(at, now)}</small>
     </time>
   )
+}
+
+/** Returns a time that stands after another one, without its date if both have the same. */
+export function timeAfter(before: Instant, at: Instant, clock: WallClock): string {
+  const [first, text] = [clock.time(before), clock.time(at)]
+  return text.slice(first.slice(0, DATE) === text.slice(0, DATE) ? DATE : 0)
 }
 
 const UNITS = [
@@ -72,8 +76,6 @@ export interface WallClock {
   time(instant: Instant): string
   /** Returns `JST`, or the offset from UTC where no abbreviation is in use, as in a terminal. */
   offset(instant: Instant): string
-  /** Returns `2026-11-24`. */
-  day(instant: Instant): string
   /** Returns the clock for a slot whose schedule has this zone: its own, unless the reader has chosen one for all times. */
   ofSlot(zone: string): WallClock
 }
@@ -99,9 +101,8 @@ export function wallClock(name: string, isChosen = false): WallClock {
 function openClock(zone: string, isChosen: boolean): WallClock {
   const { pieceAt } = openZone(zone)
   const localMs = (instant: Instant) => instant + pieceAt(instant / 1000).offset * 1000
-  const local = (instant: Instant) => formatInstant(localMs(instant))
   const time = (instant: Instant) =>
-    local(instant)
+    formatInstant(localMs(instant))
       .slice(0, 19)
       .replace('T', ' ')
       .replace(/(:\d\d):00$/, '$1')
@@ -110,7 +111,6 @@ function openClock(zone: string, isChosen: boolean): WallClock {
     localMs,
     time,
     offset: (instant) => offsetName(instant, zone),
-    day: (instant) => local(instant).slice(0, 10),
     ofSlot: (other) => (isChosen ? own : wallClock(other)),
   }
   return own

@@ -3,7 +3,7 @@ import { printable } from '../../../format/text.ts'
 import type { JudgedSlot, SlotMark } from '../../../verdict/judge.ts'
 import { countTexts, MOST_URGENT_FIRST } from '../frame/marks.ts'
 import { type SlotFacts, slotFactsOf, slotFactTexts } from '../frame/slot-facts.tsx'
-import type { WallClock } from '../frame/time.tsx'
+import { timeAfter, type WallClock } from '../frame/time.tsx'
 import type { Axis, Column } from './axis.ts'
 
 export type GridCell =
@@ -56,14 +56,8 @@ function withSlot(before: GridCell, { mark, kind }: JudgedSlot): GridCell {
   }
 }
 
-export function cellFacts(cell: GridCell, task: string, column: Column, clock: WallClock): readonly string[] {
+export function cellFacts(cell: GridCell, task: string, { from, to }: Column, clock: WallClock): readonly string[] {
   if (cell.kind === 'slot') return slotFactTexts(task, cell, clock)
-  return [printable(task), rangeText(column, clock), countTexts(cell.counts).join(', ')]
-}
-
-/** Returns `2026-11-24 03:00 to 07:00 JST`, with the second date where it is another one. */
-function rangeText({ from, to }: Column, clock: WallClock): string {
-  const end = clock.time(to)
-  const until = clock.day(from) === clock.day(to) ? end.slice(11) : end
-  return `${clock.time(from)} to ${until} ${clock.offset(from)}`
+  const time = `${clock.time(from)} to ${timeAfter(from, to, clock)} ${clock.offset(from)}`
+  return [printable(task), time, countTexts(cell.counts).join(', ')]
 }

@@ -33,6 +33,8 @@ export interface TaskLine {
 export interface GridProps {
   readonly axis: Axis
   readonly now: Instant
+  /** There is room for the schedule of each task below its name. */
+  readonly isSmall?: boolean
 }
 
 const AFTER_CELLS = [
@@ -42,15 +44,10 @@ const AFTER_CELLS = [
   ['Next slot', 'when'],
 ] as const
 
-/** `isSmall`: there is room for the schedule of each task below its name. */
-export function Grid({
-  axis,
-  isSmall,
-  children,
-}: Pick<GridProps, 'axis'> & Readonly<{ isSmall: boolean; children?: Child }>) {
+export function Grid({ axis, children }: Pick<GridProps, 'axis'> & { readonly children?: Child }) {
   const { clock, labels, all } = axis
   return (
-    <table class={isSmall ? 'grid small' : 'grid'}>
+    <table class="grid">
       <thead>
         <tr>
           <Heads columns={[['Task', 'name']]} />
@@ -91,7 +88,7 @@ export function GridGroup({ name, tasks, axis, children }: GroupProps) {
   )
 }
 
-export function GridLine({ line, axis, now }: { readonly line: TaskLine } & GridProps) {
+export function GridLine({ line, axis, now, isSmall = false }: { readonly line: TaskLine } & GridProps) {
   const { task, words, expression, zone, lastSuccess, pace, next, suspended, problem } = line
   const { durationsMs, usualMs } = pace
   const [lastMs] = durationsMs
@@ -108,7 +105,7 @@ export function GridLine({ line, axis, now }: { readonly line: TaskLine } & Grid
             </strong>
           )}
         </span>
-        <small class="words">{printable(words)}</small>
+        {isSmall && <small class="words">{printable(words)}</small>}
       </th>
       {problem === null ? (
         <Cells line={line} axis={axis} now={now} />

@@ -38,7 +38,7 @@ export function Overview({ model, now }: OverviewProps) {
   const { lines, unread, axis, query, page, before, matching } = model
   const all = lines.length + unread
   const end = before + all
-  const grid = { axis, now }
+  const grid = { axis, now, isSmall: matching <= SMALL }
   const groups = groupsOf(model)
   const pageHref = (to: number) => links.overview({ ...query, page: to === 1 ? undefined : String(to) })
   return (
@@ -59,7 +59,7 @@ export function Overview({ model, now }: OverviewProps) {
         {all === 0 ? (
           <p class="empty">{emptyText(model)}</p>
         ) : (
-          <Grid axis={axis} isSmall={matching <= SMALL}>
+          <Grid axis={axis}>
             {groups.map(({ name, tasks }) => (
               <GridGroup name={name} tasks={matching > lines.length ? null : tasks.length} axis={axis}>
                 {tasks.map((line) => (

@@ -10,7 +10,7 @@ import { Sign } from '../frame/badge.tsx'
 import { MARKS } from '../frame/marks.ts'
 import { type Content, ListTable } from '../frame/parts.tsx'
 import { LogLink } from '../frame/steps.tsx'
-import { type WallClock, wallClock } from '../frame/time.tsx'
+import { timeAfter, type WallClock, wallClock } from '../frame/time.tsx'
 
 /** How many lines of exceptional slots, and of decisions, the file has of a task. 61 tasks must stay under 1 MB. */
 const MAX_LINES = 40
@@ -183,10 +183,6 @@ function slotTimes(oldest: ExceptionalSlot, newest: ExceptionalSlot, clock: Wall
 
 function slotTime(slot: Instant, zone: string, clock: WallClock): string {
   return zone === clock.zone ? clock.time(slot) : `${clock.ofSlot(zone).time(slot)} ${zone}`
-}
-
-function timeAfter(before: Instant, at: Instant, clock: WallClock): string {
-  return clock.day(before) === clock.day(at) ? clock.time(at).slice(11) : clock.time(at)
 }
 
 export const number = (count: number) => count.toLocaleString('en')
