@@ -99,27 +99,10 @@ describe('text from the ledger never reaches a terminal with its escape sequence
     // A cell begins after a comma, a line end or a quote; a quote inside of a cell is doubled.
     expect(stdout).not.toMatch(/(?:^|,)"?[=+\-@]/m)
   })
-
-  test('a task record whose schedule is not valid is an error of one line', async () => {
-    const path = join(folder, 'task-record.db')
-    seedLedger(path, [])
-    const ledger = openFileStore(path)
-    const schedules = [{ since: new Date(yesterday).toISOString(), schedule: EVIL, zone: EVIL }]
-    const document = { ...encodeTaskRecord(recordWith([])), schedules }
-    const call = { signal: AbortSignal.timeout(120_000) }
-    await ledger.writeEntry({ kind: '#task', task: 'evil' }, { version: 1, document }, 'absent', call)
-    ledger.close()
-    for (const args of [['tasks'], ['tasks', '--format', 'json'], ['check', ...due]]) {
-      expectOneLine(await cronledger(args, { env: { CRONLEDGER_STORE: `file:${path}` } }), [64, 78])
-    }
-  })
 })
 
-function expectOneLine(
-  { code, stdout, stderr }: Pick<Ended, 'code' | 'stdout' | 'stderr'>,
-  codes: readonly number[],
-): void {
-  expect(codes, stderr).toContain(code)
+function expectOneLine({ code, stdout, stderr }: Pick<Ended, 'code' | 'stdout' | 'stderr'>, wanted: number): void {
+  expect(code, stderr).toBe(wanted)
   expect(stdout).toBe('')
   expect(stderr.trimEnd().split('\n')).toHaveLength(1)
   expect(stderr).not.toMatch(UNSAFE)
@@ -148,12 +131,8 @@ describe('a row that cronledger did not write', () => {
 
   // promise: hostile-input
   test.each([
-    ['a wrong type', { attempts: 'none' }, {}],
-    ['something missing', { ownerRunId: null }, {}],
     ['an unknown state', { state: `DREAMING${EVIL}` }, {}],
-    ['attempts out of order', { attempts: [], state: 'PENDING' }, {}],
     ['notes of a wrong type', {}, { rejections: { 0: EVIL } }],
-    ['an expiry that is not a date', { expiresAt: Number.MAX_SAFE_INTEGER }, {}],
   ])(
     'a row with %s: 78, one line that names the row; nothing starts and nothing is changed',
     async (_, document, notes) => {
@@ -161,7 +140,7 @@ describe('a row that cronledger did not write', () => {
       const before = read()
       for (const args of [SCHEDULED, FORCED]) {
         const ended = await cronledger(args, { env })
-        expectOneLine(ended, [78])
+        expectOneLine(ended, 78)
         expect(ended.stderr).toContain('row nightly 2026-11-24T03:00:00Z is damaged')
       }
       const shown = await cronledger(SHOW, { env })
@@ -205,33 +184,31 @@ describe('a row that cronledger did not write', () => {
   })
 })
 
+const { signal: aborted } = new AbortController()
+// Free text that is harmless: the name of an operator without a force, the owner of the task, and a command that gets
+// events.
+const names = Object.keys(RUN_OPTIONS).filter((name) => !['by', 'owner', 'notify'].includes(name))
 // promise: hostile-input
-describe('an environment of garbage: 64 and one line, for every variable', () => {
-  const { signal: aborted } = new AbortController()
-  // Free text that is harmless: the name of an operator without a force, the owner of the task, and a command that gets
-  // events.
-  const names = Object.keys(RUN_OPTIONS).filter((name) => !['by', 'owner', 'notify'].includes(name))
-  test.each(names.map(variableOf))(
-    'an environment of garbage: 64 and one line, for every variable: %s',
-    async (variable) => {
-      const env = {
-        CRONLEDGER_STORE: `file:${join(folder, 'garbage.db')}`,
-        CRONLEDGER_TASK: 'nightly',
-        CRONLEDGER_SCHEDULE: '0 3 * * *',
-        [variable]: `${EVIL}${'9'.repeat(10_000)}x`,
-      }
-      const lines: string[] = []
-      const sink = { write: (line: string) => void lines.push(line), flush: async () => {} }
-      const stops = { first: () => null, onSignal: () => () => {}, onSuspend: () => () => {}, aborted }
-      const code = await run.execute({ argv: [], rest: ['echo', 'started'], env, sink, stops }).catch((error) => {
-        // As the program writes it.
-        sink.write(printable(`cronledger: ${error.message}`))
-        return EXIT[(error as LedgerError).kind]
-      })
-      expectOneLine({ code, stdout: '', stderr: lines.join('\n') }, [64])
-    },
-  )
-})
+test.each(names.map(variableOf))(
+  'an environment of garbage: 64 and one line, for every variable: %s',
+  async (variable) => {
+    const env = {
+      CRONLEDGER_STORE: `file:${join(folder, 'garbage.db')}`,
+      CRONLEDGER_TASK: 'nightly',
+      CRONLEDGER_SCHEDULE: '0 3 * * *',
+      [variable]: `${EVIL}${'9'.repeat(10_000)}x`,
+    }
+    const lines: string[] = []
+    const sink = { write: (line: string) => void lines.push(line), flush: async () => {} }
+    const stops = { first: () => null, onSignal: () => () => {}, onSuspend: () => () => {}, aborted }
+    const code = await run.execute({ argv: [], rest: ['echo', 'started'], env, sink, stops }).catch((error) => {
+      // As the program writes it.
+      sink.write(printable(`cronledger: ${error.message}`))
+      return EXIT[(error as LedgerError).kind]
+    })
+    expectOneLine({ code, stdout: '', stderr: lines.join('\n') }, 64)
+  },
+)
 
 // promise: secrets
 describe('secrets never reach the log or the ledger', () => {

@@ -205,6 +205,7 @@ describe('a malformed row is not guessed at', () => {
     [{ rejections: [{ runId: 'r', kind: 'duplicate', cause: 'why' }] }, 'rejections[0].cause is "why"'],
     [{ rejectedBy: 'd' }, 'rejectedBy is "d", but must be a list of run ids'],
     [{ leaseUntil: undefined }, 'it is PENDING, but has no lease'],
+    [{ expiresAt: Number.MAX_SAFE_INTEGER }, 'its expiry is not a valid time'],
     [{ attempts: [{ ...ATTEMPT, endedAt: '2026-11-24T03:00:06Z' }] }, 'an attempt has an end, but no outcome'],
     [{ attempts: [{ ...ATTEMPT, outcome: 'failed', phase: 'waiting' }] }, 'an attempt has an outcome, but'],
     [{ attempts: [{ ...ATTEMPT, phase: 'waiting' }] }, 'an attempt waits, but has no "waitReason"'],
