@@ -54,28 +54,22 @@ test('the command reads the notice to its end, by a shell', async () => {
   expect(readFileSync(file, 'utf8')).toBe('{"EVENT":"FAILED"}\n')
 })
 
-for (const [command, line] of [
-  ['exit 4', 'exit code 4'],
-  ['echo one >&2; echo two >&2; exit 4', 'exit code 4: two'],
+test.each([
+  ['exit 4', /^exit code 4$/],
+  ['echo one >&2; echo two >&2; exit 4', /^exit code 4: two$/],
   ['kill -SEGV $$', /^exit code 139/],
   ['no-such-command', /^exit code 127: .*no-such-command.*not found$/],
   ['\0', /^the command could not be started: /],
-] as const) {
-  test(command, async () => {
-    const said = await once(command)
-    expect(said).toMatch(/^1 of 1 notifications failed\. The first failure \(event failed\): /)
-    expect(said?.replace(/^.*?\(event failed\): /, '')).toEqual(
-      typeof line === 'string' ? line : expect.stringMatching(line),
-    )
-  })
-}
+])('a command that fails is told with its reason: %j', async (command, line) => {
+  const [, reason] =
+    /^1 of 1 notifications failed\. The first failure \(event failed\): (.*)/.exec(`${await once(command)}`) ?? []
+  expect(reason).toMatch(line)
+})
 
 test('of many notices that fail for different reasons, the reason of the first is told', async () => {
   const notifier = openNotifier('read n; echo "reason $n" >&2; exit $n', patientClock)
   for (const n of [1, 2, 3]) notifier.send(notice(`${n}\n`, 'one slot'))
-  expect(await notifier.end(NEVER)).toBe(
-    '3 of 3 notifications failed. The first failure (event failed): exit code 1: reason 1',
-  )
+  expect(await notifier.end(NEVER)).toMatch(/^3 of 3 notifications failed\. .*: exit code 1: reason 1$/)
 })
 
 test('notices about more slots than anybody reads are not sent, but those about other slots are', async () => {
@@ -185,8 +179,8 @@ test('the limit of a notification kills a command that hangs, and its children, 
   const group = Number(await written())
   expect(livingMember(group)).not.toBe(null)
   beDue()
-  expect(await notifier.end(NEVER)).toBe(
-    '1 of 1 notifications failed. The first failure (event failed): the command did not end in time (10s, or less after a stop) and was killed',
+  expect(await notifier.end(NEVER)).toMatch(
+    /: the command did not end in time \(10s, or less after a stop\) and was killed$/,
   )
   await until(() => livingMember(group) === null)
 })

@@ -1,15 +1,13 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { copyFileSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { copyFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { processIds, readStat } from '../../src/process/proc.ts'
+import { scratch } from '../support/cli.ts'
 
 test('a program name with spaces and parentheses does not shift the fields', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'cronledger-proc-'))
-  onTestFinished(() => rmSync(folder, { recursive: true }))
-  const program = join(folder, 'a) Z 1 (é')
+  const program = join(scratch(), 'a) Z 1 (é')
   copyFileSync('/bin/sh', program)
   const child = spawn(program, ['-c', 'echo ready; read _'], { detached: true })
   onTestFinished(() => void child.kill('SIGKILL'))

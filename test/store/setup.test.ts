@@ -1,5 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import {
   CreateTableCommand,
@@ -16,6 +15,7 @@ import { openDynamoStore } from '../../src/store/dynamodb/dynamodb-store.ts'
 import { setUpTable } from '../../src/store/dynamodb/setup-table.ts'
 import { createTableInput, differences, readTableDefinition } from '../../src/store/dynamodb/table-definition.ts'
 import { setUpStore } from '../../src/store/open.ts'
+import { scratch } from '../support/cli.ts'
 import { type Passing, startFaultyProxy, type Treatment } from '../support/proxy.ts'
 import { CREDENTIALS, hasMoto, REGION, type Server, startDynalite, startMoto } from '../support/servers.ts'
 import { claimOf } from './contract.ts'
@@ -213,8 +213,7 @@ describe('differences of a table', () => {
 })
 
 describe('setup of a file', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'cronledger-'))
-  afterAll(() => rmSync(folder, { recursive: true }))
+  const folder = scratch()
 
   it('setup of a file makes it, and finds it the next time', async () => {
     const name = `file:${join(folder, 'ledger.db')}`

@@ -11,19 +11,18 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Libsql from 'libsql'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { NO_NOTES } from '../../../src/core/row/rejections.ts'
 import { encodeNotes } from '../../../src/core/row/stored-row.ts'
 import { finishRow } from '../../../src/core/row/transition.ts'
 import { openFileDatabase, type Transaction } from '../../../src/store/file/database.ts'
 import { openFileStore, setUpFile } from '../../../src/store/file/file-store.ts'
+import { scratch } from '../../support/cli.ts'
 import { claimOf, contract, rejectionOf } from '../contract.ts'
 
-const folder = mkdtempSync(join(tmpdir(), 'cronledger-'))
-afterAll(() => rmSync(folder, { recursive: true }))
+const folder = scratch()
 
 describe('the file store', () => {
   const path = join(folder, 'contract.db')
@@ -36,16 +35,9 @@ describe('the file store', () => {
     async writeRaw(document) {
       const { task, slot, day, version, schemaVersion } = document
       const other = new Libsql(path)
-      const columns = [
-        task,
-        slot,
-        day,
-        version,
-        schemaVersion,
-        JSON.stringify(document),
-        JSON.stringify(encodeNotes(NO_NOTES)),
-      ]
-      other.prepare('INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?, ?)').run(...columns)
+      const texts = [document, encodeNotes(NO_NOTES)].map((part) => JSON.stringify(part))
+      const insert = other.prepare('INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?, ?)')
+      insert.run(task, slot, day, version, schemaVersion, ...texts)
       other.close()
     },
     async readRaw({ task, slot }) {
@@ -67,7 +59,13 @@ const filesOf = (path: string) =>
     .filter((file) => file === path || file.startsWith(`${path}-`))
 const newPath = () => join(folder, `ledger-${++files}.db`)
 const claim = claimOf('nightly')
+const done = finishRow(claim, { outcome: 'succeeded' }, { writeId: 'w', now: claim.slot })
 const put = (path: string, ms?: number) => openFileStore(path).put(claim, 'absent', call(ms))
+const exec = (path: string, sql: string) => {
+  const other = new Libsql(path)
+  other.exec(sql)
+  other.close()
+}
 const get = (path: string) => openFileStore(path).get(claim, call())
 
 it('a ledger file is made by the first claim, for its owner only', async () => {
@@ -138,9 +136,8 @@ it('a ledger file waits for a reader that is in the way of its commit', async ()
   const reader = new Libsql(path)
   reader.exec('BEGIN')
   reader.exec('SELECT * FROM rows')
-  const next = finishRow(claim, { outcome: 'succeeded' }, { writeId: 'w', now: claim.slot })
-  await expect(store.put(next, claim, call(200))).rejects.toMatchObject({ kind: 'unreachable' })
-  const waiting = store.put(next, claim, call())
+  await expect(store.put(done, claim, call(200))).rejects.toMatchObject({ kind: 'unreachable' })
+  const waiting = store.put(done, claim, call())
   reader.exec('COMMIT')
   expect(await waiting).toEqual({ kind: 'ok' })
   reader.close()
@@ -254,9 +251,7 @@ it('a path is followed where another file takes its place', async () => {
   const store = openFileStore(path)
   await store.put(claim, 'absent', call())
   renameSync(path, `${path}.old`)
-  await expect(
-    store.put(finishRow(claim, { outcome: 'succeeded' }, { writeId: 'w', now: claim.slot }), claim, call()),
-  ).rejects.toMatchObject({ kind: 'shape' })
+  await expect(store.put(done, claim, call())).rejects.toMatchObject({ kind: 'shape' })
   expect(await store.put(claim, 'absent', call())).toEqual({ kind: 'ok' })
 })
 
@@ -266,15 +261,14 @@ it('a request is given up in time while another process holds the lock of the fi
   await put(path)
   const other = new Libsql(path)
   other.exec('BEGIN IMMEDIATE')
-  const next = finishRow(claim, { outcome: 'succeeded' }, { writeId: 'w', now: claim.slot })
   const store = openFileStore(path)
-  await expect(store.put(next, claim, call(500))).rejects.toMatchObject({
+  await expect(store.put(done, claim, call(500))).rejects.toMatchObject({
     kind: 'unreachable',
     message: expect.stringMatching(
       /^file ledger ".*" is busy, because other processes held its lock for the whole time\. Start fewer .* --ledger-timeout\.$/,
     ),
   })
-  const waiting = store.put(next, claim, call())
+  const waiting = store.put(done, claim, call())
   // Heartbeats and signals of this process go on during the wait.
   await new Promise(setImmediate)
   other.exec('ROLLBACK')
@@ -313,11 +307,11 @@ it('a path in a working directory that was deleted is refused', async () => {
   })
 })
 
+const foreign = { kind: 'shape', message: expect.stringContaining('is not a cronledger file, and it was not changed') }
 const refused = async (path: string) => {
   const before = readFileSync(path)
-  const shape = { kind: 'shape', message: expect.stringContaining('is not a cronledger file, and it was not changed') }
-  await expect(put(path)).rejects.toMatchObject(shape)
-  await expect(get(path)).rejects.toMatchObject(shape)
+  await expect(put(path)).rejects.toMatchObject(foreign)
+  await expect(get(path)).rejects.toMatchObject(foreign)
   expect(readFileSync(path).equals(before)).toBe(true)
   expect(filesOf(path)).toEqual([path])
 }
@@ -334,9 +328,7 @@ it.each(['', 'PRAGMA application_id = 77;', 'PRAGMA journal_mode = WAL;'])(
   "another program's database is left as it is: %j",
   async (sql) => {
     const path = newPath()
-    const other = new Libsql(path)
-    other.exec(`${sql} CREATE TABLE orders (id)`)
-    other.close()
+    exec(path, `${sql} CREATE TABLE orders (id)`)
     await refused(path)
   },
 )
@@ -347,12 +339,9 @@ it('an empty file that another program has filled since it was opened is left as
   writeFileSync(path, '')
   const store = openFileStore(path)
   expect(await store.get(claim, call())).toBeNull()
-  const other = new Libsql(path)
-  other.exec('CREATE TABLE orders (id)')
-  other.close()
+  exec(path, 'CREATE TABLE orders (id)')
   const before = readFileSync(path)
-  const shape = { kind: 'shape', message: expect.stringContaining('is not a cronledger file, and it was not changed') }
-  await expect(store.put(claim, 'absent', call())).rejects.toMatchObject(shape)
+  await expect(store.put(claim, 'absent', call())).rejects.toMatchObject(foreign)
   expect(readFileSync(path)).toEqual(before)
 })
 
@@ -364,28 +353,18 @@ it('a folder and a device are not files', async () => {
 it('a newer layout is refused with a hint', async () => {
   const path = newPath()
   await put(path)
-  const newer = new Libsql(path)
-  newer.exec('PRAGMA user_version = 3')
-  newer.close()
-  await expect(get(path)).rejects.toMatchObject({
-    kind: 'shape',
-    message: expect.stringContaining('a newer version of cronledger made file ledger'),
-  })
+  exec(path, 'PRAGMA user_version = 3')
+  const message = expect.stringContaining('a newer version of cronledger made file ledger')
+  await expect(get(path)).rejects.toMatchObject({ kind: 'shape', message })
 })
 
 it('a file of an earlier layout is refused, and not changed', async () => {
   const path = newPath()
   await put(path)
-  const earlier = new Libsql(path)
-  earlier.exec('PRAGMA user_version = 1')
-  earlier.close()
+  exec(path, 'PRAGMA user_version = 1')
   const before = readFileSync(path)
-  for (const use of [get, put]) {
-    await expect(use(path)).rejects.toMatchObject({
-      kind: 'shape',
-      message: `file ledger "${path}" was made by an earlier cronledger, before its first release. Use another file.`,
-    })
-  }
+  const message = `file ledger "${path}" was made by an earlier cronledger, before its first release. Use another file.`
+  for (const use of [get, put]) await expect(use(path)).rejects.toMatchObject({ kind: 'shape', message })
   expect(readFileSync(path)).toEqual(before)
 })
 
@@ -403,9 +382,7 @@ it('a record whose version is not a number is not written, and no conflict is tr
   const store = openFileStore(path)
   const key = { task: 'nightly', kind: '#task' } as const
   await store.writeEntry(key, { version: 1, document: {} }, 'absent', call())
-  const edited = new Libsql(path)
-  edited.exec(`UPDATE entries SET version = 'a'`)
-  edited.close()
+  exec(path, `UPDATE entries SET version = 'a'`)
   const { version = 0 } = (await store.readEntry(key, call())) ?? {}
   await expect(store.writeEntry(key, { version: version + 1, document: {} }, version, call())).rejects.toMatchObject({
     kind: 'shape',
