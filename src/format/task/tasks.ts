@@ -5,7 +5,7 @@ import { placeJson } from '../../core/row/stored-place.ts'
 import { commonZone } from '../../core/schedule/zone.ts'
 import type { Pace } from '../../core/task/rules.ts'
 import { suspensionAt } from '../../core/task/suspensions.ts'
-import { expectedTimes, type ScheduleSince, type TaskRecord } from '../../core/task/task-record.ts'
+import { type Expectations, expectedTimes, type ScheduleSince, type TaskRecord } from '../../core/task/task-record.ts'
 import type { Instant } from '../../core/types.ts'
 import type { JudgedSlot } from '../../verdict/judge.ts'
 import { offsetName, spanTime, zonedTime } from '../local-time.ts'
@@ -234,7 +234,9 @@ export function taskJson(summary: TaskSummary, now: Instant) {
       owner: record.expectations?.owner ?? null,
       expect: record.expectations?.expect ?? null,
       after: record.expectations?.after ?? [],
-    },
+    } satisfies Readonly<
+      Record<Exclude<keyof Expectations, 'afterTimeoutMs' | 'overlap' | 'sinceLastSuccess'>, unknown>
+    >,
     ...placeJson(record.place),
   }
 }
