@@ -6,12 +6,13 @@ import { onAbort } from './process/clock.ts'
 import type { Stops } from './process/signals.ts'
 import type { SlotResult, TriggerResult } from './run/run-trigger.ts'
 
-/** The errors that stop every run come first. A wrong clock or event time (`usage`) stops only some runs. */
-const GRAVEST_FIRST: readonly ErrorKind[] = ['denied', 'shape', 'unreachable', 'usage']
+/** The gravest first: the errors that stop every run. A wrong clock or event time (`usage`) stops only some runs. */
+const RANKS: Readonly<Record<ErrorKind, number>> = { denied: 1, shape: 2, unreachable: 3, usage: 4 }
 
 /** Returns the exit code of the gravest of several errors, or 0 if there is none. */
 export function gravestExit(kinds: ReadonlySet<ErrorKind | null>): number {
-  const gravest = GRAVEST_FIRST.find((kind) => kinds.has(kind))
+  const found = [...kinds].filter((kind) => kind !== null)
+  const [gravest] = found.sort((one, other) => RANKS[one] - RANKS[other])
   return gravest === undefined ? EXIT.ok : EXIT[gravest]
 }
 

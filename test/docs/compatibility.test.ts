@@ -7,8 +7,10 @@ import { topicText } from '../../src/cli/help.ts'
 import { EXIT } from '../../src/core/exit.ts'
 import { isRecord } from '../../src/core/objects.ts'
 import { optionName, RENAMED } from '../../src/core/option.ts'
+import { EMPTY_TASK_RECORD } from '../../src/core/task/task-record.ts'
 import { STATUSES } from '../../src/core/types.ts'
 import { csvColumns } from '../../src/format/history/columns.ts'
+import { taskJson } from '../../src/format/task/tasks.ts'
 
 const root = new URL('../../', import.meta.url)
 const read = (path: string) => readFileSync(new URL(path, root), 'utf8')
@@ -52,6 +54,14 @@ function exportsOfLibrary(): readonly (readonly [string, readonly string[]])[] {
   return [...inApi, ...others].map((name) => [name, membersOf(name).filter((member) => kept.has(member))])
 }
 
+function membersOfTasks(): readonly string[] {
+  const pace = { durationsMs: [], usualMs: null }
+  const open = { count: 0, since: 0, hasMore: true }
+  const task = { task: 'a', current: null, last: null, pace, open, next: null, record: EMPTY_TASK_RECORD }
+  const { expectations, ...members } = taskJson(task, 0)
+  return [...Object.keys(members), ...Object.keys(expectations).map((name) => `expectations.${name}`)]
+}
+
 async function everyName(): Promise<readonly (readonly [string, readonly string[]])[]> {
   const commands = await Promise.all(
     Object.entries(COMMANDS).map(async ([name, load]) => {
@@ -71,6 +81,7 @@ async function everyName(): Promise<readonly (readonly [string, readonly string[
     ['statuses', STATUSES],
     ['metrics', metrics],
     ['columns of history as CSV', csvColumns([]).map(({ name }) => name)],
+    ['cronledger tasks --json', membersOfTasks()],
     ...['row', 'task', 'event', 'finding'].flatMap(partsOf),
     ...exportsOfLibrary().map(([name, members]) => [`library ${name}`, members] as const),
     ...['ledger', 'batch'].map((name) => [`parameters of ${name}.yaml`, parametersOf(name)] as const),
