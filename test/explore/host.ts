@@ -47,37 +47,6 @@ interface Timer {
   readonly fire: () => void
 }
 
-/** Everything that it hears must pass through `hear`, which determines its state. */
-export interface Host {
-  readonly plan: HostPlan
-  readonly slot: number
-  life: 'idle' | 'alive' | 'ended' | 'crashed'
-  paused: boolean
-  wokeMs: number | null
-  stopped: boolean
-  history: Hash
-  readonly works: Work[]
-  readonly events: RunEvent[]
-  answer: Answer | null
-  /** The true time at which it sent the latest of its writes that the ledger applied. */
-  leaseFromMs: number | null
-  /** The state of the slot before its own, by its latest read of that. Null: it has read none. */
-  before: Row['state'] | null
-  /** The rows that were removed after its first answer, so it may have read them. */
-  readonly removed: { readonly row: Row; readonly atMs: number }[]
-  /** Whether it wrote after its lease had ended, so that another run may have done its work again. */
-  hasLapsed: boolean
-  readonly knows: RecordKnowledge
-  hear(text: string): void
-  nextMs(): number
-  fireNext(): void
-  begin(): void
-  stop(): void
-  pause(): void
-  wake(): void
-  crash(): void
-}
-
 interface Surroundings {
   readonly settings: Settings
   store(host: string): Port
@@ -87,121 +56,120 @@ interface Surroundings {
   onError(error: unknown): void
 }
 
-export function hostOf(plan: HostPlan, around: Surroundings): Host {
-  const { now, settings } = around
-  const slot = slotOf(plan)
-  const known = knownRecord(settings)
-  const timers: Timer[] = []
-  const stop = new AbortController()
-  const store = around.store(plan.name)
-  const unheard: (() => void)[] = []
-  let ids = 0
+/** Everything that it hears must pass through `hear`, which determines its state. */
+export class Host {
+  readonly plan: HostPlan
+  readonly slot: number
+  life: 'idle' | 'alive' | 'ended' | 'crashed' = 'idle'
+  paused = false
+  wokeMs: number | null = null
+  stopped = false
+  history: Hash
+  readonly works: Work[] = []
+  readonly events: RunEvent[] = []
+  answer: Answer | null = null
+  /** The true time at which it sent the latest of its writes that the ledger applied. */
+  leaseFromMs: number | null = null
+  /** The state of the slot before its own, by its latest read of that. Null: it has read none. */
+  before: Row['state'] | null = null
+  /** The rows that were removed after its first answer, so it may have read them. */
+  readonly removed: { readonly row: Row; readonly atMs: number }[] = []
+  /** Whether it wrote after its lease had ended, so that another run may have done its work again. */
+  hasLapsed = false
+  readonly knows: RecordKnowledge
+  readonly #around: Surroundings
+  readonly #store: Port
+  readonly #timers: Timer[] = []
+  readonly #clock: Clock
+  readonly #stop = new AbortController()
+  readonly #unheard: (() => void)[] = []
+  #ids = 0
 
-  const clock: Clock = {
-    now: () => now() + (plan.offsetMs ?? 0),
-    monotonicMs: now,
-    wait(ms, signal) {
-      if (signal?.aborted) return Promise.resolve()
-      return new Promise((resolve) => {
-        const timer: Timer = { atMs: now() + Math.max(0, ms), fire: end }
-        function end() {
-          signal?.removeEventListener('abort', end)
-          const index = timers.indexOf(timer)
-          if (index !== -1) timers.splice(index, 1)
-          resolve()
-        }
-        signal?.addEventListener('abort', end, { once: true })
-        const later = timers.findIndex(({ atMs }) => atMs > timer.atMs)
-        timers.splice(later === -1 ? timers.length : later, 0, timer)
-      })
-    },
+  constructor(plan: HostPlan, around: Surroundings) {
+    this.plan = plan
+    this.slot = slotOf(plan)
+    this.history = mix(EMPTY, plan.name)
+    this.knows = { isRead: plan.asks !== true, askedInPause: false, isPaused: false }
+    this.#around = around
+    this.#store = around.store(plan.name)
+    this.#clock = clockWith(this.#timers, around.now, plan.offsetMs)
   }
 
-  const host: Host = {
-    plan,
-    slot,
-    life: 'idle',
-    paused: false,
-    wokeMs: null,
-    stopped: false,
-    history: mix(EMPTY, plan.name),
-    works: [],
-    events: [],
-    answer: null,
-    leaseFromMs: null,
-    before: null,
-    removed: [],
-    hasLapsed: false,
-    knows: { isRead: plan.asks !== true, askedInPause: false, isPaused: false },
-    hear(text) {
-      host.history = mix(host.history, `${now()} ${text};`)
-    },
-    nextMs: () => timers[0]?.atMs ?? Number.POSITIVE_INFINITY,
-    fireNext() {
-      host.hear('timer')
-      timers[0]?.fire()
-    },
-    begin() {
-      host.life = 'alive'
-      host.hear('begin')
-      const doing = isTrigger(plan) ? run() : operate()
-      doing.then((answer) => {
-        host.life = 'ended'
-        host.answer = answer
-        around.onAnswer(host, answer)
-      }, around.onError)
-    },
-    stop() {
-      host.stopped = true
-      host.hear('stop')
-      stop.abort({ atMs: now() })
-    },
-    pause() {
-      host.paused = true
-    },
-    wake() {
-      host.paused = false
-      host.wokeMs = now()
-      host.hear('wake')
-      for (const say of unheard.splice(0)) say()
-    },
-    crash() {
-      host.life = 'crashed'
-    },
+  hear(text: string): void {
+    this.history = mix(this.history, `${this.#around.now()} ${text};`)
+  }
+
+  nextMs(): number {
+    return this.#timers[0]?.atMs ?? Number.POSITIVE_INFINITY
+  }
+
+  fireNext(): void {
+    this.hear('timer')
+    this.#timers[0]?.fire()
+  }
+
+  begin(): void {
+    this.life = 'alive'
+    this.hear('begin')
+    const doing = isTrigger(this.plan) ? this.#run() : this.#operate()
+    doing.then((answer) => {
+      this.life = 'ended'
+      this.answer = answer
+      this.#around.onAnswer(this, answer)
+    }, this.#around.onError)
+  }
+
+  stop(): void {
+    this.stopped = true
+    this.hear('stop')
+    this.#stop.abort({ atMs: this.#around.now() })
+  }
+
+  pause(): void {
+    this.paused = true
+  }
+
+  wake(): void {
+    this.paused = false
+    this.wokeMs = this.#around.now()
+    this.hear('wake')
+    for (const say of this.#unheard.splice(0)) say()
+  }
+
+  crash(): void {
+    this.life = 'crashed'
   }
 
   /** Starts work. It ends when the scheduler ends it, or within the allowed time after a lost lease or a stop. */
-  function work({ number, since, lost }: LiveAttempt): Promise<WorkEnd<string>> {
+  #work({ number, since, lost }: LiveAttempt): Promise<WorkEnd<string>> {
+    const { now, settings, onStart } = this.#around
     return new Promise((resolve) => {
-      const made: Work = {
-        number,
-        since,
-        startMs: now(),
-        endMs: null,
-        succeeded: false,
-        end(outcome) {
-          if (made.endMs !== null) return
-          made.endMs = now()
-          made.succeeded = outcome === 'succeeded' && !lost.aborted
-          const told = lost.aborted ? 'leaseLost' : outcome
-          const say = () => {
-            host.hear(told)
-            resolve(told === 'succeeded' ? { outcome: told, value: 'done' } : { outcome: told })
-          }
-          if (host.paused) unheard.push(say)
-          else if (host.life === 'alive') say()
-        },
+      const end = (outcome: Parameters<Work['end']>[0]) => {
+        if (made.endMs !== null) return
+        made.endMs = now()
+        made.succeeded = outcome === 'succeeded' && !lost.aborted
+        const told = lost.aborted ? 'leaseLost' : outcome
+        const say = () => {
+          this.hear(told)
+          resolve(told === 'succeeded' ? { outcome: told, value: 'done' } : { outcome: told })
+        }
+        if (this.paused) this.#unheard.push(say)
+        else if (this.life === 'alive') say()
       }
+      const made: Work = { number, since, startMs: now(), endMs: null, succeeded: false, end }
       const endIn = (ms: number, outcome: 'leaseLost' | 'interrupted') =>
-        void clock.wait(ms).then(() => made.end(outcome))
+        void this.#clock.wait(ms).then(() => end(outcome))
       lost.addEventListener('abort', () => endIn((lost.reason as LeaseLoss).killInMs, 'leaseLost'))
-      stop.signal.addEventListener('abort', () => endIn(settings.killAfterMs, 'interrupted'))
-      host.works.push(made)
-      around.onStart(host, made)
+      this.#stop.signal.addEventListener('abort', () => endIn(settings.killAfterMs, 'interrupted'))
+      this.works.push(made)
+      onStart(this, made)
     })
   }
 
-  async function run(): Promise<Answer> {
+  async #run(): Promise<Answer> {
+    const { plan, slot } = this
+    const { settings } = this.#around
+    const clock = this.#clock
     const trigger: Trigger =
       plan.does === 'force'
         ? { kind: 'forced', by: 'operator', reason: plan.name }
@@ -222,63 +190,90 @@ export function hostOf(plan: HostPlan, around: Surroundings): Host {
       retentionMs: null,
       ...((own.overlap !== 'allow' || own.after !== null) && { phase: 'waiting' as const }),
     }
+    const known = knownRecord(settings)
     const io = {
-      store,
-      clock,
-      newId: () => `${plan.name}${++ids}`,
-      random: () => 0.5,
-      stop: stop.signal,
+      ...this.#writeIo(),
+      stop: this.#stop.signal,
       known: plan.asks ? unlessStarting(knownRecords(clock)) : { get: () => known, recent: () => known, add() {} },
       findSurvivor: () => null,
-      emit: (event: RunEvent) => void host.events.push(event),
+      emit: (event: RunEvent) => void this.events.push(event),
     }
-    return execute(request, work, own, io).then(
-      (result) => answerOf(result.status, result),
+    return execute(request, (attempt) => this.#work(attempt), own, io).then(
+      (result) => answerOf(result.status, result, this.events),
       (error: { kind?: string }) => {
         if (error.kind === undefined) throw error
-        return answerOf(error.kind, {})
+        return answerOf(error.kind, {}, this.events)
       },
     )
   }
 
-  async function operate(): Promise<Answer> {
+  #writeIo() {
+    const newId = () => {
+      this.#ids += 1
+      return `${this.plan.name}${this.#ids}`
+    }
+    return { store: this.#store, clock: this.#clock, newId, random: () => 0.5 }
+  }
+
+  async #operate(): Promise<Answer> {
+    const { plan, slot } = this
     if (plan.does === 'remove') {
-      await store.remove({ task: TASK, slot }, { signal: stop.signal })
-      return answerOf('removed', {})
+      await this.#store.remove({ task: TASK, slot }, { signal: this.#stop.signal })
+      return answerOf('removed', {}, this.events)
     }
-    const io = { store, clock, newId: () => `${plan.name}${++ids}`, random: () => 0.5 }
-    return answerOf(await operatorAnswer(plan, SCHEDULE, settings, io), {})
+    const status = await operatorAnswer(plan, SCHEDULE, this.#around.settings, this.#writeIo())
+    return answerOf(status, {}, this.events)
   }
+}
 
-  function answerOf(status: string, facts: object): Answer {
-    const known = facts as {
-      readonly cause?: string
-      readonly outcome?: string
-      readonly attempt?: number | null
-      readonly recorded?: boolean
-    }
-    const uncertain = host.events.some((event) => event.event === 'withdrawn' && !event.certain)
-    // A run that waited for another slot, gave way to it, could not note that or retried does not report whether its last write can land
-    // later.
-    const silent = host.events.some(
-      (event) =>
-        event.event === 'waiting' ||
-        event.event === 'retry' ||
-        'holder' in event ||
-        ('by' in event && !('noted' in event && event.noted)),
-    )
-    const open = status === 'unrecorded' || status === 'unanswered' || known.recorded === false
-    const nothing = known.attempt === null
-    return {
-      status,
-      cause: known.cause ?? null,
-      outcome: known.outcome ?? null,
-      attempt: known.attempt ?? null,
-      recorded: known.recorded ?? null,
-      noted: host.events.some((event) => 'noted' in event && event.noted),
-      certain: !uncertain && !silent && (nothing || !open),
-    }
+function clockWith(timers: Timer[], now: () => number, offsetMs = 0): Clock {
+  return {
+    now: () => now() + offsetMs,
+    monotonicMs: now,
+    wait(ms, signal) {
+      if (signal?.aborted) return Promise.resolve()
+      return new Promise((resolve) => {
+        const timer: Timer = { atMs: now() + Math.max(0, ms), fire: end }
+        function end() {
+          signal?.removeEventListener('abort', end)
+          const index = timers.indexOf(timer)
+          if (index !== -1) timers.splice(index, 1)
+          resolve()
+        }
+        signal?.addEventListener('abort', end, { once: true })
+        const later = timers.findIndex(({ atMs }) => atMs > timer.atMs)
+        timers.splice(later === -1 ? timers.length : later, 0, timer)
+      })
+    },
   }
+}
 
-  return host
+function answerOf(status: string, facts: object, events: readonly RunEvent[]): Answer {
+  const known = facts as {
+    readonly cause?: string
+    readonly outcome?: string
+    readonly attempt?: number | null
+    readonly recorded?: boolean
+  }
+  const uncertain = events.some((event) => event.event === 'withdrawn' && !event.certain)
+  // A run that waited for another slot, gave way to it, could not note that or retried does not report whether its last write can land
+  // later.
+  const silent = events.some(
+    (event) =>
+      event.event === 'waiting' ||
+      event.event === 'retry' ||
+      'holder' in event ||
+      ('by' in event && !('noted' in event && event.noted)),
+  )
+  const open = status === 'unrecorded' || status === 'unanswered' || known.recorded === false
+  const nothing = known.attempt === null
+  return {
+    status,
+    cause: known.cause ?? null,
+    outcome: known.outcome ?? null,
+    attempt: known.attempt ?? null,
+    recorded: known.recorded ?? null,
+    noted: events.some((event) => 'noted' in event && event.noted),
+    certain: !uncertain && !silent && (nothing || !open),
+  }
 }

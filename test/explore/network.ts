@@ -46,45 +46,38 @@ const NEVER: CallOptions = { signal: new AbortController().signal }
 
 export type Port = Store & { remove(key: Key, options: CallOptions): Promise<void> }
 
-export function portOf(
-  host: string,
-  ledger: Store & { remove(key: Key): void },
-  pool: Request[],
-  now: () => number,
-): Port {
-  let count = 0
+type Sender = <T>(
+  verb: Verb,
+  about: Partial<Pick<Request, 'slot' | 'row' | 'entry' | 'expects'>>,
+  apply: () => Promise<T>,
+  options: CallOptions,
+) => Promise<T>
 
-  function send<T>(
-    verb: Verb,
-    {
-      slot = null,
-      row = null,
-      entry = null,
-      expects = 0,
-    }: Partial<Pick<Request, 'slot' | 'row' | 'entry' | 'expects'>>,
-    apply: () => Promise<T>,
-    { signal }: CallOptions,
-  ): Promise<T> {
-    return new Promise<T>((resolve, reject) => {
+/** Returns the function by which a host puts a request into the pool, and waits for its answer. */
+function senderOf(host: string, pool: Request[], now: () => number): Sender {
+  let count = 0
+  return (verb, about, apply, { signal }) =>
+    new Promise((resolve, reject) => {
       const lost = () => new LedgerError('unreachable', `${verb}: no answer`)
       if (signal.aborted) return reject(lost())
       count += 1
       const end = () => signal.removeEventListener('abort', giveUp)
       const request: Request = {
+        slot: null,
+        row: null,
+        entry: null,
+        expects: 0,
+        ...about,
         host,
         number: count,
         verb,
-        row,
-        slot,
-        entry,
-        expects,
         sentMs: now(),
         state: 'sent',
         answer: undefined,
         apply,
         settle(answer) {
           end()
-          resolve(answer as T)
+          resolve(answer as Parameters<typeof resolve>[0])
         },
         fail(error) {
           end()
@@ -100,8 +93,15 @@ export function portOf(
       signal.addEventListener('abort', giveUp, { once: true })
       pool.push(request)
     })
-  }
+}
 
+export function portOf(
+  host: string,
+  ledger: Store & { remove(key: Key): void },
+  pool: Request[],
+  now: () => number,
+): Port {
+  const send = senderOf(host, pool, now)
   return {
     get: ({ slot, task }, options) => send('get', { slot }, () => ledger.get({ task, slot }, NEVER), options),
     put(row, expected, options) {

@@ -3,7 +3,7 @@ import { readSettings } from '../../src/run/settings.ts'
 import type { Action, Left } from './actions.ts'
 import type { Host } from './host.ts'
 import { type Scenario, SHORT, START_MS } from './scenario.ts'
-import { worldOf } from './world.ts'
+import { World } from './world.ts'
 
 /** A schedule takes some dozens of steps. If it takes more than this, we treat it as one that never ends. */
 const MAX_STEPS = 1_500
@@ -35,7 +35,7 @@ export async function play(
   const broken: string[] = []
   const trail: string[] = []
   const hear = listener()
-  const world = worldOf(scenario, settings, (promise, text) => broken.push(`${promise}: ${text}`))
+  const world = new World(scenario, settings, (promise, text) => broken.push(`${promise}: ${text}`))
   const lateMs = START_MS + scenario.horizonMs + WORK_GOES_ON_MS
   let cut: Cut = 'ended'
   for (let step = 1; broken.length === 0; step++) {

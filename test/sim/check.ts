@@ -25,10 +25,9 @@ interface Work {
 export function brokenPromises(observed: Observed): string[] {
   const broken: string[] = []
   const say = (promise: string, text: string) => broken.push(`${promise}: ${text}`)
-  const { settings, stories, writes, finals, words } = observed
+  const { settings, stories, writes } = observed
   const works: Work[] = stories.flatMap((story) => story.works.map((work) => ({ ...work, story })))
   const alone = settings.overlap !== 'allow'
-  const hasRanges = stories.some((story) => story.hasRange)
   const goesOn = settings.maxAttempts === 1 && !alone
 
   for (const story of stories) checkAnswer(story, observed, say)
@@ -68,41 +67,52 @@ export function brokenPromises(observed: Observed): string[] {
     }
   }
 
-  for (const [day, applied] of writes) {
-    for (const [index, write] of applied.entries()) checkWrite(write, applied[index - 1], observed, say)
-    const scheduled = works.filter(({ story }) => story.day === day && !story.forced)
-    const done = applied.find(
-      ({ row }) =>
-        row.attempts.some(({ outcome }) => outcome === 'succeeded') ||
-        // With ranges, a slot that only gave way to another counts as having no row.
-        row.resolutions.some(({ state, by }) => state !== 'FAILED' && !(hasRanges && by === 'cronledger')),
-    )
-    for (const { story, startMs } of scheduled) {
-      const isNamed = endedByWord(story, observed) !== undefined
-      if (done !== undefined && startMs > done.atMs && !isNamed) {
-        say('nothing after completion', `${story.runId} started after the slot was done`)
-      }
-    }
-    if (scheduled.length > (settings.maxAttempts ?? 1)) {
-      say('attempts are limited', `${scheduled.length} attempts of scheduled triggers`)
-    }
-    const told = stories.filter((story) => story.day === day)
-    const rejected = told.filter(({ answer }) => answer?.status === 'duplicate' || answer?.status === 'refused')
-    const mayRun = told.some(({ only }) => only === null)
-    const isResolved = finals.get(day)?.resolutions.some(({ reason }) => reason.startsWith('word-'))
-    const isChanged = told.some(({ answer }) => answer?.cause === 'scheduleChanged')
-    const isBlocked = told.some(({ answer }) => answer?.cause === 'blocked')
-    if (mayRun && rejected.length === told.length && !isResolved && !isChanged && !isBlocked && !alone) {
-      say('the run happens', 'every trigger was rejected')
-    }
-    const final = finals.get(day)
-    for (const { runId } of words.filter((word) => word.day === day)) {
-      if (!final?.resolutions.some(({ reason }) => reason === runId)) say('nothing is lost', `${runId} is gone`)
-    }
-    const entries = final?.rejections.first ?? []
-    if (new Set(entries.map(({ runId }) => runId)).size !== entries.length) say('counted once', 'a rejection twice')
-  }
+  for (const [day, applied] of writes) checkSlot(day, applied, works, observed, say)
   return broken
+}
+
+function checkSlot(day: number, applied: readonly Write[], works: readonly Work[], observed: Observed, say: Say): void {
+  const { settings, stories, finals, words } = observed
+  const hasRanges = stories.some((story) => story.hasRange)
+  for (const [index, write] of applied.entries()) checkWrite(write, applied[index - 1], observed, say)
+  const scheduled = works.filter(({ story }) => story.day === day && !story.forced)
+  const done = applied.find(
+    ({ row }) =>
+      row.attempts.some(({ outcome }) => outcome === 'succeeded') ||
+      // With ranges, a slot that only gave way to another counts as having no row.
+      row.resolutions.some(({ state, by }) => state !== 'FAILED' && !(hasRanges && by === 'cronledger')),
+  )
+  for (const { story, startMs } of scheduled) {
+    const isNamed = endedByWord(story, observed) !== undefined
+    if (done !== undefined && startMs > done.atMs && !isNamed) {
+      say('nothing after completion', `${story.runId} started after the slot was done`)
+    }
+  }
+  if (scheduled.length > (settings.maxAttempts ?? 1)) {
+    say('attempts are limited', `${scheduled.length} attempts of scheduled triggers`)
+  }
+  const told = stories.filter((story) => story.day === day)
+  const rejected = told.filter(({ answer }) => answer?.status === 'duplicate' || answer?.status === 'refused')
+  const mayRun = told.some(({ only }) => only === null)
+  const isResolved = finals.get(day)?.resolutions.some(({ reason }) => reason.startsWith('word-'))
+  const isChanged = told.some(({ answer }) => answer?.cause === 'scheduleChanged')
+  const isBlocked = told.some(({ answer }) => answer?.cause === 'blocked')
+  if (
+    mayRun &&
+    rejected.length === told.length &&
+    !isResolved &&
+    !isChanged &&
+    !isBlocked &&
+    settings.overlap === 'allow'
+  ) {
+    say('the run happens', 'every trigger was rejected')
+  }
+  const final = finals.get(day)
+  for (const { runId } of words.filter((word) => word.day === day)) {
+    if (!final?.resolutions.some(({ reason }) => reason === runId)) say('nothing is lost', `${runId} is gone`)
+  }
+  const entries = final?.rejections.first ?? []
+  if (new Set(entries.map(({ runId }) => runId)).size !== entries.length) say('counted once', 'a rejection twice')
 }
 
 /** A claim of another run that is withdrawn leaves the row as it was, with a new version: its owner wrote nothing. */

@@ -15,9 +15,9 @@ import { catchUpBefore } from './catch-up.ts'
 import { type Day, HOUR_MS, MINUTE_MS, SECOND_MS } from './day.ts'
 import { type Answer, quietStory, type Story } from './observed.ts'
 
-/** Sends one more trigger, disturbs its host, and adds its story to `stories`. */
-export function sendTrigger(index: number, stories: Story[], day: Day): Promise<unknown> {
-  const { at, int, chance, subject, slots } = day
+/** Returns the story of one more trigger, in which nothing has happened yet. */
+function newStory(index: number, stories: readonly Story[], day: Day) {
+  const { int, chance, subject, slots } = day
   const isOfTask = subject !== 'slots'
   const forced = chance(20) && !(day.hasGap && index === 0)
   const known = isOfTask ? slotOf(index, forced, day) : null
@@ -47,8 +47,16 @@ export function sendTrigger(index: number, stories: Story[], day: Day): Promise<
     // As above.
     hasRange: day.hasRanges && pauseMs % 10 > 0,
   }
+  return { story, beginMs, isOfTask, isCalm }
+}
+
+/** Sends one more trigger, disturbs its host, and adds its story to `stories`. */
+export function sendTrigger(index: number, stories: Story[], day: Day): Promise<unknown> {
+  const { at, int, chance } = day
+  const { story, beginMs, isOfTask, isCalm } = newStory(index, stories, day)
+  const { states, catchesUp, pause, forced } = story
   // Some crash at a step: as a call leaves, or as it is applied.
-  let stepsLeft = disturbed(10) ? int(1, 6) : Number.POSITIVE_INFINITY
+  let stepsLeft = chance(10) && !isCalm ? int(1, 6) : Number.POSITIVE_INFINITY
   let gone = () => {}
   const isGone = new Promise<void>((resolve) => {
     gone = resolve
@@ -58,7 +66,6 @@ export function sendTrigger(index: number, stories: Story[], day: Day): Promise<
       .clock()
       .wait(story.crashMs - at.time.now())
       .then(gone)
-  const { states, catchesUp, pause } = story
   // A machine that wakes may have no network for some time.
   const isOffline = () => {
     const agoMs = at.time.now() - (pause?.toMs ?? Number.POSITIVE_INFINITY)
@@ -92,16 +99,14 @@ export function sendTrigger(index: number, stories: Story[], day: Day): Promise<
       gone()
       return { kind: chance(50) ? 'answerLost' : 'dropped' }
     },
-    ...(forced
-      ? {
-          force: {
-            by: 'operator',
-            reason: `reason ${index}`,
-            ...(story.only && { only: story.only }),
-            ...(story.ignoresAfter && { ignoresAfter: true }),
-          },
-        }
-      : {}),
+    ...(forced && {
+      force: {
+        by: 'operator',
+        reason: `reason ${index}`,
+        ...(story.only && { only: story.only }),
+        ...(story.ignoresAfter && { ignoresAfter: true }),
+      },
+    }),
     ...(isOfTask && { known: unlessStarting(knownRecords(at.time.clock(time))) }),
     watch: day.log.watch(story.runId, story),
     time,
