@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { isMainThread } from 'node:worker_threads'
 import type { CheckOptions, Ledger, LedgerOptions, ReadOptions, Resolved, ResolveOptions, SlotsOptions } from './api.ts'
-import { type CheckSettings, checkTask, checkTasks, taskHealth, tasksHealth } from './audit/check.ts'
+import { type CheckSettings, checkTask, ofAllTasks, taskHealth } from './audit/check.ts'
 import { type HistoryDeps, queryOf, readHistory, readRow } from './audit/history.ts'
 import { rerunnableSlots } from './audit/rerunnable.ts'
 import { findSlot, readSlots } from './audit/slots.ts'
@@ -132,10 +132,10 @@ export function readMethods(reading: OpenForReading, records?: KnownRecords): Re
     },
     async *check(options: WholeCheckOptions) {
       const { consistent } = options
-      yield* audit(options, { ...(await reading(options)), consistent }, checkTask, checkTasks)
+      yield* audit(options, { ...(await reading(options)), consistent }, checkTask)
     },
     async *health(options) {
-      yield* audit(options, await reading(options), taskHealth, tasksHealth)
+      yield* audit(options, await reading(options), taskHealth)
     },
     async findSlot(options) {
       const { window, spec, skewMs, known } = await findSlot(options, await reading(options))
@@ -171,8 +171,7 @@ export function readMethods(reading: OpenForReading, records?: KnownRecords): Re
 async function* audit<T>(
   { task, only, since, until, now, progress, emitNote, emitSlot, emitFault }: WholeCheckOptions,
   deps: HistoryDeps,
-  ofOne: (task: KnownTask, settings: CheckSettings, deps: HistoryDeps) => AsyncIterable<T>,
-  ofAll: (settings: CheckSettings, deps: HistoryDeps) => AsyncIterable<T>,
+  ofOne: (task: KnownTask, settings: CheckSettings, deps: HistoryDeps) => AsyncGenerator<T, void>,
 ): AsyncGenerator<T> {
   const settings: CheckSettings = {
     now: now?.getTime() ?? deps.clock.now(),
@@ -184,7 +183,7 @@ async function* audit<T>(
     until: readInstant(until, 'until'),
     progress: (name, slot) => progress?.(name, new Date(slot)),
   }
-  if (task === undefined) yield* ofAll(settings, deps)
+  if (task === undefined) yield* ofAllTasks(ofOne, settings, deps)
   else yield* ofOne(typeof task === 'string' ? await checkedTask(task, deps) : task, settings, deps)
 }
 

@@ -10,7 +10,7 @@ import { expectedTimes } from '../core/task/task-record.ts'
 import { futureRun, futureSlotIn, futureTime, latestSlot, withoutFuture, wrongClock } from '../core/task/wrong-clock.ts'
 import type { Instant, Key, Row, Status } from '../core/types.ts'
 import { factsOf } from '../verdict/found.ts'
-import { isFinding, type JudgedSlot, NO_FINDINGS, type TaskFinding, type TaskHealth } from '../verdict/judge.ts'
+import { isFinding, type JudgedSlot, NO_FINDINGS } from '../verdict/judge.ts'
 import { concurrently } from './concurrently.ts'
 import type { HistoryDeps } from './history.ts'
 import { type KnownTask, openFaults, readTaskRecords } from './tasks.ts'
@@ -133,21 +133,16 @@ export async function* taskHealth(known: KnownTask, settings: CheckSettings, dep
   }
 }
 
-/** Reads several tasks at a time, and yields in their order. Throws a usage error if the ledger has no task record. */
-export function checkTasks(settings: CheckSettings, deps: HistoryDeps): AsyncGenerator<TaskFinding, void> {
-  return ofAllTasks((task, own) => checkTask(task, settings, own), settings, deps)
-}
-
-export function tasksHealth(settings: CheckSettings, deps: HistoryDeps): AsyncGenerator<TaskHealth, void> {
-  return ofAllTasks((task, own) => taskHealth(task, settings, own), settings, deps)
-}
-
-/** A task whose records cannot be read does not hide the others: the error is thrown after all of them. */
-async function* ofAllTasks<T>(
-  read: (task: KnownTask, deps: HistoryDeps) => AsyncGenerator<T, void>,
-  { only, emitFault }: CheckSettings,
+/**
+ * Reads several tasks at a time, and yields in their order. A task whose records cannot be read does not hide the others: the error
+ * is thrown after all of them. Throws a usage error if the ledger has no task record.
+ */
+export async function* ofAllTasks<T>(
+  read: (task: KnownTask, settings: CheckSettings, deps: HistoryDeps) => AsyncGenerator<T, void>,
+  settings: CheckSettings,
   deps: HistoryDeps,
 ): AsyncGenerator<T, void> {
+  const { only, emitFault } = settings
   let known = 0
   let wanted = 0
   const faults = openFaults('checked completely')
@@ -165,7 +160,7 @@ async function* ofAllTasks<T>(
   }
   async function* readOne(task: KnownTask, signal: AbortSignal) {
     try {
-      yield* read(task, { ...deps, signals: [signal] })
+      yield* read(task, settings, { ...deps, signals: [signal] })
     } catch (error) {
       if (!isFaultOfTask(error)) throw error
       keepFault(task.task, error)

@@ -8,17 +8,17 @@ export function showsProgress(env: Environment): boolean {
   return isatty(2) && env['TERM'] !== 'dumb'
 }
 
+const BAR = { format: '[{bar}] {percentage}%  {text}', barCompleteChar: '#', barIncompleteChar: '.' } as const
+
 /** Not for a command that runs a batch: its writes block while the terminal does not take them (Ctrl-S). */
 export async function openProgress(env: Environment) {
   if (!showsProgress(env)) return null
   // We must use the default export, since a bundle does not know the names that a CommonJS module exports.
   const { default: cliProgress } = await import('cli-progress')
   const bar = new cliProgress.SingleBar({
+    ...BAR,
     stream: new WriteStream(2),
-    format: '[{bar}] {percentage}%  {text}',
     barsize: 30,
-    barCompleteChar: '#',
-    barIncompleteChar: '.',
     clearOnComplete: true,
     // cronledger already handles signals. The library would handle them in its own way.
     gracefulExit: false,
@@ -41,17 +41,16 @@ export async function openLaneScreen(env: Environment, most: number) {
   const stream = new WriteStream(2)
   const lanes = Math.min(most, Math.max(1, stream.rows - 3))
   const bars = new cliProgress.MultiBar({
+    ...BAR,
     stream,
     format: '{text}',
     barsize: 20,
-    barCompleteChar: '#',
-    barIncompleteChar: '.',
     clearOnComplete: true,
     gracefulExit: false,
     linewrap: false,
     emptyOnZero: true,
   })
-  const bar = bars.create(1, 0, { text: '' }, { format: '[{bar}] {percentage}%  {text}' })
+  const bar = bars.create(1, 0, { text: '' }, BAR)
   const lines = Array.from({ length: lanes }, () => bars.create(1, 0, { text: '' }))
   return {
     show(done: number, total: number, text: string, running: readonly string[]) {

@@ -261,16 +261,8 @@ export function* reportJson(report: Report): Generator<string, void> {
   yield ']}\n'
 }
 
-function taskReportJson({
-  decisions,
-  pauses,
-  retirements,
-  schedules,
-  changes,
-  exceptions,
-  recordedFrom,
-  ...task
-}: TaskReport) {
+function taskReportJson(report: TaskReport) {
+  const { decisions, pauses, retirements, schedules, changes, exceptions, recordedFrom, ...task } = report
   return {
     ...task,
     recordedFrom: instantOrNull(recordedFrom),

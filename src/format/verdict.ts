@@ -22,11 +22,8 @@ export function sentenceText(sentence: Sentence, slot: Instant, zone: string): s
 }
 
 /** Returns what a further scheduled trigger of the slot does, and how many attempts count. */
-export function nextTriggerText({
-  nextTrigger,
-  attempts,
-  maxAttempts,
-}: Pick<EventVerdict, 'nextTrigger' | 'attempts' | 'maxAttempts'>): string {
+export function nextTriggerText(verdict: Pick<EventVerdict, 'nextTrigger' | 'attempts' | 'maxAttempts'>): string {
+  const { nextTrigger, attempts, maxAttempts } = verdict
   const ofMost = maxAttempts === undefined ? '' : ` (${attempts} of ${maxAttempts} attempts used)`
   switch (nextTrigger) {
     case 'starts':

@@ -31,11 +31,8 @@ export function surroundingRuns({
 }
 
 /** Returns the slot of the run whose batch this process belongs to, as its environment says. Returns null if there is none. */
-export function surroundingSlot({
-  CRONLEDGER_RUN_ID: id,
-  CRONLEDGER_RUN_TASK: task,
-  CRONLEDGER_RUN_SLOT: text = '',
-}: Environment): { readonly task: string; readonly slot: Instant } | null {
+export function surroundingSlot(env: Environment): { readonly task: string; readonly slot: Instant } | null {
+  const { CRONLEDGER_RUN_ID: id, CRONLEDGER_RUN_TASK: task, CRONLEDGER_RUN_SLOT: text = '' } = env
   const slot = Date.parse(text)
   return id === undefined || task === undefined || Number.isNaN(slot) ? null : { task, slot }
 }

@@ -126,12 +126,8 @@ function readSetting(name: string, spec: OptionSpec, value: unknown): unknown {
 }
 
 /** Returns the settings that keep runs apart, where they are not the defaults. A rerun must repeat them. */
-export function guardsOf({
-  overlap,
-  onLeaseLost,
-  skewMs,
-  forceStatus,
-}: Settings & Pick<Policy, 'forceStatus'>): Guards {
+export function guardsOf(settings: Settings & Pick<Policy, 'forceStatus'>): Guards {
+  const { overlap, onLeaseLost, skewMs, forceStatus } = settings
   return {
     ...(overlap !== 'allow' && { overlap }),
     ...(overlap === 'allow' && onLeaseLost === 'stop' && { onLeaseLost }),

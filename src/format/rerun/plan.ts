@@ -238,14 +238,8 @@ export interface RepairCounts {
   readonly left: number
 }
 
-export function countsText({
-  done,
-  byOthers,
-  failed,
-  unknown,
-  left,
-  leftOut,
-}: RepairCounts & { readonly leftOut: number }) {
+export function countsText(counts: RepairCounts & { readonly leftOut: number }): string {
+  const { done, byOthers, failed, unknown, left, leftOut } = counts
   const others = byOthers === 0 ? '' : ` (${byOthers} of them by another run)`
   const notKnown = unknown === 0 ? '' : `, ${unknown} with an end that is not known`
   const again = failed + unknown + left === 0 ? '' : ' Run the same command again to continue.'

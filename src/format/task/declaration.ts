@@ -27,15 +27,8 @@ export interface DeclarationReport {
   readonly now: Instant
 }
 
-export function declaredText({
-  task,
-  changed,
-  record,
-  unknownAfter = [],
-  affected,
-  next,
-  now,
-}: DeclarationReport): string {
+export function declaredText(report: DeclarationReport): string {
+  const { task, changed, record, unknownAfter = [], affected, next, now } = report
   const zoneAt = (at: Instant) => inForceAt(record.schedules, at)?.spec.zone ?? 'UTC'
   const slots = next.map((slot) => `${formatInstant(slot)}  ${zonedTime(slot, zoneAt(slot))}`)
   const facts = [

@@ -17,12 +17,12 @@ import type { Needs } from '../../views/overview/needs.tsx'
 import { countStates, groupTasks, statesOf, TASK_STATES } from '../../views/overview/order.ts'
 import { type OverviewModel, SORTS, type Sort } from '../../views/overview/overview.tsx'
 import {
+  askOptions,
   choiceOf,
   faultOf,
   paceIn,
   type Reading,
   type ReadTask,
-  readableTasks,
   readJudged,
   readKnown,
   readPaceRows,
@@ -63,7 +63,8 @@ export async function readOverview(
   const page = pageOf(query.page)
   const all: KnownTask[] = []
   const owners = new Set<string>()
-  for await (const task of readableTasks(reading)) {
+  // A record that was damaged, or that a newer version wrote, must not hide the others. The findings say which.
+  for await (const task of reading.ledger.tasks({ emitProblem: () => {}, ...askOptions(reading) })) {
     const owner = task.expectations?.owner
     if (owner !== undefined) owners.add(owner)
     if (isFoundBy(query.q ?? '', task.task) && isOwnedBy(query.owner ?? '', owner)) all.push(task)

@@ -85,11 +85,6 @@ export function askOptions({ ledgerTimeoutMs, signal }: Reading) {
   return { ledgerTimeoutMs, signal }
 }
 
-/** A record that was damaged, or that a newer version wrote, must not hide the others. The findings say which. */
-export function readableTasks(reading: Reading): AsyncIterable<KnownTask> {
-  return reading.ledger.tasks({ emitProblem: () => {}, ...askOptions(reading) })
-}
-
 interface SlotsQuery {
   readonly since?: Instant
   readonly until?: Instant

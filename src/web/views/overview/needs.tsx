@@ -105,15 +105,8 @@ export function NeedsLine(props: NeedsProps) {
 }
 
 /** `allHref`: the same page without the filter by owner. */
-function NeedsSummary({
-  needs,
-  clock,
-  now,
-  owner,
-  faults,
-  allHref,
-  children,
-}: NeedsProps & Readonly<{ faults: readonly string[]; allHref: string; children?: Child }>) {
+function NeedsSummary(props: NeedsProps & Readonly<{ faults: readonly string[]; allHref: string; children?: Child }>) {
+  const { needs, clock, now, owner, faults, allHref, children } = props
   const { count, tasks, of, isWhole, now: readAt } = needs
   const total = totalOf(count)
   return (
@@ -178,12 +171,8 @@ function NameOf({ problem, isWhole }: ProblemProps & Pick<Needs, 'isWhole'>) {
 }
 
 /** Returns `22 tasks · 44 slots · 02:10 to 04:15 · still: 7 tasks`, or for one task its name. */
-function FactsOf({
-  problem,
-  clock,
-  now,
-  href,
-}: ProblemProps & Pick<NeedsProps, 'clock' | 'now'> & { readonly href?: string }) {
+function FactsOf(props: ProblemProps & Pick<NeedsProps, 'clock' | 'now'> & { readonly href?: string }) {
+  const { problem, clock, now, href } = props
   const { tasks, waiting, slots, from, to, still } = problem
   const [only] = tasks
   const [begin, end] = [from, to].map((at) => <Time at={at} near={at === from ? now : from} clock={clock} />)

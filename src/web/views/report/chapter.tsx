@@ -102,14 +102,10 @@ export interface ReportedChange {
 }
 
 /** Returns what operators decided about a task and its slots, and the changes of its schedule, newest first. */
-export function changesOf({
-  decisions,
-  pauses,
-  retirements,
-  schedules,
-  changes = [],
-}: Pick<TaskReport, 'decisions' | 'pauses' | 'retirements' | 'schedules'> &
-  Partial<Pick<TaskReport, 'changes'>>): readonly ReportedChange[] {
+export function changesOf(
+  of: Pick<TaskReport, 'decisions' | 'pauses' | 'retirements' | 'schedules'> & Partial<Pick<TaskReport, 'changes'>>,
+): readonly ReportedChange[] {
+  const { decisions, pauses, retirements, schedules, changes = [] } = of
   const suspended = (name: 'pause' | 'retirement', one: TaskReport['pauses'][number]) => {
     const { at, from, until, by, reason, ended } = one
     const [begun, over] = name === 'pause' ? ['paused it', 'resumed it'] : ['retired it', 'ended its retirement']

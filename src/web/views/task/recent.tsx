@@ -144,11 +144,8 @@ export function Plots({ points, usualMs }: PlotsProps) {
 const HEIGHT = 64
 
 /** Each column has a picture without a viewBox, so that its lines meet those of the next one. */
-export function Plot({
-  name,
-  points,
-  usual,
-}: Readonly<{ name: string; points: readonly Point[]; usual: number | null }>) {
+export function Plot(props: Readonly<{ name: string; points: readonly Point[]; usual: number | null }>) {
+  const { name, points, usual } = props
   const values = points.flatMap((point) => point.values.get(name) ?? [])
   const most = Math.max(1, usual ?? 0, ...values)
   const yOf = (value: number) => Math.round(HEIGHT - (Math.max(0, value) / most) * (HEIGHT - 2))
