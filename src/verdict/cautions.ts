@@ -9,7 +9,7 @@ export const STALE_CAUTION =
   'It may still be running, or its work may be done. Before you run it again, look at its log (a line "The batch SUCCEEDED") and at the data.'
 export const STALE_SLOTS_CAUTION =
   'The batch of a stale slot may still be running, or its work may be done. Look at each of them before you run it again.'
-export const REPEATED_CAUTION = 'The slot completed once. To run it again does its work a second time.'
+export const REPEATED_CAUTION = 'The slot completed once. A rerun does its work a second time.'
 /** An own attempt of a slot that a later run has in its range. */
 export const COVERED_STALE_CAUTION = 'Its own attempt never reported its end, and may have done its work as well.'
 export const UNKNOWN_RANGE_CAUTION =
@@ -39,7 +39,7 @@ export function laterCaution({ own, work, later }: LookedAt): string | null {
     const by = nameOf({ by: done, attempt: successOf(done) })
     if (own?.state === 'COMPLETED' && success === undefined) return null
     return success === undefined
-      ? `${by} did the work of this slot. To run it again does its work a second time.`
+      ? `${by} did the work of this slot. A rerun does its work a second time.`
       : `Attempt ${success.number} and ${by} both did its work, so it may be done twice.`
   }
   if (work === 'done') return null

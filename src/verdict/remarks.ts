@@ -39,7 +39,7 @@ export const REMARKS = {
         return {
           happened: [`, but ${unmet.map(unmetText).join(', ')}`],
           workText: 'done, perhaps wrongly',
-          caution: 'Look at the data first. To run it again does its work a second time.',
+          caution: 'Look at the data first. A rerun does its work a second time.',
           steps: [
             lookStep(target),
             resolveStep('if it is right, settle it', target),

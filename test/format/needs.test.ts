@@ -138,7 +138,7 @@ describe('the next steps for several slots of a task', () => {
     expect(steps(of(done, row.slot))).toEqual([
       '',
       row.task,
-      '  The slot completed once. To run it again does its work a second time.',
+      '  The slot completed once. A rerun does its work a second time.',
       '  see what happened',
       '  mark it as completed',
       '  or run it again although it has completed',

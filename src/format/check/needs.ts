@@ -149,7 +149,7 @@ function stepsOfTask({ groups, tried, unsure }: NeedsOfTask, store: string, zone
   return [{ cautions: [unsureText || null], steps: looks }, ...all.map(stepsOf)]
 }
 
-const SETTLE_CAUTION = 'Look at each slot that is late or unusual. To run it again does its work a second time.'
+const SETTLE_CAUTION = 'Look at each slot that is late or unusual. A rerun does its work a second time.'
 
 function needOfOne(found: TaskFinding, store: string): NextSteps {
   const { caution, steps } = verdictOf(found, store)

@@ -61,7 +61,7 @@ TIMELINE (UTC)
 03:10:05  duplicate trigger ignored (completed) 10m 5s after the scheduled time on host other
 
 NEXT STEPS
-  The slot completed once. To run it again does its work a second time.
+  The slot completed once. A rerun does its work a second time.
   mark it as completed:                       cronledger resolve --store s --task nightly --slot 2026-11-24T03:00:00Z --state completed --reason 'YOUR REASON'
   or run it again although it has completed:  cronledger rerun --store s --task nightly --slot 2026-11-24T03:00:00Z --status completed --reason 'YOUR REASON' -- YOUR_COMMAND`)
 })
