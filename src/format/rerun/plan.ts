@@ -296,5 +296,5 @@ export function progressLine(
 export function fellDueText(slots: readonly (Key & { readonly zone: string })[]): string {
   const [first] = slots
   const more = slots.length > 1 ? ` and ${slots.length - 1} more` : ''
-  return `Due since this began, and no part of it: ${first && slotName(first)}${more}. To see how they went: cronledger check`
+  return `Due after this began, so not part of it: ${first && slotName(first)}${more}. To see how they went: cronledger check`
 }

@@ -210,7 +210,7 @@ function refusedFor(
         happened: [
           'not all later records of this task can be read, so it is not known whether a later run has done its work',
         ],
-        steps: [rerunStep('run it, if that has not', target)],
+        steps: [rerunStep('run it, if no later run did its work', target)],
       }
   }
 }
