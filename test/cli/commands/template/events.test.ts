@@ -22,95 +22,56 @@ const patternOf = (rule: string, check = '') =>
       .replaceAll('{"Ref":"Container"}', '"batch"'),
   )
 
-type Row = readonly [what: string, isSent: boolean, containers: readonly (readonly [string, number?])[], other?: Loose]
-const started = (stopCode: string, other: Loose = {}) => ({ stopCode, ...other })
+/** The containers with their exit codes, null where there is none, and what else the event has. */
+type Row = readonly [what: string, isSent: boolean, containers: Readonly<Record<string, number | null>>, other?: Loose]
+const stopped = (stopCode: string) => ({ stopCode })
 
 /**
  * The fields: "Amazon ECS task state change events" in the developer guide; the stop codes: Task in the API reference. In which
  * of these cases a container has no exit code is not documented.
  */
 const STOPPED: readonly Row[] = [
-  ['a batch that succeeded', false, [['batch', 0]]],
-  ['a batch that failed', true, [['batch', 1]]],
-  ['a refused trigger', true, [['batch', 65]]],
-  ['a ledger that was away', true, [['batch', 75]]],
-  ['a batch that the kernel killed', true, [['batch', 137]]],
-  [
-    'a success beside the agent of GuardDuty',
-    false,
-    [
-      ['aws-guardduty-agent-1', 137],
-      ['batch', 0],
-    ],
-  ],
-  [
-    'a failure beside the agent of GuardDuty',
-    true,
-    [
-      ['aws-guardduty-agent-1', 137],
-      ['batch', 1],
-    ],
-  ],
-  [
-    'a success beside a sidecar that was stopped',
-    false,
-    [
-      ['batch', 0],
-      ['proxy', 143],
-    ],
-  ],
-  ['an image that cannot be pulled', true, [['batch']], started('TaskFailedToStart')],
-  [
-    'an image that cannot be pulled, beside a sidecar with a code',
-    true,
-    [['batch'], ['proxy', 0]],
-    started('TaskFailedToStart'),
-  ],
-  ['a lost host', true, [['batch']], started('TerminationNotice')],
-  [
-    'a lost host, beside the agent with a code',
-    true,
-    [['aws-guardduty-agent-1', 143], ['batch']],
-    started('TerminationNotice'),
-  ],
-  ['a lost host, whose agent has the code 0', true, [['batch'], ['proxy', 0]], started('TerminationNotice')],
-  ['Spot, before the batch has a code', true, [['batch'], ['proxy', 0]], started('SpotInterruption')],
-  ['Spot, with a batch that was stopped', true, [['batch', 143]], started('SpotInterruption')],
-  ['Spot, with a batch that succeeded in time', true, [['batch', 0]], started('SpotInterruption')],
-  ['a task that a person stopped', true, [['batch', 143]], started('UserInitiated')],
-  ['a task that a person stopped before the batch began', true, [['batch'], ['proxy', 143]], started('UserInitiated')],
-  ['a task that was stopped by a service scheduler', true, [['batch']], started('ServiceSchedulerInitiated')],
-  ['a stop code that AWS adds later', true, [['batch'], ['proxy', 0]], started('SomethingNew')],
-  ['no code of any container', true, [['batch']]],
-  ['no code and no stop code', true, [['batch']], { stopCode: undefined }],
+  ['a batch that succeeded', false, { batch: 0 }],
+  ['a batch that failed', true, { batch: 1 }],
+  ['a refused trigger', true, { batch: 65 }],
+  ['a ledger that was away', true, { batch: 75 }],
+  ['a batch that the kernel killed', true, { batch: 137 }],
+  ['a success beside the agent of GuardDuty', false, { 'aws-guardduty-agent-1': 137, batch: 0 }],
+  ['a failure beside the agent of GuardDuty', true, { 'aws-guardduty-agent-1': 137, batch: 1 }],
+  ['a success beside a sidecar that was stopped', false, { batch: 0, proxy: 143 }],
+  ['an image that cannot be pulled', true, { batch: null }, stopped('TaskFailedToStart')],
+  ['such an image beside a sidecar with a code', true, { batch: null, proxy: 0 }, stopped('TaskFailedToStart')],
+  ['a lost host', true, { batch: null }, stopped('TerminationNotice')],
+  ['a lost host, whose sidecar has a code', true, { proxy: 143, batch: null }, stopped('TerminationNotice')],
+  ['a lost host, whose sidecar has the code 0', true, { batch: null, proxy: 0 }, stopped('TerminationNotice')],
+  ['Spot, before the batch has a code', true, { batch: null, proxy: 0 }, stopped('SpotInterruption')],
+  ['Spot, with a batch that was stopped', true, { batch: 143 }, stopped('SpotInterruption')],
+  ['Spot, with a batch that succeeded in time', true, { batch: 0 }, stopped('SpotInterruption')],
+  ['a task that a person stopped', true, { batch: 143 }, stopped('UserInitiated')],
+  ['a task that a person stopped before the batch', true, { batch: null, proxy: 143 }, stopped('UserInitiated')],
+  ['a task that was stopped by a service scheduler', true, { batch: null }, stopped('ServiceSchedulerInitiated')],
+  ['a stop code that AWS adds later', true, { batch: null, proxy: 0 }, stopped('SomethingNew')],
+  ['no code of any container', true, { batch: null }],
+  ['no code and no stop code', true, { batch: null }, { stopCode: undefined }],
   // Not to be told from a sidecar that is stopped after the batch. The guide says so.
-  ['an essential sidecar that failed before the batch began', false, [['proxy', 1], ['batch']]],
-  ['the check that found something', true, [['batch', 1]], { taskDefinitionArn: `${ARN}/cronledger--check:3` }],
-  ['the check that found nothing', false, [['batch', 0]], { taskDefinitionArn: `${ARN}/cronledger--check:3` }],
-  ['a batch that still runs', false, [['batch']], { lastStatus: 'RUNNING' }],
-  ['a batch that stops', false, [['batch', 1]], { lastStatus: 'DEPROVISIONING' }],
-  ['a task of others', false, [['batch', 1]], { taskDefinitionArn: `${ARN}/other-nightly:7` }],
-  ['a task of another ledger', false, [['batch', 1]], { taskDefinitionArn: `${ARN}/cronledger2-nightly:7` }],
+  ['an essential sidecar that failed before the batch began', false, { proxy: 1, batch: null }],
+  ['the check that found something', true, { batch: 1 }, { taskDefinitionArn: `${ARN}/cronledger--check:3` }],
+  ['the check that found nothing', false, { batch: 0 }, { taskDefinitionArn: `${ARN}/cronledger--check:3` }],
+  ['a batch that still runs', false, { batch: null }, { lastStatus: 'RUNNING' }],
+  ['a batch that stops', false, { batch: 1 }, { lastStatus: 'DEPROVISIONING' }],
+  ['a task of others', false, { batch: 1 }, { taskDefinitionArn: `${ARN}/other-nightly:7` }],
+  ['a task of another ledger', false, { batch: 1 }, { taskDefinitionArn: `${ARN}/cronledger2-nightly:7` }],
 ]
 const FAILURES = { failures: [{ reason: 'Capacity is unavailable at this time.' }], tasks: [] }
+const of = (taskDefinition: string) => ({ requestParameters: { taskDefinition } })
 /** RunTask and its failures: "API failure reasons" and "Log Amazon ECS API calls using CloudTrail" in the developer guide. */
 const CALLS: readonly (readonly [what: string, isSent: boolean, detail: Loose])[] = [
   ['RunTask without capacity, by the ARN', true, { responseElements: FAILURES }],
-  [
-    'RunTask without capacity, by the family',
-    true,
-    {
-      ...{ responseElements: FAILURES, requestParameters: { taskDefinition: 'cronledger-nightly' } },
-    },
-  ],
+  ['RunTask without capacity, by the family', true, { responseElements: FAILURES, ...of('cronledger-nightly') }],
   ['RunTask that started a task', false, { responseElements: { failures: [], tasks: [{ taskArn: 'x' }] } }],
-  [
-    'RunTask that was throttled, which EventBridge Scheduler retries',
-    false,
-    { errorCode: 'ThrottlingException', responseElements: null },
-  ],
+  ['RunTask that was throttled, and is retried', false, { errorCode: 'ThrottlingException', responseElements: null }],
   ['another call', false, { eventName: 'StartTask', responseElements: FAILURES }],
-  ['RunTask of others', false, { responseElements: FAILURES, requestParameters: { taskDefinition: 'other:1' } }],
+  ['RunTask of others', false, { responseElements: FAILURES, ...of('other:1') }],
 ]
 
 interface Case {
@@ -119,35 +80,32 @@ interface Case {
   readonly event: Loose
   readonly pattern: Loose
 }
-const eventOf = (containers: Row[2], other: Loose = {}) => {
-  const usual = {
+const stoppedTask = (containers: Row[2], other: Loose = {}) => {
+  const usual = { lastStatus: 'STOPPED', stopCode: 'EssentialContainerExited' }
+  const list = Object.entries(containers).map(([name, exitCode]) => ({
+    name,
     lastStatus: 'STOPPED',
-    stopCode: 'EssentialContainerExited',
-    taskDefinitionArn: `${ARN}/cronledger-nightly:7`,
-  }
-  const list = containers.map(([name, exitCode]) => ({ name, lastStatus: 'STOPPED', exitCode }))
-  const event = {
-    source: 'aws.ecs',
-    'detail-type': 'ECS Task State Change',
-    detail: { ...usual, containers: list, ...other },
-  }
-  return JSON.parse(JSON.stringify(event))
+    ...(exitCode !== null && { exitCode }),
+  }))
+  const detail = { ...usual, taskDefinitionArn: `${ARN}/cronledger-nightly:7`, containers: list, ...other }
+  return JSON.parse(JSON.stringify({ source: 'aws.ecs', 'detail-type': 'ECS Task State Change', detail }))
 }
 const CASES: readonly Case[] = [
-  ...STOPPED.map(([what, isSent, containers, other]) => ({
-    ...{ what, isSent, event: eventOf(containers, other), pattern: patternOf('TaskStopped') },
-  })),
-  ...STOPPED.map(([what, isSent, containers, other]) => ({
-    what: `${what}, with MailEachTask=false`,
-    isSent: isSent && what.startsWith('the check'),
-    ...{ event: eventOf(containers, other), pattern: patternOf('TaskStopped', '-check:') },
-  })),
+  ...STOPPED.flatMap(([what, isSent, containers, other]) => {
+    const event = stoppedTask(containers, other)
+    const isOfCheck = isSent && what.startsWith('the check')
+    return [
+      { what, isSent, event, pattern: patternOf('TaskStopped') },
+      {
+        what: `${what}, with MailEachTask=false`,
+        isSent: isOfCheck,
+        event,
+        pattern: patternOf('TaskStopped', '-check:'),
+      },
+    ]
+  }),
   ...CALLS.map(([what, isSent, detail]) => {
-    const usual = {
-      eventSource: 'ecs.amazonaws.com',
-      eventName: 'RunTask',
-      requestParameters: { taskDefinition: `${ARN}/cronledger-nightly:7` },
-    }
+    const usual = { eventSource: 'ecs.amazonaws.com', eventName: 'RunTask', ...of(`${ARN}/cronledger-nightly:7`) }
     const event = { source: 'aws.ecs', 'detail-type': 'AWS API Call via CloudTrail', detail: { ...usual, ...detail } }
     return { what, isSent, event, pattern: patternOf('NotStarted') }
   }),
