@@ -19,14 +19,16 @@ function rowAt(at: number, zone = 'UTC'): Row {
   return { ...row, slot: at, windowEnd: at + 60_000, schedule: { expression: '0 3 * * *', zone }, attempts } as Row
 }
 
+/** `EVERY=1` reads more. A run that holds all of them needs 2 KB for each. */
+const ROWS = process.env['EVERY'] ? 50_000 : 20_000
+
 /**
- * A heap in which the program has room, and 50,000 rows have none: Node ends with an error there. The peak of a process's
+ * A heap in which the program has room, and these rows have none: Node ends with an error there. The peak of a process's
  * memory would say less, since it depends on how late a version of Node collects its garbage.
  */
 const SMALL_HEAP = { NODE_OPTIONS: '--max-old-space-size=24' }
 
-describe('50,000 rows', () => {
-  const ROWS = 50_000
+describe('a history of very many rows', () => {
   const path = join(folder, 'big.db')
   const args = ['history', '--store', `file:${path}`, '--task', 'nightly', '--status', 'recorded']
   function* rows() {
@@ -34,14 +36,14 @@ describe('50,000 rows', () => {
   }
   beforeAll(() => seedLedger(path, rows()))
 
-  test.each(['json', 'table'])('50,000 rows as %s: all of them, in constant memory', async (format) => {
+  test.each(['json', 'table'])('very many rows as %s: all of them, in constant memory', async (format) => {
     const ended = await cronledger([...args, '--limit', '0', '--format', format], { env: SMALL_HEAP })
     const lines = ended.stdout.trimEnd().split('\n')
     expect({ ...ended, stdout: lines.length }).toMatchObject({ code: 0, stderr: '', stdout: ROWS + 2 })
     expect(ended.stdout).toContain('2026-01-01T00:00:00Z')
   })
 
-  test.each(['table', 'ndjson'])('50,000 rows as %s: a closed pipe ends it well', async (format) => {
+  test.each(['table', 'ndjson'])('very many rows as %s: a closed pipe ends it well', async (format) => {
     const command = `"$@" | head -n 1; echo "\${PIPESTATUS[0]}"`
     const words = [process.execPath, MAIN, ...args, '--limit', '0', '--format', format]
     const { stdout, stderr } = await promisify(execFile)('bash', ['-c', command, 'bash', ...words])
