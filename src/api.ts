@@ -214,7 +214,7 @@ export interface ChangedTask {
 export interface DeclaredTask extends ChangedTask {
   /** The tasks of `after` that are not recorded yet. A run is refused until they are. Left out: there are none. */
   readonly unknownAfter?: readonly string[]
-  /** Of a dry run: the days, weeks, months or years that would run more or less often than under each of the two schedules. */
+  /** In a dry run: the days, weeks, months or years that would run more or less often than under each of the two schedules. */
   readonly affected?: readonly Period[]
 }
 

@@ -184,7 +184,7 @@ export class GuardedScheduledTask extends Construct {
     const stopSeconds = Number(stopTimeout ?? 120)
     if (stopSeconds < 15 || stopSeconds > 120)
       throw new Error(
-        `${container.node.path}: stopTimeout is ${stopSeconds} s. Use 15 to 120 s, of which the batch gets all but 10 s.`,
+        `${container.node.path}: stopTimeout is ${stopSeconds} s. Use 15 to 120 s. The batch gets 10 s less.`,
       )
     override('StopTimeout', stopSeconds)
     const settings = {

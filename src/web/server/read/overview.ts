@@ -76,7 +76,7 @@ export async function readOverview(
   const ordered = matching.length <= TASKS_SHOWN ? matching : await inOrder(matching, sort, needs, reading)
   const before = (page - 1) * TASKS_SHOWN
   const shown = ordered.slice(before, before + TASKS_SHOWN)
-  // Of all, so that the next page of tasks has the same zone.
+  // Those of all tasks, so that the next page of tasks has the same zone.
   const axis = axisUntil(reading.now, commonZone(all.map((task) => taskZone(task, reading))), span)
   const most = slotsPerTask(shown.length)
   // Each is parsed when its turn comes, because parsed schedules take far more memory than a list of tasks.
