@@ -131,23 +131,17 @@ export function contract(subject: () => Subject, { crowds = true } = {}): void {
       const first = await putOk(claimOf(newTask()), 'absent')
       const second = await putOk(renewLease(first, stamp(), 600_000, null), 1)
       const late = renewLease(first, stamp(), 900_000, null)
-      expect(await store().put(late, { version: 1, ownerRunId: 'run-1' }, call())).toEqual({
-        kind: 'conflict',
-        found: second,
-      })
-      expect(await store().put({ ...late, version: 8 }, { version: 7, ownerRunId: 'run-1' }, call())).toEqual({
-        kind: 'conflict',
-        found: second,
-      })
+      for (const version of [1, 7]) {
+        const put = store().put({ ...late, version: version + 1 }, { version, ownerRunId: 'run-1' }, call())
+        expect(await put).toEqual({ kind: 'conflict', found: second })
+      }
       expect(await get(first)).toEqual(second)
     })
 
     it('a put on a version changes nothing where no row is', async () => {
       const row = { ...claimOf(newTask()), version: 2 }
-      expect(await store().put(row, { version: 1, ownerRunId: 'run-1' }, call())).toEqual({
-        kind: 'conflict',
-        found: null,
-      })
+      const put = await store().put(row, { version: 1, ownerRunId: 'run-1' }, call())
+      expect(put).toEqual({ kind: 'conflict', found: null })
       expect(await store().get(row, call())).toBeNull()
     })
 
@@ -157,14 +151,8 @@ export function contract(subject: () => Subject, { crowds = true } = {}): void {
       await putOk(full, 'absent')
       expect(await get(full)).toEqual(full)
       const { anchor: _, ...schedule } = full.schedule
-      const bare: Row = {
-        ...finishRow(full, { outcome: 'succeeded', exitCode: 0 }, stamp()),
-        schedule,
-        resolutions: [],
-        state: 'COMPLETED',
-        windowEnd: null,
-        expiresAt: null,
-      }
+      const done = finishRow(full, { outcome: 'succeeded', exitCode: 0 }, stamp())
+      const bare: Row = { ...done, state: 'COMPLETED', schedule, resolutions: [], windowEnd: null, expiresAt: null }
       await putOk(bare, 1)
       expect(await get(full)).toEqual(bare)
     })
@@ -174,10 +162,8 @@ export function contract(subject: () => Subject, { crowds = true } = {}): void {
       const process = { pid: 17, startTicks: 123_456_789_012, boot: '6b0d0c2e/4026531836' }
       const one = await putOk(claimOf(newTask()), 'absent')
       const two = await putOk(renewLease(one, stamp(), 600_000, process), 1)
-      const three = await putOk(
-        finishRow(two, { outcome: 'interrupted', exitCode: 143, signal: 'SIGTERM' }, stamp()),
-        2,
-      )
+      const stopped = { outcome: 'interrupted', exitCode: 143, signal: 'SIGTERM' } as const
+      const three = await putOk(finishRow(two, stopped, stamp()), 2)
       const four = await putOk(claimOf(one.task, { base: three, runId: 'run-2', trigger: forced }), 3)
       const five = await putOk(claimOf(one.task, { base: four, runId: 'run-3' }), 4)
       expect(five.attempts.map(({ outcome }) => outcome)).toEqual(['interrupted', 'abandoned', undefined])
@@ -196,9 +182,7 @@ export function contract(subject: () => Subject, { crowds = true } = {}): void {
     it('one of 20 takeovers at once wins', async () => {
       const base = await putOk(claimOf(newTask()), 'absent')
       const rows = Array.from({ length: 20 }, (_, index) => claimOf(base.task, { base, runId: `next-${index}` }))
-      const results = await Promise.all(
-        rows.map((row) => store().put(row, { version: 1, ownerRunId: 'run-1' }, call())),
-      )
+      const results = await Promise.all(rows.map((row) => store().put(row, base, call())))
       expect(results.filter(({ kind }) => kind === 'ok')).toHaveLength(1)
     })
   })
@@ -365,9 +349,8 @@ export function contract(subject: () => Subject, { crowds = true } = {}): void {
       await putOk(claimOf(task), 'absent')
       await write(task, '#task')
       await store().writeEntry({ task, kind: '#task' }, { version: 2, document }, 1, call())
-      await eventually(async () =>
-        expect((await store().listTasks(call(), ['2026-11-24'])).filter((name) => name === task)).toEqual([task]),
-      )
+      const listed = async () => (await store().listTasks(call(), ['2026-11-24'])).filter((name) => name === task)
+      await eventually(async () => expect(await listed()).toEqual([task]))
     })
 
     it('readTaskEntries reads the records of 100 tasks, and leaves out a task without one', async () => {
@@ -432,16 +415,8 @@ export function contract(subject: () => Subject, { crowds = true } = {}): void {
     const foreign = async () => {
       const { task, slot, day } = encodeRow(claimOf(newTask()))
       // As a write expects it in all but that.
-      const document = {
-        task,
-        slot,
-        day,
-        schemaVersion: 3,
-        version: 1,
-        ownerRunId: 'run-1',
-        state: {},
-      } as StoredDocument
-      await subject().writeRaw(document)
+      const owned = { schemaVersion: 3, version: 1, ownerRunId: 'run-1', state: {} }
+      await subject().writeRaw({ task, slot, day, ...owned } as StoredDocument)
       return { key: { task: String(task), slot: SLOT }, row: { task, slot: SLOT, schemaVersion: 3, newerSchema: true } }
     }
 
@@ -459,10 +434,8 @@ export function contract(subject: () => Subject, { crowds = true } = {}): void {
       const { key, row } = await foreign()
       const mine = claimOf(key.task)
       expect(await store().put(mine, 'absent', call())).toEqual({ kind: 'conflict', found: row })
-      expect(await store().put({ ...mine, version: 2 }, { version: 1, ownerRunId: 'run-1' }, call())).toEqual({
-        kind: 'conflict',
-        found: row,
-      })
+      const put = await store().put({ ...mine, version: 2 }, { version: 1, ownerRunId: 'run-1' }, call())
+      expect(put).toEqual({ kind: 'conflict', found: row })
       expect(await note(mine, rejectionOf('dup-1'))).toBe(false)
       expect(await store().get(key, call())).toEqual(row)
     })
@@ -585,11 +558,9 @@ export function contract(subject: () => Subject, { crowds = true } = {}): void {
       await putOk(finishRow(left, { outcome: 'notStarted' }, stamp()), 1)
       await hours(newTask(), 2)
       // DynamoDB reads at most 1 MB for one page, and two of these rows have more than that.
-      const large = (hour: number) => ({
-        ...encodeRow(claimOf(task, { slot: SLOT + hour * HOUR_MS })),
-        note: 'x'.repeat(350_000),
-      })
-      for (const hour of [1, 2, 3, 4]) await subject().writeRaw(large(hour))
+      const note = 'x'.repeat(350_000)
+      for (const hour of [1, 2, 3, 4])
+        await subject().writeRaw({ ...encodeRow(claimOf(task, { slot: SLOT + hour * HOUR_MS })), note })
       await subject().writeRaw({ task, slot: '2026-11-24T08:00:00Z', day: '2026-11-24', schemaVersion: 99, version: 1 })
       const other = (hour: number) => ({ slot: SLOT + hour * HOUR_MS, mayBeLeft: false })
       await eventually(async () => {

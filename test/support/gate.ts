@@ -1,9 +1,4 @@
-export interface Gate {
-  readonly opened: Promise<void>
-  open(): void
-}
-
-export function gate(): Gate {
+export function gate() {
   let open = () => {}
   const opened = new Promise<void>((resolve) => {
     open = resolve

@@ -117,9 +117,8 @@ export async function startFaultyProxy(upstream: string, { oneByOne = false } = 
       case 'cutRequest':
         return void request.socket.destroy()
       case 'cutAndHold':
-        request.socket.destroy()
-        return void held.push(() => ask(request, body))
       case 'hold':
+        if (treatment === 'cutAndHold') request.socket.destroy()
         return void held.push(() => ask(request, body))
       case 'stall':
         return
@@ -200,17 +199,14 @@ function send(response: ServerResponse, { status, headers, body }: Reply): void 
 
 function describe(request: IncomingMessage, body: Buffer, seen: readonly Passing[]): Passing {
   const action = String(request.headers['x-amz-target']).split('.')[1] ?? ''
-  const state = /"(PENDING|COMPLETED|FAILED|SKIPPED)"/.exec(body.toString())?.[1] ?? null
-  const taskRecord = body.includes('"slot":{"S":"#task"}') || body.includes('":day":{"S":"#task"}')
-  const task = action === 'Query' ? (/":task":\{"S":"([^"]+)"/.exec(body.toString())?.[1] ?? null) : null
-  const indexName = /"IndexName":"([^"]+)"/.exec(body.toString())?.[1] ?? null
+  const text = body.toString()
   return {
     action,
-    state,
-    taskRecord,
-    task,
+    state: /"(PENDING|COMPLETED|FAILED|SKIPPED)"/.exec(text)?.[1] ?? null,
+    taskRecord: text.includes('"slot":{"S":"#task"}') || text.includes('":day":{"S":"#task"}'),
+    task: action === 'Query' ? (/":task":\{"S":"([^"]+)"/.exec(text)?.[1] ?? null) : null,
     partitions: partitionsIn(action, body),
-    indexName,
+    indexName: /"IndexName":"([^"]+)"/.exec(text)?.[1] ?? null,
     index: seen.filter((passing) => passing.action === action).length,
   }
 }

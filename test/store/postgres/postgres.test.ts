@@ -9,7 +9,7 @@ import { inspectStore } from '../../../src/store/open.ts'
 import { readAddress } from '../../../src/store/postgres/address.ts'
 import { openPostgresStore } from '../../../src/store/postgres/postgres-store.ts'
 import { partsOfLedger, setUpPostgres } from '../../../src/store/postgres/setup-postgres.ts'
-import { cronledger, scratch, start } from '../../support/cli.ts'
+import { cronledger, NIGHTLY, scratch, start } from '../../support/cli.ts'
 import { hasPostgres, OWNER, type PostgresServer, startPostgres } from '../../support/postgres.ts'
 import { startPostgresProxy } from '../../support/postgres-proxy.ts'
 import { claimOf, rejectionOf } from '../contract.ts'
@@ -37,25 +37,12 @@ describe.skipIf(!hasPostgres)('a ledger in PostgreSQL', () => {
       store.close()
     }
   }
-  const inspect = async (
-    address: string,
-    role: 'runner' | 'auditor' | 'operator',
-    task: string | null = null,
-    after: string[] = [],
-  ) => {
-    const settings = {
-      env: {},
-      role,
-      task,
-      skewMs: 30_000,
-      hasRetention: false,
-      now: Date.now,
-      after: async () => after,
-    }
+  type Role = 'runner' | 'auditor' | 'operator'
+  const inspect = async (address: string, role: Role, task: string | null = null, after: string[] = []) => {
+    const more = { skewMs: 30_000, hasRetention: false, now: Date.now, after: async () => after }
     const findings: string[] = []
-    for await (const { what, wrong, text } of inspectStore(address, settings, call())) {
+    for await (const { what, wrong, text } of inspectStore(address, { env: {}, role, task, ...more }, call()))
       findings.push(wrong === null ? what : `${what}: ${wrong}: ${text}`)
-    }
     return findings
   }
 
@@ -65,10 +52,7 @@ describe.skipIf(!hasPostgres)('a ledger in PostgreSQL', () => {
     expect(did.filter((one) => one === 'created')).toHaveLength(1)
     expect(await setUpPostgres(address, {}, call())).toBe('found')
     const nowhere = setUpPostgres(server.address(undefined, '&schema=nowhere'), {}, call())
-    await expect(nowhere).rejects.toMatchObject({
-      kind: 'shape',
-      message: expect.stringContaining('CREATE SCHEMA nowhere'),
-    })
+    await expect(nowhere).rejects.toThrow('CREATE SCHEMA nowhere')
   })
 
   // promise: one-task-role
@@ -154,13 +138,10 @@ describe.skipIf(!hasPostgres)('a ledger in PostgreSQL', () => {
 
   test('a ledger in PostgreSQL that loses claims in a crash, or has no index or another form, is found by setup --check', async () => {
     const address = await newLedger('checked')
-    expect(await inspect(address(), 'operator')).toContainEqual(
-      expect.stringMatching(/^durability: shape: fsync is off/),
-    )
+    const findings = async () => (await inspect(address(), 'operator')).join('\n')
+    expect(await findings()).toMatch(/^durability: shape: fsync is off/m)
     server.sql('DROP INDEX checked_by_day')
-    expect(await inspect(address(), 'operator')).toContainEqual(
-      expect.stringMatching(/^indexes: shape: checked_by_day is missing/),
-    )
+    expect(await findings()).toMatch(/^indexes: shape: checked_by_day is missing/m)
     server.sql('ALTER TABLE checked DROP COLUMN notes')
     expect((await inspect(address(), 'operator')).at(-1)).toContain('table public.checked has no column notes')
   })
@@ -168,15 +149,10 @@ describe.skipIf(!hasPostgres)('a ledger in PostgreSQL', () => {
   test('a ledger in PostgreSQL is not made in a database that is not in UTF-8. In one from before, an end is recorded without a report that it cannot store', async () => {
     server.sql("CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
     const address = server.address(undefined, '&dbname=latin')
-    await expect(setUpPostgres(address, {}, call())).rejects.toMatchObject({
-      kind: 'shape',
-      message: expect.stringMatching(/the encoding is LATIN1\. Use/),
-    })
+    await expect(setUpPostgres(address, {}, call())).rejects.toThrow('the encoding is LATIN1. Use')
     const parts = Object.values(partsOfLedger(readAddress(address, {})))
     server.sql(`\\c latin\n${parts.join(';\n')};`)
-    expect(await inspect(address, 'operator')).toContainEqual(
-      expect.stringMatching(/^encoding: shape: .* LATIN1\. Use/),
-    )
+    expect((await inspect(address, 'operator')).join('\n')).toMatch(/^encoding: shape: .* LATIN1\. Use/m)
     const trigger = { kind: 'forced', by: 'ada', reason: 'nächtlich-夜' } as const
     await expect(claim(address, 'nightly', { trigger })).rejects.toMatchObject({ kind: 'shape', changedNothing: true })
 
@@ -190,11 +166,8 @@ describe.skipIf(!hasPostgres)('a ledger in PostgreSQL', () => {
       expect([run.code, run.stderr]).toEqual([end, expect.stringContaining('recorded without its report')])
       const shown = await cronledger(['show', task, '--store', address, '--slot', '2026-01-01T03:00:00Z', '--json'])
       const { state, attempts } = JSON.parse(shown.stdout)
-      expect([state, attempts[0].exitCode, attempts[0].report]).toEqual([
-        end === 0 ? 'COMPLETED' : 'FAILED',
-        end,
-        undefined,
-      ])
+      expect([state, attempts[0].exitCode]).toEqual([end === 0 ? 'COMPLETED' : 'FAILED', end])
+      expect(attempts[0]).not.toHaveProperty('report')
     }
   })
 
@@ -216,10 +189,8 @@ describe.skipIf(!hasPostgres)('a ledger in PostgreSQL', () => {
     const proxy = await startPostgresProxy(server)
     onTestFinished(() => proxy.close())
     const failed = claim(`postgres://${OWNER}@127.0.0.1:${proxy.port}/postgres?sslmode=require`, 'nightly')
-    await expect(failed).rejects.toMatchObject({
-      kind: 'shape',
-      message: expect.stringContaining('Turn TLS on in the server'),
-    })
+    const message = expect.stringContaining('Turn TLS on in the server')
+    await expect(failed).rejects.toMatchObject({ kind: 'shape', message })
   })
 
   test('a ledger in PostgreSQL whose rows cannot be updated does not ask for a note again and again', async () => {
@@ -269,14 +240,8 @@ describe.skipIf(!hasPostgres)('a ledger in PostgreSQL', () => {
       const { code, stdout, stderr } = await run.ended
       expect({ code, stdout }, stderr).toEqual({ code: 0, stdout: '' })
       expect(stderr).not.toMatch(/token|renewed/)
-      const { state } = JSON.parse(
-        (
-          await cronledger(['show', 'nightly', '--store', address(), '--slot', '2026-01-01T03:00:00Z', '--json'], {
-            env,
-          })
-        ).stdout,
-      )
-      expect(state).toBe('COMPLETED')
+      const show = ['show', 'nightly', '--store', address(), '--slot', '2026-01-01T03:00:00Z', '--json']
+      expect(JSON.parse((await cronledger(show, { env })).stdout)).toMatchObject({ state: 'COMPLETED' })
     })
 
     test('the command is asked once for several connections, and again after a refusal', async () => {
@@ -301,10 +266,8 @@ describe.skipIf(!hasPostgres)('a ledger in PostgreSQL', () => {
       ['is killed', 'kill -9 $$', 'was ended by SIGKILL'],
     ])('a command that %s is an outage', async (_, command, text) => {
       const own = { CRONLEDGER_PASSWORD_COMMAND: command, PGPASSWORD: `token${passwords}` }
-      const ended = await cronledger(
-        ['run', '--store', address(), ...nightly, '--ledger-timeout', '2s', '--', 'true'],
-        { env: own },
-      )
+      const run = ['run', '--store', address(), ...nightly, '--ledger-timeout', '2s', '--', 'true']
+      const ended = await cronledger(run, { env: own })
       expect(ended.code).toBe(75)
       expect(ended.stderr).toContain(`the command of CRONLEDGER_PASSWORD_COMMAND ${text}.`)
       expect(ended.stderr).not.toContain('token')
@@ -315,10 +278,7 @@ describe.skipIf(!hasPostgres)('a ledger in PostgreSQL', () => {
       const command = `echo $$ >${pids}; sleep 600 & echo $! >>${pids}; wait`
       const store = openPostgresStore(address(), { ...process.env, CRONLEDGER_PASSWORD_COMMAND: command })
       onTestFinished(() => store.close())
-      await expect(store.listTasks(call())).rejects.toMatchObject({
-        kind: 'unreachable',
-        message: expect.stringContaining('within 10 s'),
-      })
+      await expect(store.listTasks(call())).rejects.toThrow('within 10 s')
       // Nothing may have waited for the end of a child, so it can still be listed, without a command line.
       const commandOf = (pid: string) =>
         existsSync(`/proc/${pid}`) ? readFileSync(`/proc/${pid}/cmdline`, 'utf8') : ''
@@ -335,10 +295,8 @@ describe.skipIf(!hasPostgres)('a ledger in PostgreSQL', () => {
     test('a password in the address beside the command is a mistake', async () => {
       const both = strict.address('ada', '&password=secret')
       const ended = await cronledger(['run', '--store', both, ...nightly, '--', 'true'], { env })
-      expect(ended).toMatchObject({
-        code: 64,
-        stderr: expect.stringContaining('Remove the password from the address.'),
-      })
+      expect(ended.code).toBe(64)
+      expect(ended.stderr).toContain('Remove the password from the address.')
       expect(ended.stderr).not.toContain('secret')
     })
   })
@@ -376,38 +334,23 @@ test.skipIf(!hasPostgres)(
     const ask = (address: string, env = {}) => setUpPostgres(address, env, call())
     const address = `postgres://ada:s3cret@127.0.0.1:${port}/postgres?sslmode=verify-full`
     expect(await ask(`${address}&sslrootcert=${certificate}`)).toBe('created')
-    expect(await ask(address.replace(':s3cret', ''), { PGPASSWORD: 's3cret', PGSSLROOTCERT: certificate })).toBe(
-      'found',
-    )
+    const variables = { PGPASSWORD: 's3cret', PGSSLROOTCERT: certificate }
+    expect(await ask(address.replace(':s3cret', ''), variables)).toBe('found')
     const PGPASSFILE = join(folder, 'pgpass')
     writeFileSync(PGPASSFILE, '127.0.0.1:*:*:ada:s3cret\n', { mode: 0o600 })
     const withFile = ['setup', '--store', `${address.replace(':s3cret', '')}&sslrootcert=${certificate}`]
     expect(await cronledger(withFile, { env: { PGPASSFILE } })).toMatchObject({ code: 0, stderr: '' })
-    const run = [
-      'run',
-      '--store',
-      `${address}&sslrootcert=${certificate}`,
-      '--task',
-      'nightly',
-      '--schedule',
-      '0 3 * * *',
-    ]
+    const run = ['run', '--store', `${address}&sslrootcert=${certificate}`, ...NIGHTLY]
     const seen = await cronledger([...run, '--', 'sh', '-c', 'tr "\\0" " " </proc/$PPID/cmdline'])
     expect([seen.code, seen.stdout.trim()]).toEqual([0, 'cronledger'])
     expect(seen.stderr).not.toContain('s3cret')
     // Another try cannot help, so the run does not wait.
     const elsewhere = `${address.replace('127.0.0.1', '127.0.0.2')}&sslrootcert=${certificate}`
-    for (const wrong of [address, elsewhere]) {
-      await expect(ask(wrong)).rejects.toMatchObject({
-        kind: 'shape',
-        message: expect.stringContaining('add sslrootcert=FILE'),
-      })
-    }
+    const message = expect.stringContaining('add sslrootcert=FILE')
+    for (const wrong of [address, elsewhere]) await expect(ask(wrong)).rejects.toMatchObject({ kind: 'shape', message })
     await expect(ask(address.replace('verify-full', 'disable'))).rejects.toMatchObject({ kind: 'denied' })
-    await expect(ask(address.replace('s3cret', 'wrong').replace('verify-full', 'require'))).rejects.toMatchObject({
-      kind: 'denied',
-      message: expect.stringContaining('password authentication failed'),
-    })
+    const wrong = ask(address.replace('s3cret', 'wrong').replace('verify-full', 'require'))
+    await expect(wrong).rejects.toThrow('password authentication failed')
   },
 )
 
@@ -438,11 +381,8 @@ test.skipIf(!hasPostgres)(
       for (let time = 1; time <= 3; time += 1) {
         const reply = write().catch((error: unknown) => error)
         await expect.poll(letThrough, { timeout: 60_000 }).toBe('t')
-        expect(await reply).toMatchObject({
-          kind: 'unreachable',
-          message: expect.stringContaining('canceling wait for synchronous replication'),
-          changedNothing: false,
-        })
+        const message = expect.stringContaining('canceling wait for synchronous replication')
+        expect(await reply).toMatchObject({ kind: 'unreachable', message, changedNothing: false })
       }
     }
     expect(await store.get(claim, call())).toMatchObject({ ...later, rejections: { count: 1 } })

@@ -58,7 +58,7 @@ async function deploy(endpoint: string, stack: string, template: Template, overr
   return Object.fromEntries(made.filter(([name]: readonly string[]) => name)) as Made
 }
 
-export interface Deployment {
+interface Deployment {
   readonly endpoint: string
   readonly folder: string
   readonly stack?: string

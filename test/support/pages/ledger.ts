@@ -58,13 +58,8 @@ function rowOf(plan: PlannedTask, ago: number, slot: Instant, end: Instant | nul
     host: { host: 'ip-10-0-3-17.eu-west-1.compute.internal' },
   })
   const scheduled = claim(1, { kind: 'scheduled', eventTime: slot, source: 'event-time' })
-  const word = (state: 'SKIPPED' | 'COMPLETED') => ({
-    ...scheduled,
-    runId: `word${++ids}`,
-    state,
-    by: 'ada@desk',
-    reason,
-  })
+  const decided = { by: 'ada@desk', reason }
+  const word = (state: 'SKIPPED' | 'COMPLETED') => ({ ...scheduled, ...decided, runId: `word${++ids}`, state })
   const ended = (row: Row, ending: Ending) => finishRow(row, ending, stamp(startedAt + tookMs))
   const running = (leaseMs: number) => claimRow(null, scheduled, stamp(startedAt), leaseMs)
   const made = (): Row | null => {
@@ -84,7 +79,7 @@ function rowOf(plan: PlannedTask, ago: number, slot: Instant, end: Instant | nul
       case 'done-by-hand':
         return resolveRow(ended(running(600_000), FAILED), word('COMPLETED'), stamp(startedAt + 30 * MINUTE_MS))
       case 'rerun': {
-        const forced = claim(2, { kind: 'forced', by: 'ada@desk', reason })
+        const forced = claim(2, { kind: 'forced', ...decided })
         const again = claimRow(ended(running(600_000), FAILED), forced, stamp(startedAt + 40 * MINUTE_MS), 600_000)
         return finishRow(again, SUCCEEDED, stamp(startedAt + 45 * MINUTE_MS))
       }
@@ -115,9 +110,7 @@ function rejection(slot: Instant, index: number): Rejection {
 export async function fillFile(path: string, plans: readonly PlannedTask[], now: Instant): Promise<void> {
   seedLedger(
     path,
-    (function* () {
-      for (const plan of plans) yield* rowsOf(plan, now)
-    })(),
+    plans.flatMap((plan) => [...rowsOf(plan, now)]),
   )
   const store = openFileStore(path)
   await register(store, plans, now)
@@ -128,16 +121,15 @@ async function register(store: Store, plans: readonly PlannedTask[], now: Instan
   const call = { signal: AbortSignal.timeout(300_000) }
   for (const plan of plans) {
     const first = slotsOf(plan, now).at(-1)
-    if (first !== undefined)
-      await writeRecord(
-        plan.task,
-        recordWith([{ since: first, spec: plan.spec }], {
-          expectations: { since: first, ...defined({ owner: plan.owner }) },
-        }),
-        'absent',
-        store,
-        call,
-      )
+    if (first === undefined) continue
+    const expectations = { since: first, ...defined({ owner: plan.owner }) }
+    await writeRecord(
+      plan.task,
+      recordWith([{ since: first, spec: plan.spec }], { expectations }),
+      'absent',
+      store,
+      call,
+    )
   }
 }
 

@@ -21,17 +21,12 @@ export const hasHosts = (() => {
 
 /** A PID namespace with its own /proc and hostname: runs on two hosts see each other by the lease alone. */
 export interface Host {
-  readonly name: string
-  start(args: readonly string[], options?: Omit<Options, 'launcher'>): OnHost
+  start(args: readonly string[], options?: Omit<Options, 'launcher'>): Running
   /** Stops every process on the host, as when a virtual machine freezes. */
   freeze(): void
   thaw(): void
   /** Kills every process on the host, as a loss of power does. */
   lose(): Promise<void>
-}
-
-interface OnHost extends Running {
-  signal(signal: NodeJS.Signals): void
 }
 
 export function hostBooter(): (name: string) => Promise<Host> {
@@ -67,20 +62,13 @@ async function boot(name: string): Promise<Host> {
   }
 
   return {
-    name,
     start(args, options = {}) {
       const inside = ['nsenter', '--target', `${pid}`, '--pid', '--mount', '--uts', '--']
       // nsenter enters a mount namespace at its root, so we must change to the working directory.
       const launcher = [...inside, 'sh', '-c', 'cd "$0" && exec "$@"', options.cwd ?? process.cwd()]
       const running = start(args, { ...options, launcher })
       entered.add(running)
-      return {
-        ...running,
-        signal(signal) {
-          const [supervisor] = childrenOf(running.child.pid as number)
-          process.kill(supervisor as number, signal)
-        },
-      }
+      return running
     },
     freeze() {
       for (const one of membersOf(namespace)) if (one !== pid) signalTo(one, 'SIGSTOP')

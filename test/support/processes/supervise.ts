@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,12 +11,6 @@ export const BATCHES = fileURLToPath(new URL('../../fixtures/batches/', import.m
 /** A `timeoutMs` or `killAfterMs` that is due at SIGWINCH, so that no test depends on a guessed time. */
 export const DUE_AT_SIGWINCH = 12_345_678
 
-export interface Supervised {
-  readonly process: ChildProcess
-  printed(pattern: RegExp): Promise<RegExpMatchArray>
-  readonly end: Promise<ChildEnd & { readonly pid: number }>
-}
-
 export function childrenOf(pid: number | undefined): number[] {
   const threads = readdirSync(`/proc/${pid}/task`)
   return threads.flatMap((thread) =>
@@ -28,7 +22,7 @@ export function childrenOf(pid: number | undefined): number[] {
 export function supervise(
   request: Partial<ChildRequest> & Pick<ChildRequest, 'argv'>,
   launcher: readonly string[] = [],
-): Supervised {
+) {
   const folder = mkdtempSync(join(tmpdir(), 'cronledger-child-'))
   onTestFinished(() => rmSync(folder, { recursive: true }))
   // A supervisor that runs as another user must be able to write here.
@@ -43,8 +37,8 @@ export function supervise(
   })
   return {
     process: started,
-    printed(pattern) {
-      return new Promise((resolve, reject) => {
+    printed(pattern: RegExp) {
+      return new Promise<RegExpMatchArray>((resolve, reject) => {
         const look = () => {
           const found = output.match(pattern)
           if (found !== null) resolve(found)
@@ -56,7 +50,7 @@ export function supervise(
     },
     // We must not wait for 'close', since a background process may keep stdout open and the supervisor does not wait
     // for it.
-    end: new Promise((resolve, reject) => {
+    end: new Promise<ChildEnd & { readonly pid: number }>((resolve, reject) => {
       started.on('exit', (code, signal) => {
         if (code === 0) resolve(JSON.parse(readFileSync(resultFile, 'utf8')))
         else reject(new Error(`the supervisor itself ended with ${code ?? signal}: ${output}`))

@@ -3,7 +3,7 @@ import type { RunContext, RunEvent } from '../../../src/core/event.ts'
 import type { Instant } from '../../../src/core/types.ts'
 import type { Clock } from '../../../src/process/clock.ts'
 import type { LiveAttempt, WorkEnd } from '../../../src/run/execute.ts'
-import { runTrigger, type TriggerOptions, type TriggerResult } from '../../../src/run/run-trigger.ts'
+import { runTrigger, type TriggerOptions } from '../../../src/run/run-trigger.ts'
 import { isFirstRun } from '../../../src/run/task/admission.ts'
 import type { FindMissed } from '../../../src/run/task/catch-up.ts'
 import { knownRecords, unlessStarting } from '../../../src/run/task/task-record.ts'
@@ -26,13 +26,6 @@ export interface TriggerHost {
   readonly onEvent?: (event: RunEvent, context: RunContext) => void
 }
 
-export interface TriggerRun {
-  readonly result: Promise<TriggerResult<string>>
-  readonly events: { readonly slot: Instant; readonly event: RunEvent }[]
-  readonly started: Instant[]
-  stop(): void
-}
-
 export function triggers() {
   const time = virtualTime(SLOT + 5_000)
   const ledger = memoryStore()
@@ -42,7 +35,7 @@ export function triggers() {
     options: Partial<TriggerOptions>,
     work: (attempt: LiveAttempt, clock: Clock) => Promise<WorkEnd<string>>,
     { fateOf = () => ({ kind: 'answered', afterMs: 5 }), onEvent, time: hostTime }: TriggerHost = {},
-  ): TriggerRun {
+  ) {
     const clock = time.clock(hostTime)
     const stop = new AbortController()
     const store = faultyStore(ledger, clock, fateOf)
