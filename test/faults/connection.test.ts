@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Store } from '../../src/store/store.ts'
 import { cronledger, start } from '../support/cli.ts'
 import { type FaultyProxy, startFaultyProxy } from '../support/proxy.ts'
+import { CALL } from '../support/rows.ts'
 import { awsEnv, openTestStore, type Server, startDynalite } from '../support/servers.ts'
 
 describe.concurrent('the connection during a long child', () => {
@@ -33,16 +34,10 @@ describe.concurrent('the connection during a long child', () => {
       await proxy.arrived(({ taskRecord, action }) => taskRecord && action === 'PutItem')
       happen(proxy)
       const { code, stderr } = await run.ended
-      const row = await store.get(
-        { task, slot: Date.parse('2026-01-02T03:00:00Z') },
-        { signal: AbortSignal.timeout(120_000) },
-      )
+      const row = await store.get({ task, slot: Date.parse('2026-01-02T03:00:00Z') }, CALL)
       proxy.close()
-      expect({ code, row, unheard: proxy.unheard() }, stderr).toMatchObject({
-        code: 0,
-        unheard: 0,
-        row: { state: 'COMPLETED' },
-      })
+      const done = { code: 0, unheard: 0, row: { state: 'COMPLETED' } }
+      expect({ code, row, unheard: proxy.unheard() }, stderr).toMatchObject(done)
     },
   )
 })

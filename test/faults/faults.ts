@@ -23,6 +23,17 @@ const NOT_ALLOWED =
   'User: arn:aws:sts::123456789012:assumed-role/batch/0123 is not authorized to perform: dynamodb:UpdateItem on resource: arn:aws:dynamodb:eu-west-1:123456789012:table/ledger because no identity-based policy allows the dynamodb:UpdateItem action'
 
 const never = { is: 'lost', applied: 'never' } as const
+const throttled = (type: string, message: string): Fault => ({
+  ...never,
+  name: type.replace(/.*#/, ''),
+  how: awsError(400, type, message),
+})
+const denied = (name: string, message: string, field?: string): Fault => ({
+  name,
+  how: awsError(400, `com.amazon.coral.service#${name}`, message, field),
+  is: 'denied',
+  applied: 'never',
+})
 
 export const FAULTS: readonly Fault[] = [
   { ...never, name: 'cut before the server sees it', how: 'cutRequest' },
@@ -32,25 +43,9 @@ export const FAULTS: readonly Fault[] = [
   { ...never, name: 'never answered', how: 'stall' },
   { ...never, name: 'applied, never answered', how: 'stallAnswer', applied: 'now' },
   { name: 'delayed', how: { delayMs: 250 }, is: 'late', applied: 'now' },
-  {
-    ...never,
-    name: 'ProvisionedThroughputExceededException',
-    how: awsError(
-      400,
-      `${DYNAMODB}#ProvisionedThroughputExceededException`,
-      'The level of configured provisioned throughput for the table was exceeded. Consider increasing your provisioning level with the UpdateTable API.',
-    ),
-  },
-  {
-    ...never,
-    name: 'ThrottlingException',
-    how: awsError(400, 'com.amazon.coral.availability#ThrottlingException', 'Rate of requests exceeds the allowed'),
-  },
-  {
-    ...never,
-    name: 'RequestLimitExceeded',
-    how: awsError(400, `${DYNAMODB}#RequestLimitExceeded`, 'Throughput exceeds the limit for your account.'),
-  },
+  throttled(`${DYNAMODB}#ProvisionedThroughputExceededException`, 'The level of configured throughput was exceeded.'),
+  throttled('com.amazon.coral.availability#ThrottlingException', 'Rate of requests exceeds the allowed throughput.'),
+  throttled(`${DYNAMODB}#RequestLimitExceeded`, 'Throughput exceeds the current limit for your account.'),
   {
     ...never,
     name: 'InternalServerError',
@@ -61,23 +56,8 @@ export const FAULTS: readonly Fault[] = [
     name: 'a 503 that is not JSON',
     how: { answer: { status: 503, body: '<html><h1>503 Service Temporarily Unavailable</h1></html>' } },
   },
-  {
-    name: 'ExpiredTokenException',
-    how: awsError(400, 'com.amazon.coral.service#ExpiredTokenException', 'The security token included is expired'),
-    is: 'denied',
-    applied: 'never',
-  },
-  {
-    name: 'AccessDeniedException',
-    // This one has its text under a capital M.
-    how: awsError(400, 'com.amazon.coral.service#AccessDeniedException', NOT_ALLOWED, 'Message'),
-    is: 'denied',
-    applied: 'never',
-  },
-  {
-    name: 'UnrecognizedClientException',
-    how: awsError(400, 'com.amazon.coral.service#UnrecognizedClientException', 'The security token is invalid.'),
-    is: 'denied',
-    applied: 'never',
-  },
+  denied('ExpiredTokenException', 'The security token included is expired'),
+  // This one has its text under a capital M.
+  denied('AccessDeniedException', NOT_ALLOWED, 'Message'),
+  denied('UnrecognizedClientException', 'The security token is invalid.'),
 ]

@@ -75,6 +75,13 @@ function newTask() {
   }
 }
 
+const TAKEN_OVER = {
+  state: 'COMPLETED',
+  attempts: [
+    { number: 1, host: 'host-a', outcome: 'abandoned' },
+    { number: 2, host: 'host-b', outcome: 'succeeded' },
+  ],
+}
 const hostsOf = () => Promise.all([boot('host-a'), boot('host-b')])
 /** The output of a batch whose host was thawed past its lease. The supervisor may have to kill it at once. */
 const STOPPED = /^began 1\n(told\n)?$/
@@ -92,13 +99,7 @@ describe.skipIf(!hasHosts).concurrent('a slot whose owner is on another host', (
     go()
     expect(await run(b).ended).toMatchObject({ code: 0, stdout: 'began 2\n' })
     const found = await row()
-    expect(found).toMatchObject({
-      state: 'COMPLETED',
-      attempts: [
-        { number: 1, host: 'host-a', outcome: 'abandoned' },
-        { number: 2, host: 'host-b', outcome: 'succeeded' },
-      ],
-    })
+    expect(found).toMatchObject(TAKEN_OVER)
     expect(found?.attempts[1]?.startedAt).toBeGreaterThanOrEqual(endMs)
     expect(wasBeside()).toBe(false)
   })
@@ -146,12 +147,6 @@ describe.skipIf(!hasHosts).concurrent('a slot whose owner is on another host', (
     const before = await row()
     await proxy.release()
     expect(await row()).toEqual(before)
-    expect(before).toMatchObject({
-      state: 'COMPLETED',
-      attempts: [
-        { host: 'host-a', outcome: 'abandoned' },
-        { host: 'host-b', outcome: 'succeeded' },
-      ],
-    })
+    expect(before).toMatchObject(TAKEN_OVER)
   })
 })

@@ -61,18 +61,9 @@ test.for(SEEDS)(
     }
     const plan = () => (chance(60) ? 'ok' : (['fail', 'killed', 'late'][int(0, 2)] ?? 'ok'))
     const rerun = async (hour: number, minute: number, how: string) => {
-      const range = [
-        '--from',
-        at(0),
-        '--until',
-        at(Math.min(hour, HOURS), 1),
-        '--reason',
-        'again',
-        '--by',
-        'ada',
-        '--keep-going',
-      ]
-      const args = ['rerun', task, ...range, '--', 'sh', '-c', BATCH]
+      const range = ['--from', at(0), '--until', at(Math.min(hour, HOURS), 1)]
+      const why = ['--reason', 'again', '--by', 'ada', '--keep-going']
+      const args = ['rerun', task, ...range, ...why, '--', 'sh', '-c', BATCH]
       return note(`at ${hour}:${minute} rerun, ${how}`, await start(args, { env: env(hour, minute, how) }).ended)
     }
     const findings = async (hour: number) => {

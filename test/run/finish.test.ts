@@ -6,7 +6,7 @@ import type { ResolvedState, Row } from '../../src/core/types.ts'
 import { SETTINGS } from '../../src/run/settings-table.ts'
 import { lossOf } from '../../src/run/write.ts'
 import { CONTEXT, FORCED, LEASE_MS, MINUTE_MS, NOW, rowWith, SUCCEEDED } from '../support/rows.ts'
-import type { Call } from '../support/simulated/faulty-store.ts'
+import type { Call, Fate } from '../support/simulated/faulty-store.ts'
 import { fates, isFinish, isRenewal, works, world } from '../support/simulated/world.ts'
 
 const FORCE_COMPLETED = { by: 'ada', reason: 'bad input file', only: ['completed'] } as const
@@ -25,9 +25,9 @@ test('a renewal that is still on its way when the child ends: the finish lands o
 test('work that succeeds long after a stop, because a function cannot be killed, is recorded', async () => {
   const { time, trigger, row } = world()
   const run = trigger('a', works(10 * MINUTE_MS))
-  const stopped = time.clock().wait(MINUTE_MS).then(run.stop)
-  const [result] = await time.run(Promise.all([run.result, stopped]))
-  expect(result).toMatchObject({ status: 'completed', value: 'done' })
+  await time.run(time.clock().wait(MINUTE_MS))
+  run.stop()
+  expect(await time.run(run.result)).toMatchObject({ status: 'completed', value: 'done' })
   expect(await row()).toMatchObject({ state: 'COMPLETED', attempts: [{ outcome: 'succeeded' }] })
 })
 
@@ -43,12 +43,10 @@ describe('finish applied, answer lost', () => {
   test('a finish that is applied and whose answer is lost is recorded also if an operator forced the slot before the finish was sent again', async () => {
     const { time, trigger, row } = world()
     const run = trigger('a', works(1), { fateOf: fates(isFinish, { kind: 'answerLost', afterMs: 2_000 }) })
-    const forced = time
-      .clock()
-      .wait(1_000)
-      .then(() => trigger('b', works(10_000), { force: FORCE_COMPLETED }).result)
+    await time.run(time.clock().wait(1_000))
+    const forced = trigger('b', works(10_000), { force: FORCE_COMPLETED })
     expect(await time.run(run.result)).toMatchObject({ status: 'completed' })
-    expect(await time.run(forced)).toMatchObject({ status: 'completed', attempt: 2 })
+    expect(await time.run(forced.result)).toMatchObject({ status: 'completed', attempt: 2 })
     expect((await row()).attempts.map(({ outcome }) => outcome)).toEqual(['succeeded', 'succeeded'])
   })
 })
@@ -58,20 +56,16 @@ describe('rejection noted between claim and finish', () => {
   test('a rejection that is noted between claim and finish is still on record after the finish', async () => {
     const { time, trigger, row } = world()
     const run = trigger('a', works(10 * MINUTE_MS))
-    const duplicate = time
-      .clock()
-      .wait(MINUTE_MS)
-      .then(() => trigger('b', works(1)).result)
-    await time.run(Promise.all([run.result, duplicate]))
+    await time.run(time.clock().wait(MINUTE_MS))
+    await time.run(trigger('b', works(1)).result)
+    await time.run(run.result)
     expect(await row()).toMatchObject({ state: 'COMPLETED', rejections: { count: 1, latest: { runId: 'b' } } })
   })
 
   test('a note that the ledger refuses costs a duplicate no time, and the log says so', async () => {
     const { time, trigger, ledger } = world()
     await time.run(trigger('a', works(1)).result)
-    ledger.note = async () => {
-      throw new LedgerError('denied', 'no permission')
-    }
+    ledger.note = () => Promise.reject(new LedgerError('denied', 'no permission'))
     const startMs = time.now()
     const duplicate = trigger('b', works(1))
     expect(await time.run(duplicate.result)).toMatchObject({ status: 'duplicate' })
@@ -83,33 +77,26 @@ describe('rejection noted between claim and finish', () => {
     const { time, trigger } = world()
     await time.run(trigger('a', works(1)).result)
     const startMs = time.now()
-    const duplicate = trigger('b', works(1), {
-      fateOf: ({ verb }) => ({ kind: verb === 'note' ? 'stalled' : 'answered' }),
-    })
+    const fateOf = ({ verb }: Call): Fate => ({ kind: verb === 'note' ? 'stalled' : 'answered' })
+    const duplicate = trigger('b', works(1), { fateOf })
     expect(await time.run(duplicate.result)).toMatchObject({ status: 'duplicate' })
     expect(time.now() - startMs).toBeLessThanOrEqual(10_000)
     expect(duplicate.events).toMatchObject([{ event: 'duplicate', noted: false }])
   })
 
-  test('a note that waits for the lock of a busy file is on record, within the ledger timeout', async () => {
+  test.each([
+    ['is on record, within the ledger timeout', fates(({ verb }) => verb === 'note', { kind: 'busy' }), true],
+    ['does not hold up a stop', ({ verb }: Call): Fate => ({ kind: verb === 'note' ? 'busy' : 'answered' }), false],
+  ])('a note that waits for the lock of a busy file %s', async (_, fateOf, noted) => {
     const { time, trigger, row } = world()
     await time.run(trigger('a', works(1)).result)
-    const duplicate = trigger('b', works(1), { fateOf: fates(({ verb }) => verb === 'note', { kind: 'busy' }) })
-    expect(await time.run(duplicate.result)).toMatchObject({ status: 'duplicate' })
-    expect(duplicate.events).toMatchObject([{ event: 'duplicate', noted: true }])
-    expect((await row()).rejections.count).toBe(1)
-  })
-
-  test('a note that waits for the lock of a busy file does not hold up a stop', async () => {
-    const { time, trigger } = world()
-    await time.run(trigger('a', works(1)).result)
     const startMs = time.now()
-    const busy = ({ verb }: Call) => ({ kind: verb === 'note' ? 'busy' : 'answered' }) as const
-    const duplicate = trigger('b', works(1), { fateOf: busy })
+    const duplicate = trigger('b', works(1), { fateOf })
     // The first 10 s of the note are over.
     void time.clock().wait(12_000).then(duplicate.stop)
     expect(await time.run(duplicate.result)).toMatchObject({ status: 'duplicate' })
-    expect(duplicate.events).toMatchObject([{ event: 'duplicate', noted: false }])
+    expect(duplicate.events).toMatchObject([{ event: 'duplicate', noted }])
+    expect((await row()).rejections.count).toBe(noted ? 1 : 0)
     expect(time.now() - startMs).toBeLessThan(13_000)
   })
 })

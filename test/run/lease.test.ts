@@ -15,13 +15,11 @@ test('a renewal each heartbeat, and none after the end', async () => {
   const { time, trigger } = world()
   const renewedMs: number[] = []
   const startMs = time.now()
-  const run = trigger('a', works(3.5 * heartbeatMs), {
-    fateOf: (call) => {
-      if (isRenewal(call)) renewedMs.push(time.now() - startMs)
-      return { kind: 'answered' }
-    },
-  })
-  await time.run(run.result)
+  const fateOf = (call: Call): Fate => {
+    if (isRenewal(call)) renewedMs.push(time.now() - startMs)
+    return { kind: 'answered' }
+  }
+  await time.run(trigger('a', works(3.5 * heartbeatMs), { fateOf }).result)
   await time.run(time.clock().wait(10 * MINUTE_MS))
   expect(renewedMs).toEqual([1, 2, 3].map((count) => count * heartbeatMs))
 })
@@ -160,13 +158,8 @@ test('a renewal that fails at once does not delay the stop of the work until the
   }
   const startMs = time.now()
   const { work, heard } = worksUntilLost()
-  const settings = {
-    ...RETRYING,
-    leaseMs: 10 * MINUTE_MS,
-    skewMs: 30_000,
-    killAfterMs: MINUTE_MS,
-    heartbeatMs: 2 * MINUTE_MS,
-  }
+  const times = { leaseMs: 10 * MINUTE_MS, skewMs: 30_000, killAfterMs: MINUTE_MS, heartbeatMs: 2 * MINUTE_MS }
+  const settings = { ...RETRYING, ...times }
   await time.run(trigger('a', work, { settings, fateOf: () => ({ kind: 'answered' }) }).result)
   // The last heartbeat before the stop is at 8 minutes, and the next one would be at 10 minutes.
   expect(heard).toMatchObject([{ atMs: startMs + 8.5 * MINUTE_MS }])
@@ -271,19 +264,12 @@ test('a machine that is suspended and wakes without a ledger: its lease ran out,
   const suspend = { fromMs: time.now() + 90_000, toMs: time.now() + HOUR_MS }
   let stoppedMs = 0
   const { work, heard } = worksUntilLost()
-  const run = trigger(
-    'a',
-    async (attempt, clock) => {
-      const end = await work(attempt, clock)
+  const timed: typeof work = (...args) =>
+    work(...args).finally(() => {
       stoppedMs = time.now()
-      return end
-    },
-    {
-      time: { suspend },
-      settings: RETRYING,
-      fateOf: () => ({ kind: time.now() < suspend.toMs ? 'answered' : 'stalled' }),
-    },
-  )
+    })
+  const fateOf = (): Fate => ({ kind: time.now() < suspend.toMs ? 'answered' : 'stalled' })
+  const run = trigger('a', timed, { time: { suspend }, settings: RETRYING, fateOf })
   expect(await time.run(run.result)).toMatchObject({ status: 'failed', outcome: 'leaseLost' })
   // The rest of the heartbeat interval, and one try of a renewal.
   expect(stoppedMs).toBeLessThan(suspend.toMs + MINUTE_MS + 6_000)
@@ -299,16 +285,13 @@ test.each([30_000, -30_000])(
     const { work, heard } = worksUntilLost()
     let endedMs = Number.POSITIVE_INFINITY
     // Renewals stop being answered at once; the owner must have stopped before the contender may start.
-    const owner = trigger(
-      'a',
-      async (attempt, clock) => {
-        const end = await work(attempt, clock)
-        await clock.wait(heard[0]?.killInMs ?? 0)
-        endedMs = clock.monotonicMs()
-        return end
-      },
-      { settings: RETRYING, fateOf: noRenewal },
-    )
+    const killed: typeof work = async (attempt, clock) => {
+      const end = await work(attempt, clock)
+      await clock.wait(heard[0]?.killInMs ?? 0)
+      endedMs = clock.monotonicMs()
+      return end
+    }
+    const owner = trigger('a', killed, { settings: RETRYING, fateOf: noRenewal })
     for (let waitMs = leaseMs / 2; ; waitMs = 1_000) {
       await time.run(time.clock().wait(waitMs))
       const run = trigger('b', works(1), { settings: RETRYING, time: { offsetMs } })

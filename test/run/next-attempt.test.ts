@@ -4,7 +4,7 @@ import { delayBeforeRetryMs } from '../../src/core/row/policy.ts'
 import type { Row } from '../../src/core/types.ts'
 import type { RunSettings } from '../../src/run/settings.ts'
 import { closed, FORCE, MINUTE_MS } from '../support/rows.ts'
-import type { Call } from '../support/simulated/faulty-store.ts'
+import type { Call, Fate } from '../support/simulated/faulty-store.ts'
 import { failsAfter, fates, isRenewal, works, world } from '../support/simulated/world.ts'
 
 const WORK = works(1_000)
@@ -85,22 +85,16 @@ test('the process of one attempt is not put down to the next one, which waits', 
   const { time, trigger } = world()
   const mark = { pid: 7, startTicks: 8, boot: 'b' }
   const marks: [attempt: number | undefined, process: unknown][] = []
-  const run = trigger(
-    'a',
-    (attempt, clock) => {
-      if (attempt.number === 1) attempt.record(mark)
-      return (attempt.number === 1 ? failsAfter(2 * MINUTE_MS) : works(2 * MINUTE_MS))(attempt, clock)
-    },
-    {
-      settings: RETRIES,
-      fateOf(call) {
-        const open = call.verb === 'put' && isRenewal(call) ? call.row.attempts.at(-1) : undefined
-        if (open?.phase === 'running') marks.push([open.number, open.process])
-        return { kind: 'answered', afterMs: 5 }
-      },
-    },
-  )
-  await time.run(run.result)
+  const work: typeof WORK = (attempt, clock) => {
+    if (attempt.number === 1) attempt.record(mark)
+    return (attempt.number === 1 ? failsAfter(2 * MINUTE_MS) : works(2 * MINUTE_MS))(attempt, clock)
+  }
+  const fateOf = (call: Call): Fate => {
+    const open = call.verb === 'put' && isRenewal(call) ? call.row.attempts.at(-1) : undefined
+    if (open?.phase === 'running') marks.push([open.number, open.process])
+    return { kind: 'answered', afterMs: 5 }
+  }
+  await time.run(trigger('a', work, { settings: RETRIES, fateOf }).result)
   expect(marks).toContainEqual([1, mark])
   expect(marks).toContainEqual([2, undefined])
   expect(marks).not.toContainEqual([2, mark])
@@ -116,13 +110,11 @@ for (const [what, how, end] of [
     const away = { fromMs: time.now() + 601_050, toMs: time.now() + 60 * MINUTE_MS }
     const late = { kind: 'answeredLate', afterMs: 100 } as const
     const run = trigger('a', worksAt(2), { settings: RETRIES, time: { [how]: away }, fateOf: fates(begins(2), late) })
-    const other = time
-      .clock()
-      .wait(30 * MINUTE_MS)
-      .then(() => trigger('b', works(60 * MINUTE_MS), { settings: RETRIES }).result)
+    await time.run(time.clock().wait(30 * MINUTE_MS))
+    const other = trigger('b', works(60 * MINUTE_MS), { settings: RETRIES })
     expect(await time.run(run.result)).toMatchObject({ status: 'failed', ...end })
     expect(run.starts()).toBe(1)
-    expect(await time.run(other)).toMatchObject({ status: 'completed', attempt: 3 })
+    expect(await time.run(other.result)).toMatchObject({ status: 'completed', attempt: 3 })
     expect((await row()).attempts.map(({ outcome }) => outcome)).toEqual(['failed', 'abandoned', 'succeeded'])
   })
 }

@@ -1,16 +1,22 @@
 import { expect, test } from 'vitest'
 import type { RunSettings } from '../../src/run/settings.ts'
+import type { Call, Fate } from '../support/simulated/faulty-store.ts'
 import { failsAfter, fates, isFinish, isRenewal, works, world } from '../support/simulated/world.ts'
 
 const MINUTE_MS = 60_000
 const TWO = { maxAttempts: 2 }
 
-async function staleSlot() {
+const slowPut =
+  (afterMs = 5_000) =>
+  ({ verb }: Call): Fate => ({ kind: 'answered', afterMs: verb === 'put' ? afterMs : 5 })
+
+async function killed(settings: RunSettings = {}, waitMs = 2 * MINUTE_MS) {
   const all = world()
-  all.trigger('a', works(60 * MINUTE_MS), { settings: TWO, time: { crashMs: all.time.now() + 5 * MINUTE_MS } })
-  await all.time.run(all.time.clock().wait(30 * MINUTE_MS))
+  all.trigger('a', works(60 * MINUTE_MS), { settings, time: { crashMs: all.time.now() + MINUTE_MS } })
+  await all.time.run(all.time.clock().wait(waitMs))
   return all
 }
+const staleSlot = () => killed(TWO, 30 * MINUTE_MS)
 
 test('a slot that was only resolved is listed with its task', async () => {
   const { time, resolve, ledger } = world()
@@ -23,10 +29,9 @@ test('a slot that was only resolved is listed with its task', async () => {
 test('a resolution whose answer is lost does not replace what another operator decided since', async () => {
   const { time, resolve, row } = await staleSlot()
   let lost = 0
-  const word = resolve('word', 'SKIPPED', {
-    fateOf: ({ verb }) =>
-      verb === 'put' && lost++ === 0 ? { kind: 'answerLost', afterMs: 5_000 } : { kind: 'answered' },
-  })
+  const fateOf = ({ verb }: Call): Fate =>
+    verb === 'put' && lost++ === 0 ? { kind: 'answerLost', afterMs: 5_000 } : { kind: 'answered' }
+  const word = resolve('word', 'SKIPPED', { fateOf })
   await time.run(time.clock().wait(1_000))
   expect(await time.run(resolve('later', 'FAILED'))).toMatchObject({ kind: 'resolved', row: { state: 'FAILED' } })
   expect(await time.run(word)).toMatchObject({ kind: 'resolved' })
@@ -36,21 +41,12 @@ test('a resolution whose answer is lost does not replace what another operator d
 test('an earlier resolution with the same words does not count as this one', async () => {
   const { time, resolve, row } = await staleSlot()
   await time.run(resolve('word', 'SKIPPED'))
-  const again = resolve('word', 'SKIPPED', {
-    fateOf: ({ verb }) => ({ kind: 'answered', afterMs: verb === 'put' ? 5_000 : 5 }),
-  })
+  const again = resolve('word', 'SKIPPED', { fateOf: slowPut() })
   await time.run(time.clock().wait(1_000))
   await time.run(resolve('later', 'FAILED'))
   expect(await time.run(again)).toMatchObject({ kind: 'resolved', row: { state: 'SKIPPED' } })
   expect((await row()).resolutions.map(({ reason }) => reason)).toEqual(['word', 'later', 'word'])
 })
-
-async function killed(settings: RunSettings = {}) {
-  const all = world()
-  all.trigger('a', works(60 * MINUTE_MS), { settings, time: { crashMs: all.time.now() + MINUTE_MS } })
-  await all.time.run(all.time.clock().wait(2 * MINUTE_MS))
-  return all
-}
 
 test('the slot of a run that the operator knows to have ended is resolved while its lease holds', async () => {
   const { time, trigger, resolve, row } = await killed()
@@ -86,10 +82,7 @@ test('the slot of a run that the operator knows to have ended is resolved if onl
 // promise: resolve-wrong-run
 test('a slot is left to a run that takes it over before the resolution arrives', async () => {
   const { time, trigger, resolve, row } = await staleSlot()
-  const word = resolve('word', 'COMPLETED', {
-    endedRun: 'a',
-    fateOf: ({ verb }) => ({ kind: 'answered', afterMs: verb === 'put' ? 5_000 : 5 }),
-  })
+  const word = resolve('word', 'COMPLETED', { endedRun: 'a', fateOf: slowPut() })
   await time.run(time.clock().wait(1_000))
   const b = trigger('b', works(60 * MINUTE_MS), { settings: TWO })
   expect(await time.run(word)).toMatchObject({ kind: 'refused', cause: 'otherRun', row: { ownerRunId: 'b' } })
@@ -107,10 +100,7 @@ test('the slot of a run that the operator knows to have ended is resolved on top
     const late = fates(lands, { kind: 'held', forMs: 9_000 })
     trigger('a', works(workMs), { fateOf: late, time: { crashMs: time.now() + 75_000 } })
     await time.run(time.clock().wait(lands === isRenewal ? 62_000 : 72_000))
-    const word = resolve('word', 'COMPLETED', {
-      endedRun: 'a',
-      fateOf: ({ verb }) => ({ kind: 'answered', afterMs: verb === 'put' ? 20_000 : 5 }),
-    })
+    const word = resolve('word', 'COMPLETED', { endedRun: 'a', fateOf: slowPut(20_000) })
     expect(await time.run(word)).toMatchObject({ kind })
     await time.run(time.clock().wait(MINUTE_MS))
     expect(await row()).toMatchObject({ state: 'COMPLETED', attempts: [{}] })
@@ -158,10 +148,8 @@ test('a run whose slot is resolved and that succeeds before its next heartbeat s
 })
 
 test('a run that is alive although the operator says that it has ended has lost the overlap lock too: another slot may run at once', async () => {
-  const { time, trigger, resolve } = world()
   const settings = { overlap: 'skip' } as const
-  trigger('a', works(60 * MINUTE_MS), { settings, time: { crashMs: time.now() + MINUTE_MS } })
-  await time.run(time.clock().wait(2 * MINUTE_MS))
+  const { time, trigger, resolve } = await killed(settings)
   await time.run(resolve('word', 'COMPLETED', { endedRun: 'a' }))
   expect(await time.run(trigger('b', works(1), { day: 1, settings }).result)).toMatchObject({ status: 'completed' })
 })

@@ -1,5 +1,6 @@
 // Covers src/run/claimed-slot.ts: the start gate.
 import { describe, expect, test } from 'vitest'
+import type { RunEvent } from '../../src/core/event.ts'
 import { readSettings } from '../../src/run/settings.ts'
 import { HOUR_MS, MINUTE_MS } from '../support/rows.ts'
 import type { Call, Fate } from '../support/simulated/faulty-store.ts'
@@ -14,11 +15,10 @@ const STARTABLE_MS = leaseMs - skewMs - killAfterMs
 test('the log says that an attempt has started after it has', async () => {
   const { time, trigger } = world()
   let startsAtLog = 0
-  const run = trigger('a', works(1), {
-    onEvent: ({ event }) => {
-      if (event === 'claimed') startsAtLog = run.starts()
-    },
-  })
+  const onEvent = ({ event }: RunEvent) => {
+    if (event === 'claimed') startsAtLog = run.starts()
+  }
+  const run = trigger('a', works(1), { onEvent })
   await time.run(run.result)
   expect(startsAtLog).toBe(1)
 })

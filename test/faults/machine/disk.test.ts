@@ -38,10 +38,10 @@ const run = (task: string, settings: readonly string[], ...command: string[]) =>
     ...['run', '--store', store, '--task', task, '--schedule', '0 3 * * *', '--event-time', '2026-01-02T03:00:05Z'],
     ...[...settings, '--', ...command],
   ]).ended
-const rowOf = async (task: string): Promise<Loose> =>
-  JSON.parse(
-    (await cronledger(['history', '--store', store, '--task', task, '--status', 'recorded', '--json'])).stdout,
-  )[0]
+async function rowOf(task: string): Promise<Loose> {
+  const { stdout } = await cronledger(['history', '--store', store, task, '--status', 'recorded', '--json'])
+  return JSON.parse(stdout)[0]
+}
 
 afterEach(() => {
   rmSync(filler, { force: true })
@@ -79,11 +79,8 @@ test.skipIf(!mounted)(
   async () => {
     const short = ['--lease', '4s', '--heartbeat', '500ms', '--skew', '0s', '--kill-after', '500ms']
     const ended = await run('full', short, 'sh', '-c', fill, filler)
-    expect(ended).toMatchObject({
-      code: 74,
-      stdout: 'paid\n',
-      stderr: expect.stringMatching(/"event":"unrecorded".*full/),
-    })
+    const stderr = expect.stringMatching(/"event":"unrecorded".*full/)
+    expect(ended).toMatchObject({ code: 74, stdout: 'paid\n', stderr })
     expect(await rowOf('full')).toMatchObject({ state: 'PENDING', attempts: [{ number: 1 }] })
   },
 )
@@ -121,11 +118,8 @@ test.skipIf(!mounted)(
     expect(await run('twice', [], 'true')).toMatchObject({ code: 0 })
     filled()
     const { code, stdout, stderr } = await run('twice', ['--ledger-timeout', '2s'], 'echo', 'no')
-    expect({ code, stdout, line: JSON.parse(stderr) }).toMatchObject({
-      code: 0,
-      stdout: '',
-      line: { event: 'duplicate', noted: false, message: expect.stringContaining('disk is full') },
-    })
+    const line = { event: 'duplicate', noted: false, message: expect.stringContaining('disk is full') }
+    expect({ code, stdout, line: JSON.parse(stderr) }).toMatchObject({ code: 0, stdout: '', line })
   },
 )
 
@@ -142,11 +136,8 @@ test.skipIf(!mounted)('a disk with no room for one more file: 75, and one line t
     const slot = [...NIGHTLY, '--event-time', '2026-01-02T03:00:05Z']
     const store = ['--store', `file:${join(small, 'ledger.db')}`, '--ledger-timeout', '2s', '--log', 'text']
     const { code, stdout, stderr } = await cronledger(['run', ...store, ...slot, '--', 'echo', 'no'])
-    expect({ code, stdout, lines: messageLines(stderr) }).toEqual({
-      code: 75,
-      stdout: '',
-      lines: [expect.stringMatching(/not started: .* \(ENOSPC: .*\)\. Free some space, or inodes .* on its disk/)],
-    })
+    const line = expect.stringMatching(/not started: .* \(ENOSPC: .*\)\. Free some space, or inodes .* on its disk/)
+    expect({ code, stdout, lines: messageLines(stderr) }).toEqual({ code: 75, stdout: '', lines: [line] })
     const check = await cronledger(['setup', '--store', `file:${join(small, 'ledger.db')}`, '--check'])
     expect(check).toMatchObject({ code: 75, stdout: expect.stringMatching(/^wrong {2}writing .*ENOSPC/m) })
   } finally {
@@ -168,14 +159,8 @@ test.skipIf(!mounted)(
       for (const store of stores) {
         const slot = [...NIGHTLY, '--event-time', '2026-01-02T03:00:05Z', '--log', 'text']
         const { code, stderr } = await cronledger(['run', '--store', store, ...slot, '--', 'echo', 'no'])
-        expect({ code, lines: messageLines(stderr) }).toEqual({
-          code: 77,
-          lines: [
-            expect.stringMatching(
-              /not started: file ledger "[^"]*" cannot be written, because its file system is read/,
-            ),
-          ],
-        })
+        const why = /not started: file ledger "[^"]*" cannot be written, because its file system is read/
+        expect({ code, lines: messageLines(stderr) }).toEqual({ code: 77, lines: [expect.stringMatching(why)] })
       }
     } finally {
       execFileSync('umount', ['--lazy', place])

@@ -33,22 +33,14 @@ const mayUnshare = (() => {
   }
 })()
 
+const OF_ANOTHER_USER: Kind = { name: 'a pipe of another user, as in a container', stderr: 'pipe', uid: UNPRIVILEGED }
+const WITHOUT_PROC: Kind = { name: 'a pipe without /proc', stderr: 'pipe', mount: 'mount -t tmpfs none /proc' }
 const KINDS: readonly Kind[] = [
   { name: 'a pipe', stderr: 'pipe', opensAgain: true },
   { name: 'a terminal, as after Ctrl-S', stderr: 'terminal', opensAgain: true },
   { name: 'a Unix socket, as under systemd', stderr: 'socket' },
-  ...(process.getuid?.() === 0
-    ? [
-        {
-          name: 'a pipe of another user, as in a container that is not root',
-          stderr: 'pipe',
-          uid: UNPRIVILEGED,
-        } as const,
-      ]
-    : []),
-  ...(mayUnshare
-    ? ([{ name: 'a pipe on a system without /proc', stderr: 'pipe', mount: 'mount -t tmpfs none /proc' }] as const)
-    : []),
+  ...(process.getuid?.() === 0 ? [OF_ANOTHER_USER] : []),
+  ...(mayUnshare ? [WITHOUT_PROC] : []),
 ]
 
 /** Prints `ready` and its process ID in the last slot, then fails on SIGUSR2. */
