@@ -150,27 +150,17 @@ const histories = fc.array(fc.record({ trigger: fc.constantFrom(SCHEDULED, FORCE
   maxLength: 12,
 })
 
-describe('a force that was asked for before an attempt began', () => {
-  const before = { trigger: FORCED, forceAskedAt: NOW - 1, forceStatus: RERUNNABLE }
-  for (const [what, row, now, said] of [
-    ['COMPLETED', rowWith({ ending: SUCCEEDED }), NOW, 'refused: newerAttempt'],
-    ['FAILED', rowWith({ ending: FAILED }), NOW, 'refused: newerAttempt'],
-    ['PENDING, stale', RUNNING, EXPIRED, 'refused: newerAttempt'],
-    ['PENDING, lease alive', RUNNING, NOW, 'refused: running'],
-    ['one that never started', rowWith({ ending: NOT_STARTED }), NOW, 'start'],
-    ['absent', null, NOW, 'start'],
-  ] as const) {
-    test(what, () => {
-      expect(answer(row, { ...before, now })).toBe(said)
-      if (said === 'refused: newerAttempt') {
-        expect(answer(row, { ...before, forceAskedAt: NOW, now })).toBe('start')
-      }
-    })
-  }
-
-  test('a scheduled trigger is none of its business', () => {
-    expect(answer(rowWith({ ending: FAILED }), { maxAttempts: 2, forceAskedAt: NOW - 1 })).toBe('start')
-  })
+const before = { trigger: FORCED, forceAskedAt: NOW - 1, forceStatus: RERUNNABLE }
+test.each<[string, Row | null, number, string]>([
+  ['COMPLETED', rowWith({ ending: SUCCEEDED }), NOW, 'refused: newerAttempt'],
+  ['FAILED', rowWith({ ending: FAILED }), NOW, 'refused: newerAttempt'],
+  ['PENDING, stale', RUNNING, EXPIRED, 'refused: newerAttempt'],
+  ['PENDING, lease alive', RUNNING, NOW, 'refused: running'],
+  ['one that never started', rowWith({ ending: NOT_STARTED }), NOW, 'start'],
+  ['absent', null, NOW, 'start'],
+])('a force that was asked for before an attempt began: %s', (_, row, now, said) => {
+  expect(answer(row, { ...before, now })).toBe(said)
+  if (said === 'refused: newerAttempt') expect(answer(row, { ...before, forceAskedAt: NOW, now })).toBe('start')
 })
 
 const failedAgain = FORCE_FAILED
@@ -225,7 +215,8 @@ test('in a range, a slot that another run completed or an operator skipped is do
   expect(answer(SKIPPED, { ...range, forceStatus: ['skipped'] })).toBe('start')
 })
 
-test('a scheduled trigger is none of its business', () => {
+test('what a force is meant for, and when it was asked for, is nothing to a scheduled trigger', () => {
+  expect(answer(rowWith({ ending: FAILED }), { maxAttempts: 2, forceAskedAt: NOW - 1 })).toBe('start')
   expect(answer(null, { forceStatus: ['failed'] })).toBe('start')
   expect(answer(rowWith({ ending: FAILED }), { maxAttempts: 2, forceStatus: ['missed'] })).toBe('start')
 })

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { attemptCount, batchReport } from '../../../src/core/row/attempts.ts'
 import { MAX_UNSTARTED } from '../../../src/core/row/policy.ts'
 import { decodeRow, encodeRow } from '../../../src/core/row/stored-row.ts'
@@ -39,14 +39,13 @@ const CLAIM = {
   trigger: SCHEDULED,
   host: { host: 'host', ecsTask: 'arn' },
 }
+const WORD = { ...CLAIM, runId: 'person', state: 'SKIPPED', by: 'ada', reason: 'not tonight' } as const
 const STAMP = { writeId: 'w', now: NOW }
 
 test('a claim takes a stale row over, and its attempt is abandoned', () => {
   const row = claimRow(rowWith({ ending: FAILED }, {}), CLAIM, STAMP, LEASE_MS)
-  expect(row.attempts.map(({ number, outcome }) => [number, outcome])).toEqual([
-    [1, 'failed'],
-    [2, 'abandoned'],
-    [3, undefined],
+  expect(row.attempts.map(({ number, outcome }) => `${number} ${outcome ?? 'open'}`)).toEqual([
+    ...['1 failed', '2 abandoned', '3 open'],
   ])
   expect(row).toMatchObject({ state: 'PENDING', ownerRunId: 'me', leaseUntil: NOW + LEASE_MS, windowEnd: null })
   expect(row.attempts[1]).not.toHaveProperty('endedAt')
@@ -169,7 +168,7 @@ test('retention is never made shorter by a later claim', () => {
   expect(expiryOf(kept, 500 * DAY_MS)).toBe(NOW + 500 * DAY_MS)
 })
 
-for (const [state, ...endings] of [
+test.each<[string, ...Ending[]]>([
   ['COMPLETED', SUCCEEDED],
   ['FAILED', FAILED],
   ['FAILED', NOT_STARTED],
@@ -177,11 +176,9 @@ for (const [state, ...endings] of [
   ['FAILED', SUCCEEDED, FAILED],
   ['COMPLETED', SUCCEEDED, NOT_STARTED],
   ['COMPLETED', FAILED, SUCCEEDED, NOT_STARTED, NOT_STARTED],
-] as ReadonlyArray<[string, ...Ending[]]>) {
-  test(`the state after an end: ${endings.map(({ outcome }) => outcome).join(', ')}: ${state}`, () => {
-    expect(rowWith(...endings.map((ending) => ({ trigger: FORCED, ending }))).state).toBe(state)
-  })
-}
+])('the state after an end: %s, whose first one is %j', (state, ...endings) => {
+  expect(rowWith(...endings.map((ending) => ({ trigger: FORCED, ending }))).state).toBe(state)
+})
 
 test('a resolution holds until an attempt starts after it', () => {
   const resolution = { state: 'SKIPPED', at: NOW, by: 'ada', reason: 'not tonight', afterAttempt: 1 } as const
@@ -193,41 +190,29 @@ test('a resolution holds until an attempt starts after it', () => {
 
 test('a word after attempts that are counted only holds until a later attempt starts', () => {
   const given = rowWith(...Array.from({ length: 30 }, () => ({ ending: NOT_STARTED })))
-  const word = { ...CLAIM, runId: 'person', state: 'SKIPPED', by: 'ada', reason: 'not tonight' } as const
-  const row = resolveRow(given, word, STAMP)
+  const row = resolveRow(given, WORD, STAMP)
   expect(row.resolutions).toMatchObject([{ afterAttempt: 30 }])
   expect(finishRow(claimRow(row, CLAIM, STAMP, LEASE_MS), NOT_STARTED, STAMP).state).toBe('SKIPPED')
   expect(finishRow(claimRow(row, CLAIM, STAMP, LEASE_MS), FAILED, STAMP).state).toBe('FAILED')
 })
 
-describe('a person’s word', () => {
-  const word = { ...CLAIM, runId: 'person', state: 'SKIPPED', by: 'ada', reason: 'not tonight' } as const
-
-  test('a person’s word makes a row where there was none', () => {
-    expect(resolveRow(null, word, STAMP)).toMatchObject({
-      state: 'SKIPPED',
-      version: 1,
-      ownerRunId: 'person',
-      attempts: [],
-      resolutions: [{ state: 'SKIPPED', by: 'ada', reason: 'not tonight', at: NOW, afterAttempt: 0 }],
-    })
+test('a person’s word makes a row where there was none', () => {
+  expect(resolveRow(null, WORD, STAMP)).toMatchObject({
+    state: 'SKIPPED',
+    version: 1,
+    ownerRunId: 'person',
+    attempts: [],
+    resolutions: [{ state: 'SKIPPED', by: 'ada', reason: 'not tonight', at: NOW, afterAttempt: 0 }],
   })
+})
 
-  test('a person’s word ends a stale attempt, and fences its owner', () => {
-    const stale = rowWith({ ending: FAILED }, {})
-    const row = resolveRow(stale, { ...word, state: 'COMPLETED' }, STAMP)
-    expect(row).toMatchObject({
-      state: 'COMPLETED',
-      version: stale.version + 1,
-      ownerRunId: 'person',
-      leaseUntil: null,
-    })
-    expect(row.attempts.map(({ outcome }) => outcome)).toEqual(['failed', 'abandoned'])
-    expect({ schedule: row.schedule, windowEnd: row.windowEnd }).toEqual({
-      schedule: stale.schedule,
-      windowEnd: stale.windowEnd,
-    })
-  })
+test('a person’s word ends a stale attempt, and fences its owner', () => {
+  const stale = rowWith({ ending: FAILED }, {})
+  const row = resolveRow(stale, { ...WORD, state: 'COMPLETED' }, STAMP)
+  const { version, schedule, windowEnd } = stale
+  const owned = { version: version + 1, ownerRunId: 'person', leaseUntil: null, schedule, windowEnd }
+  expect(row).toMatchObject({ state: 'COMPLETED', ...owned })
+  expect(row.attempts.map(({ outcome }) => outcome)).toEqual(['failed', 'abandoned'])
 })
 
 test('the withdrawal of a claim that was not applied excludes it: same expectation, next version', () => {

@@ -86,12 +86,8 @@ test('two hosts that state different schedules in turn do not push out the sched
 })
 
 describe('what a run states', () => {
-  const stated = (slot: number, expectations: StatedByRun['expectations'] = {}, place: KnownPlace = null) => ({
-    slot,
-    spec: DAILY,
-    expectations,
-    place,
-  })
+  const stated = (slot: number, expectations: Expectations = {}, place: KnownPlace = null) =>
+    ({ slot, spec: DAILY, expectations, place }) satisfies StatedByRun
 
   test.each(['graceMs', 'lateAfterMs', 'doneByMs', 'owner', 'overlap'])(
     'another %s that a run states is recorded, and so is one that is gone',
@@ -100,10 +96,8 @@ describe('what a run states', () => {
       const after = name === 'owner' ? 'bob' : 2
       const record = recordWith(KNOWN, { expectations: { since: FIRST, [name]: before } })
       const slot = FIRST + DAY_MS
-      expect(withRun(record, stated(slot, { [name]: after }), ENDED)?.expectations).toEqual({
-        since: slot,
-        [name]: after,
-      })
+      const changed = withRun(record, stated(slot, { [name]: after }), ENDED)
+      expect(changed?.expectations).toEqual({ since: slot, [name]: after })
       expect(withRun(record, stated(slot), ENDED)?.expectations).toEqual({ since: slot })
     },
   )
@@ -144,9 +138,8 @@ describe('what a run states', () => {
 
     test('only another container changes the record, not another log stream', () => {
       expect(afterRun(onEcs, 2, { ...FARGATE.place, logStream: 'cronledger/batch/another' })).toBe(null)
-      const changes = [
-        ...(['region', 'cluster', 'taskDefinition', 'container', 'launchType', 'logGroup'] as const),
-      ].map((name) => ({ ...LASTING, [name]: 'another' }))
+      const names = ['region', 'cluster', 'taskDefinition', 'container', 'launchType', 'logGroup'] as const
+      const changes = names.map((name) => ({ ...LASTING, [name]: 'another' }))
       const { awsvpc: __, ...withoutNetwork } = LASTING
       for (const place of [...changes, withoutNetwork]) {
         expect(afterRun(onEcs, 2, place)).toEqual({ ...onEcs, place, placeSince: FIRST + 2 * DAY_MS })
@@ -193,13 +186,8 @@ describe('the decisions of an operator', () => {
 
   // promise: many-pauses
   test('a pause that is over is never dropped: catch-up would run its slots', () => {
-    const nightly = (day: number) => ({
-      ...PAUSE,
-      from: from + day * DAY_MS,
-      until: from + day * DAY_MS + 1,
-      at: later,
-    })
-    const pauses = Array.from({ length: 150 }, (_, day) => nightly(-day))
+    const nights = Array.from({ length: 150 }, (_, day) => from - day * DAY_MS)
+    const pauses = nights.map((night) => ({ ...PAUSE, from: night, until: night + 1, at: later }))
     expect(pauses.reduce(withPause, record).pauses).toEqual(pauses)
   })
 

@@ -47,13 +47,7 @@ async function ledgerWith(record: TaskRecord | null = KNOWN) {
     const io = { clock, store: faultyStore(ledger, clock, fateOf), ...SHARED }
     return changeTask(request, await readChangeable(TASK, io), io)
   }
-  return {
-    time,
-    ledger,
-    stored,
-    begin: change,
-    change: (...args: Parameters<typeof change>) => time.run(change(...args)),
-  }
+  return { time, ledger, stored, change: (...args: Parameters<typeof change>) => time.run(change(...args)) }
 }
 
 const isWrite = ({ verb }: Call) => verb === 'writeEntry'
@@ -108,17 +102,14 @@ test('a change whose answer is lost is recorded once', async () => {
 test('a change of a task record whose answer is lost is found below the change of another operator', async () => {
   const { change, stored, ledger } = await ledgerWith()
   const ended = { at: NOW, by: 'bob', reason: 'over' }
+  let writes = 0
   const overwritten = (call: Call): Fate => {
-    if (call.verb !== 'writeEntry') return { kind: 'answered' }
-    if (isFirst) {
-      isFirst = false
-      return { kind: 'answerLost' }
-    }
+    if (!isWrite(call)) return { kind: 'answered' }
+    if (++writes === 1) return { kind: 'answerLost' }
     // Another operator ends the pause before the write is sent again.
     void writeRecord(TASK, withResumption(withPause(KNOWN, PAUSE), NOW, ended) ?? KNOWN, 2, ledger, CALL)
     return { kind: 'answered', afterMs: 5 }
   }
-  let isFirst = true
   expect(await change(pausing(PAUSE), overwritten)).toMatchObject({ changed: true })
   expect((await stored()).pauses).toEqual([{ ...PAUSE, until: NOW, ended }])
 })
@@ -133,25 +124,18 @@ test.each([
     const { change } = await ledgerWith()
     const again = second.kind === 'denied' ? [first, second] : Array.from({ length: 100 }, () => first)
     const error = await change(pausing(PAUSE), fates(isWrite, ...again)).catch((thrown: unknown) => thrown)
-    expect(error).toMatchObject({
-      kind: 'unreachable',
-      message: expect.stringMatching(
-        /^the pause of task nightly may or may not be recorded, .* run: cronledger tasks\. To make sure, run the same command again\.$/,
-      ),
-    })
+    const unknown =
+      /^the pause of task nightly may or may not be recorded, .* run: cronledger tasks\. To make sure, run /
+    expect(error).toMatchObject({ kind: 'unreachable', message: expect.stringMatching(unknown) })
   },
 )
 
 test('a change of a task record whose answer is lost and whose error ends with a full stop: the sentence has one', async () => {
   const { time, ledger } = await ledgerWith()
-  const full = async () => {
-    throw new LedgerError('unreachable', 'the ledger cannot be written. Free some space on its disk.')
-  }
-  const io = { clock: time.clock(), store: { ...ledger, writeEntry: full }, ...SHARED }
+  const full = new LedgerError('unreachable', 'the ledger cannot be written. Free some space on its disk.')
+  const io = { clock: time.clock(), store: { ...ledger, writeEntry: () => Promise.reject(full) }, ...SHARED }
   const change = async () => changeTask(pausing(PAUSE), await readChangeable(TASK, io), io)
-  await expect(time.run(change())).rejects.toMatchObject({
-    message: expect.stringMatching(/on its disk\. To see what is in force/),
-  })
+  await expect(time.run(change())).rejects.toThrow(/on its disk\. To see what is in force/)
 })
 
 test('a change of a task record whose answer is lost and whose record then cannot be read: unreachable too, never a denial', async () => {
@@ -181,10 +165,8 @@ test('a record by a newer cronledger is refused, untouched', async () => {
   const { change, ledger } = await ledgerWith(null)
   const document = { schemaVersion: 99, pauses: 'in a form of its own' }
   await ledger.writeEntry({ task: TASK, kind: '#task' }, { version: 1, document }, 'absent', CALL)
-  await expect(change(pausing(PAUSE))).rejects.toMatchObject({
-    kind: 'shape',
-    message: expect.stringContaining('a newer version of cronledger wrote the record of task nightly (schema 99)'),
-  })
+  const message = 'a newer version of cronledger wrote the record of task nightly (schema 99)'
+  await expect(change(pausing(PAUSE))).rejects.toThrow(message)
   expect(await ledger.readEntry({ task: TASK, kind: '#task' }, CALL)).toEqual({ version: 1, document })
 })
 

@@ -119,16 +119,10 @@ test('a refusal that cannot be recorded says so', async () => {
 
 test('a refusal whose claim could not be given back says that the slot may show the run as running', async () => {
   const { play, row } = await changedAfterDay0()
-  const fateOf = (call: Call): Fate => ({
-    kind: call.verb === 'put' && call.row.state !== 'PENDING' ? 'dropped' : 'answered',
-  })
+  const isEnd = (call: Call) => call.verb === 'put' && call.row.state !== 'PENDING'
+  const fateOf = (call: Call): Fate => ({ kind: isEnd(call) ? 'dropped' : 'answered' })
   const { events } = await play('changed', { ...CHANGED, day: 1, fateOf })
   expect(await row(1)).toMatchObject({ state: 'PENDING', ownerRunId: 'changed' })
-  expect(events).toMatchObject([
-    {
-      event: 'refused',
-      noted: false,
-      detail: expect.stringMatching(/, so the slot may show this run as running until its lease/),
-    },
-  ])
+  const detail = expect.stringMatching(/, so the slot may show this run as running until its lease/)
+  expect(events).toMatchObject([{ event: 'refused', noted: false, detail }])
 })
