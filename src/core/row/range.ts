@@ -164,6 +164,9 @@ export function collectRanges(settings: RangeSettings): Ranges {
     add(row) {
       // A host whose clock was ahead has made a later row, so that says nothing of the slots of today.
       if (row.slot > now + skewMs) return
+      // The runs after the last covering slot say nothing of an earlier slot. To keep them would take memory for all rows of a task.
+      const last = lastCoveringSlot(row, skewMs)
+      if (last < Number.POSITIVE_INFINITY) rows = rows.filter(({ slot }) => slot <= last)
       rows.push(row)
       hasRange ||= !isUnreadable(row) && row.attempts.some((one) => rangeStartOf(one) !== undefined)
       if (rows.length > 2 * MOST_ROWS) rows = rows.slice(-MOST_ROWS)
