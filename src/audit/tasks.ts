@@ -65,11 +65,9 @@ export function openFaults(done: string) {
       if (first === undefined) return
       const [task, { kind, message }] = first
       const text = `task ${task} could not be ${done}: ${message}`
-      if (others.length === 0) throw new LedgerError(kind, text)
-      const names = others.slice(0, MAX_NAMED).map(([name]) => name)
-      const named = `${names.join(', ')}${others.length > MAX_NAMED ? ' and so on' : ''}`
-      const more = others.length === 1 ? '1 other task' : `${others.length} other tasks`
-      throw new LedgerError(kind, `${text.replace(/\.?$/, '.')} Nor could ${more}: ${named}.`)
+      const names = others.length > MAX_NAMED ? `${others.length} tasks` : others.map(([name]) => name).join(', ')
+      const more = others.length === 0 ? '' : ` Also not ${done}: ${names}.`
+      throw new LedgerError(kind, more === '' ? text : text.replace(/\.?$/, `.${more}`))
     },
   }
 }

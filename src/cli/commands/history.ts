@@ -75,7 +75,7 @@ const help = {
       'cronledger history … --status missed,failed,stale,overdue',
       'what went wrong in the last seven days, in all tasks',
     ],
-    ['cronledger history … --since 30d --status failed --limit 0', 'all failures of the last thirty days'],
+    ['cronledger history … --status rejected --since 1d', 'which slots had duplicates, or triggers that were refused'],
     ['cronledger history … --forced --since 90d --limit 0', 'who ran what again in the last ninety days, and why'],
     ['cronledger history nightly … --fields rows', 'what the batch reported, as a column'],
     ['cronledger history nightly … --format csv > nightly.csv', 'all slots, for a spreadsheet'],
