@@ -115,21 +115,6 @@ test('a ledger that goes away before the end is recorded ends the task', async (
   )
 })
 
-test('a future slot that an operator has resolved is not listed, and a slot within the grace is not missed', async () => {
-  const { run, rerun, env } = task(newFile())
-  const minutely = ['--schedule', '* * * * *']
-  const now = new Date()
-  const minute = (ago: number) => `${new Date(now.getTime() - ago * 60_000).toISOString().slice(0, 16)}:00Z`
-  await run(minute(30), ['true'], [...minutely, '--grace', '20m'])
-  const word = ['--slot', minute(-40), '--state', 'skipped', '--reason', 'not tonight']
-  expect((await cronledger(['resolve', ...word], { env })).code).toBe(0)
-  const plan = await rerun(['--from', '1h', '--until', minute(-60), '--dry-run', '--status', 'missed,skipped'])
-  expect(plan.stdout).not.toContain(minute(-40))
-  expect(plan.stdout).toContain(`${minute(29)}  `)
-  // Five minutes within the grace, and the plan is made later than `now`.
-  expect(plan.stdout).not.toContain(`${minute(15)}  `)
-})
-
 test.each([1, 2])('Ctrl-C with --jobs %s starts nothing more, and what runs goes on to its end', async (jobs) => {
   const { run, states, env } = task(newFile())
   await run(day(10), ['true'])

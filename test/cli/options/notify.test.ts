@@ -101,21 +101,6 @@ test('a notification that hangs when the run gets a stop is killed in time, and 
 
 const range = ['--since', '2026-11-23', '--until', '2026-11-24']
 
-test('a rerun of several slots of a task sends nothing of what it repaired, unless that is asked for', async () => {
-  const { store, keep, events } = ledger()
-  await cronledger(['setup', '--store', store])
-  const rerun = async (task: string, ...more: readonly string[]) => {
-    const daily = ['--schedule', '0 3 * * *', '--from', '2026-11-23', '--owner', 'Payments']
-    await cronledger(['declare', task, '--store', store, ...daily])
-    const range = ['--from', '2026-11-23', '--reason', 'x', ...keep, ...more]
-    return cronledger(['rerun', task, '--store', store, ...range, '--', 'true'])
-  }
-  expect((await rerun('nightly')).code).toBe(0)
-  expect(events()).toEqual([])
-  expect((await rerun('hourly', ...on('recovered'))).code).toBe(0)
-  expect(events().map(({ event }) => event)).toEqual(['completed', 'completed'])
-})
-
 test('check sends what it found also if the reader of its output has gone', async () => {
   const { store, keep, events } = ledger()
   await cronledger(['setup', '--store', store])

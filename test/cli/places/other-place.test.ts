@@ -1,6 +1,4 @@
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { placeParts } from '../../../src/core/place.ts'
 import { otherParts, otherPlace } from '../../../src/core/row/other-place.ts'
 import { otherPlaceText } from '../../../src/verdict/sentence.ts'
@@ -10,7 +8,7 @@ import { ON_KUBERNETES } from '../../support/places.ts'
 import { rowOn, rowWith, SUCCEEDED } from '../../support/rows.ts'
 import { startOfToday } from '../../support/today.ts'
 
-// Two batches have one name in one ledger, each on ECS: in two accounts, two clusters, or two task definitions.
+// Two batches have one name in one ledger, each on ECS: in two accounts, two clusters, or two task definitions. The other promises are in ../stories/other-place.txt.
 
 const folder = scratch()
 const SLOT = new Date(startOfToday() - 86_400_000 + 10_800_000).toISOString()
@@ -22,24 +20,14 @@ async function onEcs({ account, cluster, family }: typeof HOME) {
   return (await serveMetadata({ container: CONTAINER, task })).env
 }
 
-/** The Pod of a CronJob. */
-const inPod = (namespace: string, cronJob: string) => ({
-  CRONLEDGER_POD: `${namespace}/${cronJob}-29400000/${cronJob}-29400000-x7k2p`,
-})
-
 /** The batch of HOME has run in the slot, and then one of another place is triggered. */
-async function twice(
-  other: Readonly<Record<string, string>>,
-  options: readonly string[],
-  command = 'true',
-  home?: Readonly<Record<string, string>>,
-) {
+async function twice(other: Readonly<Record<string, string>>, options: readonly string[], command = 'true') {
   const store = newStore(folder)
   const run = (env: Readonly<Record<string, string>>, ...more: readonly string[]) => {
     const named = ['--task', 'nightly', '--schedule', '0 3 * * *', '--event-time', SLOT, '--store', store]
     return cronledger(['run', ...named, ...more, '--', command], { env })
   }
-  await run(home ?? (await onEcs(HOME)))
+  await run(await onEcs(HOME))
   const second = await run(other, ...options)
   const ask = (...args: readonly string[]) => cronledger([...args, '--store', store])
   const shown = await ask('show', 'nightly', '--slot', SLOT)
@@ -97,20 +85,6 @@ test.each([
   expect(checked.code).toBe(found)
 })
 
-test.each([
-  ['namespace', inPod('stage', 'nightly'), 'namespace batch, and this trigger of namespace stage'],
-  ['CronJob', inPod('batch', 'nightly-2'), 'CronJob nightly, and this trigger of CronJob nightly-2'],
-])(
-  'a duplicate of another %s of Kubernetes exits with 0, and the log, show and check name both',
-  async (_, other, text) => {
-    const { second, shown, checked } = await twice(other, ['--strict'], 'true', inPod('batch', 'nightly'))
-    expect(second.code).toBe(0)
-    for (const said of [second.stderr, shown, checked.stderr.replace('a duplicate', 'this')])
-      expect(said).toContain(text)
-    expect(checked.code).toBe(0)
-  },
-)
-
 test('two clusters are told apart by their certificate authorities, before anything else', () => {
   const row = rowOn(ON_KUBERNETES, rowWith({ ending: SUCCEEDED }))
   const other = { ...ON_KUBERNETES, clusterId: '000000000000', namespace: 'stage' }
@@ -119,15 +93,6 @@ test('two clusters are told apart by their certificate authorities, before anyth
     'the attempt is of Kubernetes cluster 3f9a1c20b7de, and this trigger of Kubernetes cluster 000000000000',
   )
   expect(otherParts(row, other)).toEqual({ clusterId: '000000000000', namespace: 'stage' })
-})
-
-test('a duplicate of the same CronJob, or of a Pod that no CronJob made, is a usual one', async () => {
-  for (const other of [inPod('batch', 'nightly'), { CRONLEDGER_POD: 'batch/web/web-x7k2p' }, {}]) {
-    const { second, shown, checked, stored } = await twice(other, ['--strict'], 'true', inPod('batch', 'nightly'))
-    expect(second.code).toBe(0)
-    expect(`${second.stderr}${shown}${checked.stderr}`).not.toContain('the attempt is of')
-    expect(stored.rejections.first[0]).not.toHaveProperty('namespace')
-  }
 })
 
 test.each([
@@ -145,69 +110,3 @@ test.each([
     expect(stored.rejections.first[0]).not.toHaveProperty('family')
   },
 )
-
-test('a duplicate of a completed slot sends a notification only from another place', async () => {
-  const told = join(folder, 'told')
-  const notify = ['--notify', `cat >>${told}`]
-  for (const cronJob of ['nightly', 'copied']) {
-    const { second } = await twice(inPod('batch', cronJob), notify, 'true', inPod('batch', 'nightly'))
-    expect(second.code).toBe(0)
-    expect(existsSync(told)).toBe(cronJob === 'copied')
-  }
-})
-
-describe('two batches of one name on hosts', () => {
-  const PAY = ['echo', 'pay', '2026-11-24']
-  const started = ['run', 'nightly', '--schedule', '0 3 * * *', '--event-time', SLOT]
-
-  async function afterPay() {
-    const env = { CRONLEDGER_STORE: newStore(folder) }
-    const ask = (...args: readonly string[]) => cronledger(args, { env })
-    const again = (command: readonly string[], ...options: readonly string[]) =>
-      ask(...started, ...options, '--', ...command)
-    expect(await again(PAY)).toMatchObject({ code: 0, stdout: 'pay 2026-11-24\n' })
-    const range = ['--since', '3d', '--until', new Date(Date.parse(SLOT) + 1).toISOString()]
-    return { ask, again, check: () => ask('check', ...range) }
-  }
-
-  test('a duplicate with another command line is one line also in the quiet log, is counted and shown, and a note of check', async () => {
-    const { ask, again, check } = await afterPay()
-    const other = await again(['./send-reports.sh'], '--log', 'quiet')
-    expect(other).toMatchObject({ code: 0, stdout: '' })
-    expect(other.stderr).toMatch(
-      /^cronledger: nightly .*duplicate trigger ignored: .* had another command line\. .*\n$/,
-    )
-    expect(await again(['./send-reports.sh'])).toMatchObject({
-      stderr: expect.stringContaining('"hasOtherCommand":true'),
-    })
-    const shown = (await ask('show', 'nightly', '--slot', SLOT)).stdout
-    expect(shown).toContain('2, 2 of them with another command line')
-    expect(shown.replace(/\s+/g, ' ')).toContain(', with another command line')
-    const { attempts, rejections } = JSON.parse((await ask('show', 'nightly', '--slot', SLOT, '--json')).stdout)
-    expect(rejections).toMatchObject({
-      count: 2,
-      otherCommands: 2,
-      latest: { commandHash: expect.stringMatching(/^[0-9a-f]{8}$/) },
-    })
-    expect(attempts[0].commandHash).toMatch(/^[0-9a-f]{8}$/)
-    expect(rejections.latest.commandHash).not.toBe(attempts[0].commandHash)
-    const note = expect.stringMatching(
-      /^cronledger: warning: nightly: in .*, a duplicate trigger had another command line\./,
-    )
-    expect(await check()).toMatchObject({ code: 0, stderr: note })
-    expect(JSON.stringify([attempts, rejections])).not.toContain('pay')
-  })
-
-  test('another date in the command line, a force, and a work of the library are no other command line', async () => {
-    const { ask, again, check } = await afterPay()
-    expect(await again(['echo', 'pay', '2026-11-25'], '--log', 'quiet')).toMatchObject({ code: 0, stderr: '' })
-    const force = ['--slot', SLOT, '--status', 'completed', '--reason', 'by hand', '--', 'echo', 'something else']
-    expect(await ask('rerun', 'nightly', ...force)).toMatchObject({ code: 0, stdout: 'something else\n' })
-    // The attempt that has the slot is forced.
-    expect(await again(['./send-reports.sh'], '--log', 'quiet')).toMatchObject({ code: 0, stderr: '' })
-    const stored = JSON.parse((await ask('show', 'nightly', '--slot', SLOT, '--json')).stdout)
-    expect(stored.rejections).toMatchObject({ count: 2, otherCommands: 0 })
-    expect(stored.attempts[1].commandHash).toBe(undefined)
-    expect(await check()).toMatchObject({ code: 0, stderr: '' })
-  })
-})
