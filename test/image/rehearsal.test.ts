@@ -207,14 +207,17 @@ describe.skipIf(RELEASE === undefined)('a release that was sent to servers on lo
   })
 
   test('the action installs the executable of the page', async () => {
-    const [step]: [Loose] = parse(here(lines('- uses: OWNER/cronledger')))
+    const name = `cronledger-${version}-linux-x64`
+    const address = here(lines('ADD --checksum'))
+      .split(' ')
+      .find((word) => word.startsWith('http'))
     const { runs }: Loose = parse(readFileSync(join(ROOT, 'action.yml'), 'utf8'))
     const temp = mkdtempSync(join(folder, 'runner-'))
     const env = {
       RUNNER_TEMP: temp,
       GITHUB_PATH: join(temp, 'path'),
-      EXECUTABLE: step['with'].executable,
-      SHA256: sumOf(`cronledger-${version}-linux-x64`),
+      EXECUTABLE: address,
+      SHA256: sumOf(name),
     }
     await run('bash', ['-eo', 'pipefail', '-c', runs.steps[0].run], { env: { PATH: process.env['PATH'], ...env } })
     const bin = readFileSync(env.GITHUB_PATH, 'utf8').trim()
