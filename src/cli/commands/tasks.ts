@@ -13,12 +13,12 @@ import { gapsOf, isRetired } from '../../core/task/suspensions.ts'
 import { inForceAt } from '../../core/task/task-record.ts'
 import { type Instant, type Row, STATUSES, type Status, type StoredRow } from '../../core/types.ts'
 import { firstRunText } from '../../format/command-line.ts'
-import type { Screen } from '../../format/table.ts'
 import {
   orderedTasks,
   TASK_ORDERS,
   type TaskOrder,
   type TaskSummary,
+  type TasksScreen,
   taskJson,
   tasksTable,
   taskText,
@@ -124,9 +124,8 @@ export const tasks = defineCommand(help, async (values, { argv, env }) => {
         ? blocks(summaries, now)
         : table(
             summaries,
-            screen,
+            { ...screen, order },
             now,
-            order,
             only === undefined && status === undefined && nextMs === undefined ? firstRunText(store) : NONE,
           ),
   )
@@ -156,17 +155,11 @@ async function* blocks(summaries: AsyncIterable<TaskSummary>, now: Instant) {
   for await (const summary of summaries) yield taskText(summary, now)
 }
 
-async function* table(
-  summaries: AsyncIterable<TaskSummary>,
-  screen: Screen,
-  now: Instant,
-  order: TaskOrder,
-  nothing: string,
-) {
+async function* table(summaries: AsyncIterable<TaskSummary>, screen: TasksScreen, now: Instant, nothing: string) {
   const [active, retired]: [TaskSummary[], TaskSummary[]] = [[], []]
   for await (const summary of summaries) (isRetired(summary.record, now) ? retired : active).push(summary)
   const all = [...active, ...retired]
-  for (const line of all.length === 0 ? [printable(nothing)] : tasksTable(all, screen, now, zoneOfTerminal(), order))
+  for (const line of all.length === 0 ? [printable(nothing)] : tasksTable(all, screen, now, zoneOfTerminal()))
     yield `${line}\n`
 }
 

@@ -52,14 +52,10 @@ export interface TaskSummary {
   readonly blockers?: readonly string[]
 }
 
+export type TasksScreen = Screen & { readonly order?: TaskOrder }
+
 /** Returns the tasks as a table, a line for each, with all times in the zone of most of them, or else of the reader, and the totals. */
-export function tasksTable(
-  summaries: readonly TaskSummary[],
-  screen: Screen,
-  now: Instant,
-  zoneOfReader: string,
-  order: TaskOrder = 'name',
-) {
+export function tasksTable(summaries: readonly TaskSummary[], screen: TasksScreen, now: Instant, zoneOfReader: string) {
   const zone = commonZone(
     summaries.map((one) => ({ zone: zoneOfTask(one) })),
     zoneOfReader,
@@ -69,7 +65,7 @@ export function tasksTable(
   // If all times have the same zone, it stands above them.
   const [name = ''] = names.size === 1 ? names : []
   const areBlocked = summaries.some((one) => blockersText(one) !== '')
-  const all = tableColumns(zone, name, now, order === 'slower').filter(({ isBelow }) => areBlocked || !isBelow)
+  const all = tableColumns(zone, name, now, screen.order === 'slower').filter(({ isBelow }) => areBlocked || !isBelow)
   const { wider, cells } = filledColumns(headedColumns(all), summaries)
   const columns = fittedColumns(wider, screen.columns ?? Number.POSITIVE_INFINITY)
   const lines = [headingLine(columns), ...columnLines(columns, cells, screen)]
