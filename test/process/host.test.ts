@@ -15,7 +15,8 @@ async function found(container: unknown, task: unknown) {
 
 test('outside of ECS only the host is known, and nothing is asked', async () => {
   expect(await findHost({}, HOST)).toEqual({ host: { host: HOST }, place: null })
-  expect(await findHost({ ECS_CONTAINER_METADATA_URI_V4: '' }, HOST)).toEqual({ host: { host: HOST }, place: null })
+  const elsewhere = { ECS_CONTAINER_METADATA_URI_V4: '', CRONLEDGER_ECS_NETWORK: 'no' }
+  expect(await findHost(elsewhere, HOST)).toEqual({ host: { host: HOST }, place: null })
 })
 
 test('the container and the task are asked for at the same time', async () => {
@@ -25,7 +26,6 @@ test('the container and the task are asked for at the same time', async () => {
 })
 
 const network = (value: object) => JSON.stringify({ awsvpcConfiguration: value })
-
 const withNetwork = async (value: string) =>
   findHost({ ...(await serveMetadata({})).env, CRONLEDGER_ECS_NETWORK: value }, HOST)
 
@@ -56,17 +56,11 @@ test.each([
   },
 )
 
-test('the network of the task, which no metadata has is not stated outside of ECS', async () => {
-  expect(await findHost({ CRONLEDGER_ECS_NETWORK: 'no' }, HOST)).toEqual({ host: { host: HOST }, place: null })
-})
-
 test('an ECS task on an EC2 instance has a short name of the cluster, and the network of the instance', async () => {
   const ec2 = { ...CONTAINER, Networks: [{ NetworkMode: 'bridge', IPv4Addresses: ['172.17.0.2'] }] }
   const { awsvpc: _, ...facts } = FARGATE.place
-  expect((await found(ec2, { ...TASK, Cluster: 'batch', LaunchType: 'EC2' })).place).toEqual({
-    ...facts,
-    launchType: 'EC2',
-  })
+  const onEc2 = await found(ec2, { ...TASK, Cluster: 'batch', LaunchType: 'EC2' })
+  expect(onEc2.place).toEqual({ ...facts, launchType: 'EC2' })
   const { LaunchType, ...before1_45 } = { ...TASK, Cluster: 'batch' }
   const { launchType, ...without } = facts
   expect((await found(ec2, before1_45)).place).toEqual(without)
@@ -156,10 +150,8 @@ describe('in a Pod', () => {
   test('a Pod without a service account: the variable says its namespace, and the container too', async () => {
     const CRONLEDGER_POD = `batch/nightly-29400000/${pod}/main`
     expect(readPod({ CRONLEDGER_POD }, HOST, '/nowhere').place).toEqual({ ...nightly, container: 'main' })
-    expect(await findHost({ ...KUBERNETES, CRONLEDGER_POD }, HOST)).toMatchObject({
-      host: { host: HOST },
-      place: { ...nightly, container: 'main' },
-    })
+    const { host, place } = await findHost({ ...KUBERNETES, CRONLEDGER_POD }, HOST)
+    expect([host, place]).toMatchObject([{ host: HOST }, { ...nightly, container: 'main' }])
   })
 
   test.each(['nightly-29400000', 'runner-x7k2p', 'web-5d8f9c7b6-x7k2p', 'nightly-manual-1-x7k2p', HOST])(

@@ -1,13 +1,11 @@
-import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { type Attempt, createLedger, type RunOptions } from '../../src/index.ts'
 import { ancestorsText } from '../../src/process/surrounding-runs.ts'
-import { cronledger, scratch } from '../support/cli.ts'
+import { cronledger, newStore, scratch } from '../support/cli.ts'
 import { gate } from '../support/gate.ts'
 
 const folder = scratch()
-let files = 0
-const newStore = () => `file:${join(folder, `ledger-${++files}.db`)}`
+const open = () => createLedger({ store: newStore(folder) })
 const NIGHT: RunOptions = { task: 'nightly', schedule: '0 3 * * *', eventTime: '2026-11-23T03:00:05Z' }
 const OTHER: RunOptions = { ...NIGHT, task: 'other' }
 const never = () => expect.fail('it was started')
@@ -27,7 +25,7 @@ describe('a run that the function of a run of the same slot calls', () => {
     ['through the same ledger object', false],
     ['through another ledger object', true],
   ])('a run inside of a run of the same slot is a usage error, not recorded: %s', async (_, another) => {
-    const store = newStore()
+    const store = newStore(folder)
     const ledger = createLedger({ store })
     const innerLedger = another ? createLedger({ store }) : ledger
     const outer = await ledger.run(NIGHT, async ({ runId }) => {
@@ -38,7 +36,7 @@ describe('a run that the function of a run of the same slot calls', () => {
   })
 
   test('a run that the function of a run of the same slot calls is a usage error, also where a run of another task is in between', async () => {
-    const ledger = createLedger({ store: newStore() })
+    const ledger = open()
     const outer = await ledger.run(NIGHT, async ({ runId }) => {
       const between = await ledger.run(OTHER, async () => {
         await expect(ledger.run(NIGHT, never)).rejects.toMatchObject(insideOf(runId))
@@ -49,7 +47,7 @@ describe('a run that the function of a run of the same slot calls', () => {
   })
 
   test('64: a child process that gets the variables of the attempt calls the command line', async () => {
-    const store = newStore()
+    const store = newStore(folder)
     const ledger = createLedger({ store })
     const outer = await ledger.run(NIGHT, ({ env }) => cronledger(commandLine(store, NIGHT, 'echo', 'ran'), { env }))
     expect(outer).toMatchObject({ value: { code: 64, stdout: '' } })
@@ -57,7 +55,7 @@ describe('a run that the function of a run of the same slot calls', () => {
 })
 
 test('an attempt has the variables that a command gets', async () => {
-  const ledger = createLedger({ store: newStore() })
+  const ledger = open()
   const { value } = (await ledger.run(NIGHT, ({ runId, env }) => ({ runId, env }))) as {
     value: Pick<Attempt, 'runId' | 'env'>
   }
@@ -85,7 +83,7 @@ test('a command gets at most the latest 16 run ids, so that its environment does
 // promise: run-beside-run
 describe('a run beside a run of the same slot', () => {
   test('duplicate: it was started outside of the function', async () => {
-    const ledger = createLedger({ store: newStore() })
+    const ledger = open()
     const [started, done] = [gate(), gate()]
     const first = ledger.run(NIGHT, async () => {
       started.open()
@@ -98,7 +96,7 @@ describe('a run beside a run of the same slot', () => {
   })
 
   test('duplicate: two runs at once do not see each other', async () => {
-    const ledger = createLedger({ store: newStore() })
+    const ledger = open()
     const started = { nightly: gate(), other: gate() }
     const asked = { nightly: gate(), other: gate() }
     const runs = ([NIGHT, OTHER] as const).map((options, index) =>
@@ -121,7 +119,7 @@ describe('a run beside a run of the same slot', () => {
 // promise: run-beside-run
 describe('a function that left work behind', () => {
   test('duplicate: it calls cronledger for the same slot after its run has ended', async () => {
-    const ledger = createLedger({ store: newStore() })
+    const ledger = open()
     const ended = gate()
     let late: Promise<unknown> = Promise.resolve()
     await ledger.run(NIGHT, () => {
@@ -132,7 +130,7 @@ describe('a function that left work behind', () => {
   })
 
   test('the runs that it starts later are not inside of the run that has ended', async () => {
-    const ledger = createLedger({ store: newStore() })
+    const ledger = open()
     const ended = gate()
     let late: Promise<unknown> = Promise.resolve()
     await ledger.run(NIGHT, () => {

@@ -46,15 +46,8 @@ it.each([
 
 it.each([
   ...['POSTGRES://', ' postgres://', 'postgres:/', 'postgresql:', 'postgres ://', 'postgres//', 'mysql://', ''],
-  ...[
-    'file:postgres://',
-    'file: postgresql:',
-    'dynamodb:postgres://',
-    'dynamodb://',
-    'file://',
-    'dynamodb:',
-    'file:~/x:',
-  ],
+  ...['file:postgres://', 'file: postgresql:', 'file://', 'file:~/x:'],
+  ...['dynamodb:postgres://', 'dynamodb://', 'dynamodb:'],
 ])('the name of a store shows no password of a mistaken address: %su:s3 c@ret@db/x', (begin) => {
   for (const name of [`${begin}u:s3 c@ret@db/x`, `${begin}db/x?user=u&password=s3 c@ret`, `${begin}h pwd=s3 c@ret`]) {
     expect(() => readLedgerAddress(name)).toThrow(/^store ".*….*" is not valid\. \S/)
@@ -63,14 +56,9 @@ it.each([
 })
 
 it('the name of a store is described: whether the ledger is on this host, and its name for a command in another folder', () => {
-  const shown = ['file:./x.db', 'dynamodb:ledger'].map((name) => {
-    const { isLocal, nameAnywhere } = describeStore(name)
-    return { isLocal, name: nameAnywhere() }
-  })
-  expect(shown).toEqual([
-    { isLocal: true, name: `file:${process.cwd()}/x.db` },
-    { isLocal: false, name: 'dynamodb:ledger' },
-  ])
+  const [file, table] = ['file:./x.db', 'dynamodb:ledger'].map(describeStore)
+  expect([file?.isLocal, file?.nameAnywhere()]).toEqual([true, `file:${process.cwd()}/x.db`])
+  expect([table?.isLocal, table?.nameAnywhere()]).toEqual([false, 'dynamodb:ledger'])
 })
 
 /** `openStore` as it is where `checkPlace` finds that. */
@@ -82,14 +70,11 @@ async function openWhere(checkPlace: () => readonly string[]) {
   return openStore('file:/nowhere/ledger.db', {})
 }
 
-it('the place of a file is checked before the file is opened, and refused if it cannot keep what was written', async () => {
+it('the place of a file is checked before the file is opened: it is refused, or warned of', async () => {
   const refusal = () => {
     throw new Error('on NFS')
   }
   await expect(openWhere(refusal)).rejects.toThrow('on NFS')
-})
-
-it('the place of a file is warned of', async () => {
   const { store, warnings } = await openWhere(() => ['on an overlay'])
   expect(warnings).toEqual(['on an overlay'])
   store.close()

@@ -25,9 +25,7 @@ it('the place of a ledger file is that of the folder where the file is not there
   expect(checkPlace('/data/ledger.db', () => null)).toEqual([])
 })
 
-it('the place of a ledger file brings a warning on an overlay, and on no other disk', () => {
-  expect(checkPlace('/data/ledger.db', () => OVERLAYFS)).toEqual([
-    expect.stringContaining("is on a container's own disk"),
-  ])
-  expect(checkPlace('/data/ledger.db', () => EXT4)).toEqual([])
+it('the place of a ledger file brings a warning on an overlay', () => {
+  const warning = expect.stringContaining("is on a container's own disk")
+  expect(checkPlace('/data/ledger.db', () => OVERLAYFS)).toEqual([warning])
 })

@@ -10,10 +10,8 @@ const message = (type: string, body: string) => {
   return Buffer.concat([Buffer.from(type), length, Buffer.from(body, 'latin1')])
 }
 const READY = Buffer.concat([message('R', '\0\0\0\0'), message('Z', 'I')])
-const DONE = Buffer.concat([
-  ...[message('1', ''), message('2', ''), message('n', ''), message('C', 'SELECT 0\0')],
-  message('Z', 'I'),
-])
+const PARTS = Object.entries({ 1: '', 2: '', n: '', C: 'SELECT 0\0', Z: 'I' }).map((part) => message(...part))
+const DONE = Buffer.concat(PARTS)
 const DOWN = message('E', 'SFATAL\0C57P01\0Mterminating connection due to administrator command\0\0')
 
 function serve(socket: Socket, onStatement: (answer: () => void) => void): void {
@@ -63,8 +61,7 @@ test.each([
 test.each(['1', '2', 'n', 'C', 'Z'])(
   'an answer with the message %s twice is whole, or an error of the request',
   async (type) => {
-    const parts = [message('1', ''), message('2', ''), message('n', ''), message('C', 'SELECT 0\0'), message('Z', 'I')]
-    const answer = parts.flatMap((part) => (part.toString('latin1', 0, 1) === type ? [part, part] : [part]))
+    const answer = PARTS.flatMap((part) => (part.toString('latin1', 0, 1) === type ? [part, part] : [part]))
     const ask = await connectTo((socket) => serve(socket, () => socket.write(Buffer.concat(answer))))
     for (let time = 1; time <= 2; time += 1) {
       const reply = await ask().catch((error: LedgerError) => error.kind)
