@@ -23,6 +23,8 @@ test.skipIf(!hasChromium)('the pictures can be made again, and show what the REA
     return readFileSync(join(folder, `${name}.txt`), 'utf8')
   })
   expect(overview).toMatch(/need attention/i)
-  expect(slot).toMatch(/what happened.*failed.*aws logs tail.*aws ecs run-task.*timeline.*45 triggers refused/is)
+  expect(slot).toMatch(
+    /45 rejected.*what happened.*failed.*aws logs tail.*aws ecs run-task.*timeline.*triggers refused/is,
+  )
   expect(slot).not.toMatch(/YOUR_/)
 })

@@ -8,6 +8,7 @@ import type { Sentence } from '../../../verdict/sentence.ts'
 import { ofRow } from '../../../verdict/target.ts'
 import { Badge } from '../frame/badge.tsx'
 import { links } from '../frame/links.ts'
+import { rejectedText } from '../frame/marks.ts'
 import { Owner } from '../frame/parts.tsx'
 import { LogLink, Steps } from '../frame/steps.tsx'
 import { Said, Time, type WallClock } from '../frame/time.tsx'
@@ -39,7 +40,7 @@ export function SlotView({ model }: { readonly model: SlotModel }) {
         {printable(task)} <Time at={slot} clock={clock} now={of.now} />
       </h1>
       <p class="facts">
-        <Badge mark={mark} /> · {clock.zone}
+        <Badge mark={mark} /> · {[clock.zone, rejectedText(row)].filter(Boolean).join(' · ')}
         {newest !== undefined && <ForcedBy attempt={newest} />}
         {owner !== undefined && (
           <>
