@@ -14,10 +14,27 @@ const SHARED = ['cli/commands', 'cli/options', 'web/server', 'web/browser', 'doc
 
 /** The files that take longest, by wall time. One of them that starts last would run alone. */
 const LONGEST = [
-  ...['faults/hosts', 'faults/wire', 'store/dynamodb/dynamodb-store', 'docs/guides', 'faults/matrix', 'faults/kill'],
-  ...['cli/stories', 'cli/race', 'package', 'cli/commands/pause', 'cli/overlap'],
-  ...['cli/commands/template/stack-text', 'cli/commands/template/stack', 'cli/commands/setup/check', 'faults/crash'],
-  ...['faults/hostile', 'cli/commands/run', 'cli/commands/rerun', 'cli/night', 'cli/binary', 'sim/sim'],
+  'faults/hosts',
+  'faults/wire',
+  'store/dynamodb/dynamodb-store',
+  'docs/guides',
+  'faults/matrix',
+  'faults/kill',
+  'cli/stories',
+  'cli/race',
+  'package',
+  'cli/commands/pause',
+  'cli/overlap',
+  'cli/commands/template/stack-text',
+  'cli/commands/template/stack',
+  'cli/commands/setup/check',
+  'faults/crash',
+  'faults/hostile',
+  'cli/commands/run',
+  'cli/commands/rerun',
+  'cli/night',
+  'cli/binary',
+  'sim/sim',
 ].map((name) => `/test/${name}.test.ts`)
 
 class LongestFirst extends BaseSequencer {

@@ -37,7 +37,9 @@ const slotAt = (hours: number, row: Row, since?: number): Row => {
   }))
   return { ...row, attempts, slot: FIRST + hours * HOUR_MS, windowEnd: null } as Row
 }
-const [DONE, BAD, LOST] = [rowWith({ ending: SUCCEEDED }), rowWith({ ending: FAILED }), rowWith({})]
+const DONE = rowWith({ ending: SUCCEEDED })
+const BAD = rowWith({ ending: FAILED })
+const LOST = rowWith({})
 /** Of these slots, by hours: 0 and 6 are done, 2 failed, and 1, 3, 4 and 5 have no row. */
 const NIGHT = [slotAt(0, DONE), slotAt(2, BAD, 0), slotAt(6, DONE, 5)]
 

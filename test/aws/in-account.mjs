@@ -234,8 +234,12 @@ async function deployBatches() {
   const pull = {
     Effect: 'Allow',
     Action: [
-      ...['ecr:GetAuthorizationToken', 'ecr:BatchCheckLayerAvailability', 'ecr:GetDownloadUrlForLayer'],
-      ...['ecr:BatchGetImage', 'logs:CreateLogStream', 'logs:PutLogEvents'],
+      'ecr:GetAuthorizationToken',
+      'ecr:BatchCheckLayerAvailability',
+      'ecr:GetDownloadUrlForLayer',
+      'ecr:BatchGetImage',
+      'logs:CreateLogStream',
+      'logs:PutLogEvents',
     ],
     Resource: '*',
   }
@@ -366,9 +370,20 @@ async function loseStart() {
   }
   const at = new Date(Date.now() + 120_000).toISOString().slice(0, 19)
   await aws(
-    ...['scheduler', 'create-schedule', '--name', `${name}-gone`, '--group-name', ScheduleGroup],
-    ...['--schedule-expression', `at(${at})`, '--action-after-completion', 'DELETE'],
-    ...['--flexible-time-window', 'Mode=OFF', '--target', JSON.stringify(target)],
+    'scheduler',
+    'create-schedule',
+    '--name',
+    `${name}-gone`,
+    '--group-name',
+    ScheduleGroup,
+    '--schedule-expression',
+    `at(${at})`,
+    '--action-after-completion',
+    'DELETE',
+    '--flexible-time-window',
+    'Mode=OFF',
+    '--target',
+    JSON.stringify(target),
   ).catch((error) => {
     if (!/ConflictException/.test(error.message)) throw error
   })
@@ -396,8 +411,13 @@ async function restore() {
     const until = Date.parse(state.slot) + 10 * 60_000
     while (Date.now() < until && !process.env.CRONLEDGER_TEST_POLL_MS) await delay(POLL_MS)
     await aws(
-      ...['dynamodb', 'restore-table-to-point-in-time', '--source-table-name', name],
-      ...['--target-table-name', copy, '--use-latest-restorable-time'],
+      'dynamodb',
+      'restore-table-to-point-in-time',
+      '--source-table-name',
+      name,
+      '--target-table-name',
+      copy,
+      '--use-latest-restorable-time',
     )
   }
   await untilActive(aws, copy, POLL_MS)

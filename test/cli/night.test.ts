@@ -59,8 +59,20 @@ describe.skipIf(!hasAws)('a night of five failed batches and a stale one', () =>
       const family = familyOf(task)
       const containers = JSON.stringify([{ name: 'batch', image: 'batch:7', memory: 512 }])
       await on(
-        ...['ecs', 'register-task-definition', '--family', family, '--network-mode', 'awsvpc', '--cpu', '256'],
-        ...['--memory', '512', '--requires-compatibilities', 'FARGATE', '--container-definitions', containers],
+        'ecs',
+        'register-task-definition',
+        '--family',
+        family,
+        '--network-mode',
+        'awsvpc',
+        '--cpu',
+        '256',
+        '--memory',
+        '512',
+        '--requires-compatibilities',
+        'FARGATE',
+        '--container-definitions',
+        containers,
       )
       envs.set(family, {
         CRONLEDGER_ECS_NETWORK: JSON.stringify({ awsvpcConfiguration: { ...network, assignPublicIp: 'ENABLED' } }),
@@ -68,12 +80,10 @@ describe.skipIf(!hasAws)('a night of five failed batches and a stale one', () =>
         CRONLEDGER_SCHEDULE: `0 ${index + 1} * * *`,
         CRONLEDGER_LOG: 'text',
         // The killed attempt is soon stale.
-        ...{
-          CRONLEDGER_LEASE: '8s',
-          CRONLEDGER_HEARTBEAT: '1s',
-          CRONLEDGER_SKEW: '0s',
-          CRONLEDGER_KILL_AFTER: '500ms',
-        },
+        CRONLEDGER_LEASE: '8s',
+        CRONLEDGER_HEARTBEAT: '1s',
+        CRONLEDGER_SKEW: '0s',
+        CRONLEDGER_KILL_AFTER: '500ms',
       })
     }
   })

@@ -71,16 +71,17 @@ test('a collector gets one span for each attempt, in the trace of the caller', a
   const { received, env } = await collector()
   const { code, warnings, attempts } = await run(
     {
-      ...{
-        ...env,
-        ...IN_TRACE,
-        OTEL_SERVICE_NAME: 'billing',
-        OTEL_RESOURCE_ATTRIBUTES: 'team=pay%20in,service.name=x',
-      },
+      ...env,
+      ...IN_TRACE,
+      OTEL_SERVICE_NAME: 'billing',
+      OTEL_RESOURCE_ATTRIBUTES: 'team=pay%20in,service.name=x',
       OTEL_EXPORTER_OTLP_HEADERS: 'authorization=Bearer%20abc, x-tenant=1',
     },
     'exit $((2 - CRONLEDGER_RUN_ATTEMPT))',
-    ...['--max-attempts', '2', '--retry-delay', '0ms'],
+    '--max-attempts',
+    '2',
+    '--retry-delay',
+    '0ms',
   )
   expect([code, warnings]).toEqual([0, []])
   expect(received.map(({ url, headers }) => [url, headers.authorization, headers['x-tenant']])).toEqual([
@@ -96,8 +97,11 @@ test('a collector gets one span for each attempt, in the trace of the caller', a
     { traceId: TRACE, parentSpanId: PARENT, spanId: attempts[1]?.['spanId'], status: { code: 1 } },
   ])
   expect(values(spans[0].attributes)).toMatchObject({
-    ...{ 'cronledger.task': 'nightly', 'cronledger.slot': SLOT, 'cronledger.attempt': 1 },
-    ...{ 'cronledger.outcome': 'failed', 'process.exit.code': 1 },
+    'cronledger.task': 'nightly',
+    'cronledger.slot': SLOT,
+    'cronledger.attempt': 1,
+    'cronledger.outcome': 'failed',
+    'process.exit.code': 1,
   })
   const started = Date.parse(attempts[0]?.['startedAt'])
   expect(spans[0].startTimeUnixNano).toBe(`${started}000000`)

@@ -104,7 +104,9 @@ describe.skipIf(!hasAws)('the guide for ECS', () => {
     await promisify(execFile)('sh', ['-euc', script.join('\n')], { cwd: folder, env })
     await ecs.stop()
     const request = {
-      ...{ cluster: 'batch', launchType: 'FARGATE', taskDefinition: 'cronledger-nightly' },
+      cluster: 'batch',
+      launchType: 'FARGATE',
+      taskDefinition: 'cronledger-nightly',
       networkConfiguration: { awsvpcConfiguration: { subnets: ['subnet-1', 'subnet-2'] } },
       overrides: { containerOverrides: [{ name: 'batch' }] },
     }

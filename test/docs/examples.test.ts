@@ -26,8 +26,15 @@ beforeAll(async () => {
   for (const name of ['@types', 'croner'])
     symlinkSync(join(ROOT, 'node_modules', name), join(folder, 'node_modules', name))
   const compilerOptions = {
-    ...{ strict: true, exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true, noImplicitReturns: true },
-    ...{ target: 'es2023', module: 'nodenext', types: ['node'], outDir: '.', rootDir: 'examples' },
+    strict: true,
+    exactOptionalPropertyTypes: true,
+    noUncheckedIndexedAccess: true,
+    noImplicitReturns: true,
+    target: 'es2023',
+    module: 'nodenext',
+    types: ['node'],
+    outDir: '.',
+    rootDir: 'examples',
   }
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['examples'], exclude: [] }))
   writeFileSync(join(folder, 'package.json'), '{ "private": true, "type": "module" }')

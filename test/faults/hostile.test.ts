@@ -221,8 +221,15 @@ describe('secrets never reach the log or the ledger', () => {
     AWS_SESSION_TOKEN: 'FwoGZXIvYXdzEXAMPLE',
   }
   const run = (store: string, options: readonly string[], ...command: string[]) => [
-    ...['run', '--store', store, ...NIGHTLY, '--event-time', '2026-01-02T03:00:05Z'],
-    ...[...options, '--', ...command],
+    'run',
+    '--store',
+    store,
+    ...NIGHTLY,
+    '--event-time',
+    '2026-01-02T03:00:05Z',
+    ...options,
+    '--',
+    ...command,
   ]
   const expectNone = (text: string) => {
     for (const secret of SECRETS) expect(text).not.toContain(secret)

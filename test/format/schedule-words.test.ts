@@ -34,11 +34,16 @@ test.each([
 
 test.each([
   // "Every 3 months", "through 9999".
-  ...['cron(0 0 * 1/3 ? *)', 'cron(0 0 1 1 ? 2025/2)'],
+  'cron(0 0 * 1/3 ? *)',
+  'cron(0 0 1 1 ? 2025/2)',
   // "At 05:00" of what fires at 05:05, and "between 00:00 and 02:59 and at 07:00".
-  ...['*/15 5,9 * * *', '5,20 0-2,7 * * *', '* 5 * * *'],
+  '*/15 5,9 * * *',
+  '5,20 0-2,7 * * *',
+  '* 5 * * *',
   // "On the hour, at 03:00" of 03:00:30, "0 days before the last day", and an error.
-  ...['30 0 3 * * *', 'cron(0 0 L-0 * ? *)', 'cron(0 0 1,15W * ? *)'],
+  '30 0 3 * * *',
+  'cron(0 0 L-0 * ? *)',
+  'cron(0 0 1,15W * ? *)',
 ])('a form that cronstrue describes wrongly is shown as it is written: %s', (expression) => {
   expect(words(expression)).toBe(expression)
 })

@@ -174,7 +174,8 @@ function findings(more: Parameters<typeof judgedAt>[2] = {}): readonly TaskFindi
     of(null, OVERDUE),
     unread({ task, slot: SLOT, schemaVersion: 99, newerSchema: true as const }),
     unread({
-      ...{ task, slot: SLOT },
+      task,
+      slot: SLOT,
       damage: `row ${task} 2026-11-24T03:00:00Z is damaged: version is 0. Correct it in the ledger.`,
     }),
     of(rowWith({ ending: SUCCEEDED }), EXPECT),
@@ -194,8 +195,12 @@ function checkLines(): readonly string[] {
   for (const found of findings(owned).slice(0, 1)) add(found, 'owned')
   for (const found of findings().slice(-2, -1)) add(found, 'unusual')
   const checked = {
-    ...{ since: NOW - 7 * 86_400_000, until: NOW + 1, now: NOW, zone: 'Asia/Tokyo' },
-    ...{ of: undefined, mayHideTasks: false },
+    since: NOW - 7 * 86_400_000,
+    until: NOW + 1,
+    now: NOW,
+    zone: 'Asia/Tokyo',
+    of: undefined,
+    mayHideTasks: false,
   }
   const ofOneRole = { ...checked, mayHideTasks: true }
   return [
@@ -245,7 +250,12 @@ const PLANNED: Suspension = { ...PAUSE, from: SLOT + 86_400_000, until: SLOT + 9
 function taskChangeLines(): readonly string[] {
   const { task, store, schedule } = CONTEXT
   const report = (suspensions: readonly Suspension[], more: Partial<TaskRecord>, changed = true) => ({
-    ...{ store, task, zone: schedule.zone, now: LATER, changed, suspensions },
+    store,
+    task,
+    zone: schedule.zone,
+    now: LATER,
+    changed,
+    suspensions,
     record: recordWith([{ since: SLOT, spec: schedule }], more),
   })
   const retired = report([RETIREMENT], { retirements: [RETIREMENT] })

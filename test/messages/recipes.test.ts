@@ -78,8 +78,13 @@ function compile(edits: Edits): readonly string[] {
 test('a new remark with a finding, and a new status, are rows of tables, and the compiler asks for the rest', async () => {
   // The word in SELECTABLE is what four of them miss.
   expect(compile(ROWS)).toEqual([
-    ...['audit/rerunnable.ts', 'cli/commands/rerun/read.ts', 'format/check/needs.ts'],
-    ...['format/report.ts', 'verdict/judge.ts', 'web/views/frame/marks.ts', 'web/views/task/task.tsx'],
+    'audit/rerunnable.ts',
+    'cli/commands/rerun/read.ts',
+    'format/check/needs.ts',
+    'format/report.ts',
+    'verdict/judge.ts',
+    'web/views/frame/marks.ts',
+    'web/views/task/task.tsx',
   ])
   expect(compile({ ...ROWS, ...ASKED })).toEqual([])
   const { judge, FINDING_KINDS } = await import(join(OUT, 'out/src/verdict/judge.js'))

@@ -47,8 +47,13 @@ export const CONTEXT: RunContext = {
 }
 
 const UNANSWERED = dynamoError(new DOMException('not in time', 'AbortError'), {
-  ...{ action: 'dynamodb:UpdateItem', table: 'cronledger', place: 'ap-northeast-1', env: {} },
-  ...{ endpointVariable: null, missing: null, changedNothing: false },
+  action: 'dynamodb:UpdateItem',
+  table: 'cronledger',
+  place: 'ap-northeast-1',
+  env: {},
+  endpointVariable: null,
+  missing: null,
+  changedNothing: false,
 }).message
 const HOLDER: OverlapLock = { slot: SLOT - 86_400_000, runId: '77b1f2c0' }
 const SURVIVOR = { pid: 4711, command: 'python3' }

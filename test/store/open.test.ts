@@ -45,9 +45,21 @@ it.each([
 })
 
 it.each([
-  ...['POSTGRES://', ' postgres://', 'postgres:/', 'postgresql:', 'postgres ://', 'postgres//', 'mysql://', ''],
-  ...['file:postgres://', 'file: postgresql:', 'file://', 'file:~/x:'],
-  ...['dynamodb:postgres://', 'dynamodb://', 'dynamodb:'],
+  'POSTGRES://',
+  ' postgres://',
+  'postgres:/',
+  'postgresql:',
+  'postgres ://',
+  'postgres//',
+  'mysql://',
+  '',
+  'file:postgres://',
+  'file: postgresql:',
+  'file://',
+  'file:~/x:',
+  'dynamodb:postgres://',
+  'dynamodb://',
+  'dynamodb:',
 ])('the name of a store shows no password of a mistaken address: %su:s3 c@ret@db/x', (begin) => {
   for (const name of [`${begin}u:s3 c@ret@db/x`, `${begin}db/x?user=u&password=s3 c@ret`, `${begin}h pwd=s3 c@ret`]) {
     expect(() => readLedgerAddress(name)).toThrow(/^store ".*….*" is not valid\. \S/)

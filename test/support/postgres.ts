@@ -104,9 +104,14 @@ export async function startBouncer(
   if (asNobody.uid !== undefined) chownSync(folder, NOBODY, NOBODY)
   const file = join(folder, 'pgbouncer.ini')
   const lines = [
-    ...['[databases]', `postgres = host=${server.folder} user=${OWNER}`],
-    ...['[pgbouncer]', 'pool_mode = transaction', 'auth_type = any', `unix_socket_dir = ${folder}`],
-    ...['default_pool_size = 2', 'max_client_conn = 500'],
+    '[databases]',
+    `postgres = host=${server.folder} user=${OWNER}`,
+    '[pgbouncer]',
+    'pool_mode = transaction',
+    'auth_type = any',
+    `unix_socket_dir = ${folder}`,
+    'default_pool_size = 2',
+    'max_client_conn = 500',
   ]
   writeFileSync(file, `${lines.join('\n')}\n`)
   const child = spawn(BOUNCER, [file], { ...asNobody, stdio: ['ignore', 'ignore', 'pipe'] })

@@ -84,8 +84,17 @@ test('the command for a slot of another schedule replaces the schedule of the co
 test('the run command starts the recorded task definition again, and the parser of run reads its overrides', async () => {
   const command = textOf(rerunStep('run it again', target))
   expect(wordsOf(command).slice(0, 11)).toEqual([
-    ...['aws', 'ecs', 'run-task', '--region', 'ap-northeast-1', '--cluster', 'batch'],
-    ...['--task-definition', 'nightly:7', '--launch-type', 'FARGATE'],
+    'aws',
+    'ecs',
+    'run-task',
+    '--region',
+    'ap-northeast-1',
+    '--cluster',
+    'batch',
+    '--task-definition',
+    'nightly:7',
+    '--launch-type',
+    'FARGATE',
   ])
   expect(overridesIn(command).name).toBe('batch')
   const options = await forcedBy(command)

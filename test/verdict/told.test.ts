@@ -12,7 +12,8 @@ import { FAILED, judgedAt, pending, recordWith, resolvedAs, rowWith, SUCCEEDED }
 
 // A world of a few tasks, whose slots fail, run, are repaired and are read late, and checkers that crash anywhere.
 
-const [MINUTE_MS, DAY_MS] = [60_000, 86_400_000]
+const MINUTE_MS = 60_000
+const DAY_MS = 86_400_000
 const START = Date.parse('2026-11-25T00:00:00Z')
 
 const STATES = ['done', 'skipped', 'missed', 'exit 1', 'exit 2', 'running', 'stale', 'unusual'] as const

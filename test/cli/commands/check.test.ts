@@ -28,10 +28,15 @@ test('on a terminal, a check of several tasks has a progress bar that makes room
       new RegExp(`^missed · minutes · ${count} slots · (2026-)?01-01 00:00 to (2026-)?02-28 23:59 UTC$`),
     ),
     expect.stringMatching(/^ {2}latest: was due .* is recorded at all$/),
-    ...['', 'minutes:'],
+    '',
+    'minutes:',
     expect.stringMatching(/^ {2}list these slots: cronledger rerun .* --task minutes --from .* --dry-run$/),
     expect.stringMatching(/^ {2}run them, the oldest first: cronledger rerun .* -- YOUR_COMMAND$/),
-    ...['', GUIDE, '', `${count} slots need attention: ${count} missed`, ''],
+    '',
+    GUIDE,
+    '',
+    `${count} slots need attention: ${count} missed`,
+    '',
   ])
 })
 
@@ -48,7 +53,10 @@ describe('problems of 27 tasks of three teams, and of two other tasks', () => {
     undefined,
   ]
   const plan = (task: string, owner: string | undefined, fateOf: PlannedTask['fateOf']): PlannedTask => ({
-    ...{ task, count: 24, fateOf, ...(owner && { owner }) },
+    task,
+    count: 24,
+    fateOf,
+    ...(owner && { owner }),
     spec: { expression: '0 * * * *', zone: 'Asia/Tokyo' },
   })
 
@@ -91,14 +99,13 @@ describe('problems of 27 tasks of three teams, and of two other tasks', () => {
       '  https://wiki.example.org/runbooks/of/th… · 2 tasks: s/night-21, s/night-25',
       '  夜間バッチのチーム · 1 task: x/night-22',
       '  no owner · 1 task: n/night-23',
-      ...['To see all names, add "| cat".'],
-      ...['To see what to do about each task, add --commands, or check one task.', GUIDE],
-      ...[
-        '59 slots need attention: 43 missed, 16 failed',
-        'To run them again:',
-        `  ${REPAIR.replace(' --all', ' \\')}`,
-        '    --all',
-      ],
+      'To see all names, add "| cat".',
+      'To see what to do about each task, add --commands, or check one task.',
+      GUIDE,
+      '59 slots need attention: 43 missed, 16 failed',
+      'To run them again:',
+      `  ${REPAIR.replace(' --all', ' \\')}`,
+      '    --all',
     ])
     expect((await onScreen(200)).at(-1)).toBe(`To run them again: ${REPAIR}`)
     // The reader knows the owner that was asked for.

@@ -102,7 +102,8 @@ describe.each(Object.keys(LEDGERS))('what was told, in a ledger of %s', (kind) =
       store.close()
       vi.unstubAllEnvs()
     })
-    const [HOUR_MS, MINUTE_MS] = [3_600_000, 60_000]
+    const HOUR_MS = 3_600_000
+    const MINUTE_MS = 60_000
     const begin = Date.parse('2026-11-24T00:00:30Z')
     let now = begin
     const time = (at = now) => new Date(at).toISOString().replace('.000Z', 'Z')
@@ -204,7 +205,8 @@ test.skipIf(!hasPostgres)(
     ).toMatchObject({ code: 1 })
     const sent = join(folder, 'sent')
     const denied = (name: string) => ({
-      ...{ code: 77, stdout: '' },
+      code: 77,
+      stdout: '',
       stderr: expect.stringMatching(
         new RegExp(`Nothing was told\\. A checker must write the item #told/${name}: give it the policy "told" in`),
       ),

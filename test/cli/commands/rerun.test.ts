@@ -30,7 +30,12 @@ const newFile = (): Environment => ({ CRONLEDGER_STORE: `file:${newPath('ledger'
 function task(store: Environment, name = 'nightly') {
   const env = { ...store, CRONLEDGER_LOG: 'text', CRONLEDGER_TASK: name }
   const rerunArgs = (args: readonly string[], command: readonly string[]) => [
-    ...['rerun', '--reason', 'bad input', '--by', 'ada', ...args],
+    'rerun',
+    '--reason',
+    'bad input',
+    '--by',
+    'ada',
+    ...args,
     ...(command.length === 0 ? [] : ['--', ...command]),
   ]
   const rows = async (): Promise<Loose[]> => {
@@ -223,7 +228,10 @@ describe('on a terminal', () => {
     // What belongs to another run: a batch of a repair must get none of it.
     const env = {
       ...store,
-      ...{ CRONLEDGER_TASK: 'nightly', CRONLEDGER_TIMEOUT: '1ms', CRONLEDGER_EVENT_TIME: 'x', CRONLEDGER_RUN_ID: 'x' },
+      CRONLEDGER_TASK: 'nightly',
+      CRONLEDGER_TIMEOUT: '1ms',
+      CRONLEDGER_EVENT_TIME: 'x',
+      CRONLEDGER_RUN_ID: 'x',
     }
     return { ask: (...more: string[]) => cronledger(args(...more), { env }), args, env }
   }

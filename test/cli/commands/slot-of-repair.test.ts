@@ -91,7 +91,8 @@ async function play({ step = stepOn(ON_ECS), answers, rows }: World) {
     startHere: async () => expect.unreachable(),
     say: (_, text) => said.push(text),
     plan: { store: 'file:a.db', only: ['missed', 'failed'], by: 'ada', reason: 'bad input file' },
-    ...{ planId: 'p', stop: new AbortController().signal },
+    planId: 'p',
+    stop: new AbortController().signal,
   })
   return {
     end,

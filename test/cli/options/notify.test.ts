@@ -20,7 +20,11 @@ function ledger() {
   const told = join(folder, `told-${files}`)
   const base = ['--store', store, ...NIGHTLY, '--event-time', SLOT]
   const args = (command: readonly string[], options: readonly string[]) => [
-    ...['run', ...base, ...options, '--', ...command],
+    'run',
+    ...base,
+    ...options,
+    '--',
+    ...command,
   ]
   return {
     store,
@@ -60,7 +64,9 @@ test('a run that starts nothing counts as failed, and a pause sends nothing, bec
   const { told } = ledger()
   const values = {
     notify: `echo $CRONLEDGER_RUN_KIND $CRONLEDGER_RUN_EVENT >> ${told}`,
-    ...{ store: 'file:a.db', notifyFormat: undefined, notifyOn: undefined },
+    store: 'file:a.db',
+    notifyFormat: undefined,
+    notifyOn: undefined,
   }
   const notify = openNotify(values, { argv: [], env: process.env }, RUN_KINDS)
   const about = { task: 'nightly', slot: Date.parse(SLOT), timezone: 'UTC', owner: undefined, cause: '' }

@@ -84,8 +84,20 @@ describe.skipIf(!hasAws)('pasted from a batch on ECS', () => {
     const containers = JSON.stringify([{ name: NAME, image: 'batch:7', memory: 512 }])
     await on('ecs', 'create-cluster', '--cluster-name', 'batch')
     await on(
-      ...['ecs', 'register-task-definition', '--family', 'nightly', '--network-mode', 'awsvpc', '--cpu', '256'],
-      ...['--memory', '512', '--requires-compatibilities', 'FARGATE', '--container-definitions', containers],
+      'ecs',
+      'register-task-definition',
+      '--family',
+      'nightly',
+      '--network-mode',
+      'awsvpc',
+      '--cpu',
+      '256',
+      '--memory',
+      '512',
+      '--requires-compatibilities',
+      'FARGATE',
+      '--container-definitions',
+      containers,
     )
     const { Subnets } = await on('ec2', 'describe-subnets')
     const { SecurityGroups } = await on('ec2', 'describe-security-groups')

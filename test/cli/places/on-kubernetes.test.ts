@@ -119,7 +119,11 @@ describe('pasted from a batch in a Pod of a CronJob', () => {
     expect(ran()).toEqual([slot, slot])
     const { attempts } = JSON.parse((await ask('show', 'nightly', '--slot', slot, '--json')).stdout)
     expect(attempts[0].kubernetes).toEqual({
-      ...{ namespace: 'batch', cronJob: 'nightly', job: name, pod: `${name}-x7k2p`, container: 'batch' },
+      namespace: 'batch',
+      cronJob: 'nightly',
+      job: name,
+      pod: `${name}-x7k2p`,
+      container: 'batch',
     })
     expect(attempts[1]).toMatchObject({
       trigger: { kind: 'forced', by: 'ada', reason: HOSTILE },

@@ -45,7 +45,9 @@ const STAMP = { writeId: 'w', now: NOW }
 test('a claim takes a stale row over, and its attempt is abandoned', () => {
   const row = claimRow(rowWith({ ending: FAILED }, {}), CLAIM, STAMP, LEASE_MS)
   expect(row.attempts.map(({ number, outcome }) => `${number} ${outcome ?? 'open'}`)).toEqual([
-    ...['1 failed', '2 abandoned', '3 open'],
+    '1 failed',
+    '2 abandoned',
+    '3 open',
   ])
   expect(row).toMatchObject({ state: 'PENDING', ownerRunId: 'me', leaseUntil: NOW + LEASE_MS, windowEnd: null })
   expect(row.attempts[1]).not.toHaveProperty('endedAt')

@@ -135,7 +135,9 @@ describe('the slots that were due', () => {
     ]
     const slots = due(schedules, '2026-11-02T15:00:00Z', '2026-11-04T12:00:01Z')
     expect(slots.filter((slot) => !slot.endsWith('?'))).toEqual([
-      ...['2026-11-04T12:00', '2026-11-02T16:00', '2026-11-02T15:00'],
+      '2026-11-04T12:00',
+      '2026-11-02T16:00',
+      '2026-11-02T15:00',
     ])
     expect(slots).toHaveLength(46)
     expect(slots).toContain('2026-11-03T12:00?')
@@ -148,12 +150,18 @@ describe('the slots that were due', () => {
     // On the 21st, nothing ran.
     [
       'is earlier, and its first one is lost',
-      ...['0 3 * * *', '2026-10-20T07:00', '30 2 * * *', '2026-10-22T06:30'],
+      '0 3 * * *',
+      '2026-10-20T07:00',
+      '30 2 * * *',
+      '2026-10-22T06:30',
       ['10-21T07:00', '10-21T06:30'],
     ],
     [
       'is later, and its first one is lost',
-      ...['0 3 * * *', '2026-10-20T07:00', '30 4 * * *', '2026-10-22T08:30'],
+      '0 3 * * *',
+      '2026-10-20T07:00',
+      '30 4 * * *',
+      '2026-10-22T08:30',
       ['10-22T07:00', '10-21T08:30', '10-21T07:00', '10-20T08:30'],
     ],
     ['is at another minute', '0 * * * *', '2026-10-20T07:00', '30 * * * *', '2026-10-20T08:30', []],
@@ -163,13 +171,19 @@ describe('the slots that were due', () => {
     ['is on a later weekday', '0 3 * * MON', '2026-10-19T07:00', '0 3 * * WED', '2026-10-28T07:00', []],
     [
       'is on an earlier weekday, and its first one is lost',
-      ...['0 3 * * WED', '2026-10-14T07:00', '0 3 * * MON', '2026-10-26T07:00'],
+      '0 3 * * WED',
+      '2026-10-14T07:00',
+      '0 3 * * MON',
+      '2026-10-26T07:00',
       ['10-21T07:00', '10-19T07:00'],
     ],
     ['is on a later day', '0 3 1 * *', '2026-10-01T07:00', '0 3 15 * *', '2026-11-15T08:00', []],
     [
       'is on an earlier day, and its first one is lost',
-      ...['0 3 15 * *', '2026-09-15T07:00', '0 3 1 * *', '2026-11-01T07:00'],
+      '0 3 15 * *',
+      '2026-09-15T07:00',
+      '0 3 1 * *',
+      '2026-11-01T07:00',
       ['10-15T07:00', '10-01T07:00'],
     ],
     ['has too many slots', '* * * * * *', '2026-10-20T07:00', '0 3 1 * *', '2026-10-20T07:00:02', ['10-20T07:00']],
@@ -204,7 +218,14 @@ test('the slots of several tasks that were due are one list, newest first', () =
   ]
   const keys = [...dueKeys(tasks, at('2026-11-01T00:00:00Z'), at('2026-11-03T03:00:01Z'))]
   expect(keys.map(({ task, slot }) => `${task} ${new Date(slot).toISOString().slice(8, 13)}`)).toEqual([
-    ...['a 03T03', 'b 03T00', 'b 02T12', 'a 02T03', 'c 02T03', 'b 02T00', 'a 01T03', 'c 01T03'],
+    'a 03T03',
+    'b 03T00',
+    'b 02T12',
+    'a 02T03',
+    'c 02T03',
+    'b 02T00',
+    'a 01T03',
+    'c 01T03',
   ])
   expect([...dueKeys([], 0, at('2026-11-03T03:00:01Z'))]).toEqual([])
 })
@@ -255,7 +276,10 @@ test('late is the first attempt that a scheduler started', () => {
   const late = { ...closed(rowWith({ ending: SUCCEEDED })), slot: NOW - 600_001 }
   const forced = { ...rowWith({ trigger: FORCED, ending: SUCCEEDED }), slot: NOW - 600_001 }
   expect([kindOf(late, 600_000), kindOf(late, 700_000), kindOf(late), kindOf(forced, 600_000)]).toEqual([
-    ...['late', null, null, null],
+    'late',
+    null,
+    null,
+    null,
   ])
   expect(kindOf({ ...late, slot: NOW - 600_000 }, 600_000)).toBe(null)
   // One that never started was not the start.

@@ -17,7 +17,9 @@ function between(from: string, to: string, at: string, zone = 'Asia/Tokyo') {
 const affectedIn = (affected: ReturnType<typeof affectedPeriods>) =>
   affected.map(({ name, runs, withFrom, withTo }) => `${name}: ${runs} of ${withFrom}/${withTo}`).join(' ')
 
-const [DAY, TOKYO, NEW_YORK] = ['2026-11-25T', 'Asia/Tokyo', 'America/New_York']
+const DAY = '2026-11-25T'
+const TOKYO = 'Asia/Tokyo'
+const NEW_YORK = 'America/New_York'
 
 test.each([
   ['moves to a later time', '0 3 * * *', '30 4 * * *', `${DAY}03:30:00+09:00`, TOKYO, '2026-11-25: 2 of 1/1'],
@@ -36,7 +38,11 @@ test.each([
   // At 00:01 of 2010-11-07, the clocks showed 23:01 of the day before. Midnight of 2010-11-07 was over then.
   [
     'has a date twice',
-    ...['0 0 * * *', '30 3 * * *', '2010-11-06T23:30:00-03:30', 'America/St_Johns', '2010-11-07: 2 of 1/1'],
+    '0 0 * * *',
+    '30 3 * * *',
+    '2010-11-06T23:30:00-03:30',
+    'America/St_Johns',
+    '2010-11-07: 2 of 1/1',
   ],
   ['runs on weekdays', '0 3 * * 1-5', '30 4 * * 1-5', `${DAY}03:30:00+09:00`, TOKYO, '2026-11-25: 2 of 1/1'],
   ['is switched on a Saturday', '0 3 * * 1-5', '30 4 * * 1-5', '2026-11-28T03:30:00+09:00', TOKYO, ''],

@@ -62,14 +62,33 @@ function withScript(script: string, more: Env) {
     /** Runs a batch whose name, reason and operator are hostile. It cannot be started. */
     runHostile: () =>
       cli(
-        ...['run', ...NIGHTLY, '--log', 'json', '--force-slot', SLOT],
-        ...['--reason', HOSTILE, '--by', HOSTILE_OPERATOR, '--', `./${HOSTILE}`],
+        'run',
+        ...NIGHTLY,
+        '--log',
+        'json',
+        '--force-slot',
+        SLOT,
+        '--reason',
+        HOSTILE,
+        '--by',
+        HOSTILE_OPERATOR,
+        '--',
+        `./${HOSTILE}`,
       ),
     /** Marks the slot as completed for a hostile reason. A later trigger is a duplicate, whose message has the reason. */
     resolveHostile: () =>
       cli(
-        ...['resolve', '--task', 'nightly', '--slot', SLOT, '--state', 'completed'],
-        ...['--reason', HOSTILE, '--by', HOSTILE_OPERATOR],
+        'resolve',
+        '--task',
+        'nightly',
+        '--slot',
+        SLOT,
+        '--state',
+        'completed',
+        '--reason',
+        HOSTILE,
+        '--by',
+        HOSTILE_OPERATOR,
       ),
   }
 }
@@ -200,7 +219,9 @@ describe.skipIf(!hasPrograms)('a pager', () => {
       const key = accepted.at(-1)?.key
       const title = expect.stringMatching(/^missed · web · 2 slots · .* \(the Web team\)$/)
       expect(accepted).toEqual([
-        ...[open, open, { action: 'close', key: KEY }],
+        open,
+        open,
+        { action: 'close', key: KEY },
         { action: 'open', key, title },
         { action: 'close', key },
       ])
@@ -245,8 +266,14 @@ describe.skipIf(!hasAws)('SNS', () => {
     const account = topic.split(':')[4]
     const endpoint = `arn:aws:sqs:eu-west-1:${account}:inbox`
     await call(
-      ...['sns', 'subscribe', '--topic-arn', topic, '--protocol', 'sqs'],
-      ...['--notification-endpoint', endpoint],
+      'sns',
+      'subscribe',
+      '--topic-arn',
+      topic,
+      '--protocol',
+      'sqs',
+      '--notification-endpoint',
+      endpoint,
       ...(policy === undefined ? [] : ['--attributes', JSON.stringify({ FilterPolicy: policy })]),
     )
     return {
@@ -285,7 +312,17 @@ describe.skipIf(!hasAws)('SNS', () => {
     const { cli } = withScript('sns.sh', env)
     const task = `a${'-/._Z'.repeat(25)}`
     const ended = await cli(
-      ...['run', '--task', task, '--schedule', '0 3 * * *', '--event-time', SLOT, '--log', 'json', '--', 'false'],
+      'run',
+      '--task',
+      task,
+      '--schedule',
+      '0 3 * * *',
+      '--event-time',
+      SLOT,
+      '--log',
+      'json',
+      '--',
+      'false',
     )
     expectHarmless(ended)
     expect(await received()).toMatchObject([{ Subject: `FAILED ${task}`.slice(0, 99) }])
@@ -394,8 +431,13 @@ describe.skipIf(!hasPrograms)('Sentry', () => {
     expect([failed.code, refused.code, forced.code]).toEqual([3, 65, 127])
     expectHarmless(failed, refused, forced)
     expect(accepted.map(({ status }) => status)).toEqual([
-      ...['in_progress', 'error', 'in_progress', 'error'],
-      ...['error', 'in_progress', 'error'],
+      'in_progress',
+      'error',
+      'in_progress',
+      'error',
+      'error',
+      'in_progress',
+      'error',
     ])
     expect(new Set(accepted.map(({ id }) => id)).size).toBe(4)
   })

@@ -35,8 +35,18 @@ const filled = () => {
 /** In a process of its own: when that has ended, it frees no more room on the disk. */
 const run = (task: string, settings: readonly string[], ...command: string[]) =>
   start([
-    ...['run', '--store', store, '--task', task, '--schedule', '0 3 * * *', '--event-time', '2026-01-02T03:00:05Z'],
-    ...[...settings, '--', ...command],
+    'run',
+    '--store',
+    store,
+    '--task',
+    task,
+    '--schedule',
+    '0 3 * * *',
+    '--event-time',
+    '2026-01-02T03:00:05Z',
+    ...settings,
+    '--',
+    ...command,
   ]).ended
 async function rowOf(task: string): Promise<Loose> {
   const { stdout } = await cronledger(['history', '--store', store, task, '--status', 'recorded', '--json'])

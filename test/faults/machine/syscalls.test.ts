@@ -25,7 +25,13 @@ type Call = (typeof CALLS)[number]
 const SHORT = ['--ledger-timeout', '2s', '--lease', '12s', '--heartbeat', '3s', '--skew', '0s', '--kill-after', '500ms']
 
 const slotOf = (store: string, day: number) => [
-  ...['--store', store, ...NIGHTLY, '--event-time', `2026-01-0${day}T03:00:05Z`, '--log', 'text'],
+  '--store',
+  store,
+  ...NIGHTLY,
+  '--event-time',
+  `2026-01-0${day}T03:00:05Z`,
+  '--log',
+  'text',
 ]
 
 let cases = 0

@@ -57,25 +57,20 @@ test('the facts of several slots: how many have which mark', () => {
 })
 
 const line: TaskLine = {
-  ...{
-    task: 'nightly',
-    clock,
-    words: 'At 12:00',
-    expression: '0 12 * * *',
-    zone: clock.zone,
-    problem: null,
-    suspended: null,
-  },
-  ...{
-    cells: [],
-    ahead: [],
-    unread: 0,
-    gaps: [],
-    isMoving: false,
-    pace: { durationsMs: [192_000, 61_000, 60_000], usualMs: 60_500 },
-    lastSuccess: null,
-    next: null,
-  },
+  task: 'nightly',
+  words: 'At 12:00',
+  expression: '0 12 * * *',
+  zone: clock.zone,
+  problem: null,
+  suspended: null,
+  cells: [],
+  ahead: [],
+  unread: 0,
+  gaps: [],
+  isMoving: false,
+  pace: { durationsMs: [192_000, 61_000, 60_000], usualMs: 60_500 },
+  lastSuccess: null,
+  next: null,
 }
 const cellsOf = (more: Partial<TaskLine>) => {
   const html = String(GridLine({ line: { ...line, ...more }, axis, now: NOW })).replaceAll('&amp;', '&')
@@ -155,18 +150,20 @@ test('what completed of a task with several slots in a column is a calm line, an
 
 function overviewWith(model: Partial<OverviewModel>): string {
   const own: OverviewModel = {
-    ...{
-      axis,
-      lines: [line],
-      hasFindings: () => false,
-      sort: 'severity',
-      owners: [],
-      state: null,
-      counts: [],
-      total: 1,
-      matching: 1,
-    },
-    ...{ isWhole: true, unread: 0, query: {}, page: 1, before: 0 },
+    axis,
+    lines: [line],
+    hasFindings: () => false,
+    sort: 'severity',
+    owners: [],
+    state: null,
+    counts: [],
+    total: 1,
+    matching: 1,
+    isWhole: true,
+    unread: 0,
+    query: {},
+    page: 1,
+    before: 0,
     ...model,
   }
   return String(Overview({ model: own, now: NOW })).replaceAll('&amp;', '&')

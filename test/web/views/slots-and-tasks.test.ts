@@ -262,11 +262,21 @@ test.each([
 
 describe('the changes of a task', () => {
   const head: TaskHead = {
-    ...{ task: 'nightly', clock, next: null, current: null, suspended: null, schedules: [], expectations: null },
+    task: 'nightly',
+    clock,
+    next: null,
+    current: null,
+    suspended: null,
+    schedules: [],
+    expectations: null,
     suspensions: { pauses: [], retirements: [] },
   }
   const suspension = (days: number, more = {}) => ({
-    ...{ at: slot + days * DAY_MS, from: slot + days * DAY_MS, until: null, by: 'ada', reason: 'upgrade' },
+    at: slot + days * DAY_MS,
+    from: slot + days * DAY_MS,
+    until: null,
+    by: 'ada',
+    reason: 'upgrade',
     ...more,
   })
   const ended = (days: number) => ({ at: slot + days * DAY_MS, by: 'bob', reason: 'resumed' })
@@ -281,7 +291,12 @@ describe('the changes of a task', () => {
       suspensions: { pauses: [suspension(1, { ...until2, ended: ended(2) })], retirements: [suspension(4)] },
     })
     expect(lines.map((text) => /schedule|retired|expectations|resumed|paused/.exec(text)?.[0])).toEqual([
-      ...['schedule', 'retired', 'expectations', 'resumed', 'paused', 'schedule'],
+      'schedule',
+      'retired',
+      'expectations',
+      'resumed',
+      'paused',
+      'schedule',
     ])
     const schedules = Array.from({ length: 20 }, (_, index) => change(index))
     const html = String(Changes({ head: { ...head, schedules } }))

@@ -112,12 +112,17 @@ async function filledStore() {
 
 const slotPage = (task: string, minute = '03:00') => `/slot?task=${task}&slot=2026-11-24T${minute}:00Z`
 const PAGES = [
-  ...['/', '/needs', '/?q=none', '/nothing', '/task?task=nobody'],
+  '/',
+  '/needs',
+  '/?q=none',
+  '/nothing',
+  '/task?task=nobody',
   ...['failed', 'completed', 'completed&status=failed', 'paused', 'retired', 'missed', 'lone'].map(
     (task) => `/task?task=${task}`,
   ),
   ...['running', 'stale', 'completed', 'skipped', 'unusual', 'on-ecs', 'paused', 'lone'].map((task) => slotPage(task)),
-  ...[slotPage('due', '03:59'), slotPage('scheduled', '04:01')],
+  slotPage('due', '03:59'),
+  slotPage('scheduled', '04:01'),
 ]
 
 /** Lines that differ in a name, a number or a time only are one. */

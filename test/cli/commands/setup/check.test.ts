@@ -137,9 +137,21 @@ describe('a table', () => {
     const found = await check('dynamodb:good', variables)
     expect(found).toMatchObject({ code: 0, wrong: [] })
     expect(Object.keys(found.lines)).toEqual([
-      ...['event time', 'region', 'credentials', 'answer', 'clock', 'table', 'time to live', 'deletion protection'],
-      ...['point-in-time recovery', 'dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem', 'dynamodb:Query'],
-      ...['dynamodb:Query on index by-day', 'dynamodb:BatchGetItem'],
+      'event time',
+      'region',
+      'credentials',
+      'answer',
+      'clock',
+      'table',
+      'time to live',
+      'deletion protection',
+      'point-in-time recovery',
+      'dynamodb:GetItem',
+      'dynamodb:PutItem',
+      'dynamodb:UpdateItem',
+      'dynamodb:Query',
+      'dynamodb:Query on index by-day',
+      'dynamodb:BatchGetItem',
     ])
     expect(found.lines).toMatchObject({
       'event time': 'ok: 2026-11-24T03:00:00Z, from CRONLEDGER_EVENT_TIME',
@@ -412,7 +424,9 @@ describe('a server that cannot be asked', () => {
 
   test('credentials of a role and of a profile are named by their source', async () => {
     const role = {
-      ...{ AccessKeyId: SECRETS.AWS_ACCESS_KEY_ID, SecretAccessKey: 'very-secret', Token: 'my-token' },
+      AccessKeyId: SECRETS.AWS_ACCESS_KEY_ID,
+      SecretAccessKey: 'very-secret',
+      Token: 'my-token',
       Expiration: new Date(Date.now() + 3_600_000).toISOString(),
     }
     const container = await answering({ status: 200, body: JSON.stringify(role) }, ({ endpoint }) => {

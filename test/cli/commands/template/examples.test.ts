@@ -31,7 +31,9 @@ async function startStream(endpoint: string) {
       }
       const OldImage = await image()
       const { status, ...answer } = await fetch(endpoint, {
-        ...{ method: 'POST', body, headers: incoming.headers as Record<string, string> },
+        method: 'POST',
+        body,
+        headers: incoming.headers as Record<string, string>,
       }).then(async (one) => ({ status: one.status, bytes: Buffer.from(await one.arrayBuffer()) }))
       if (isWrite && status === 200)
         records.push({ eventName: OldImage ? 'MODIFY' : 'INSERT', dynamodb: { OldImage, NewImage: await image() } })
@@ -59,7 +61,7 @@ test('the pipe makes one event of each run that ends and each slot that an opera
   const { SourceParameters, TargetParameters } = read('outcome-events')['Resources'].Pipe.Properties
   const settle = (task: string, slot: string, state: string) =>
     cronledger(
-      [...['resolve', '--store', 'dynamodb:ledger', '--task', task, '--slot', slot, '--state', state], '--reason', 'x'],
+      ['resolve', '--store', 'dynamodb:ledger', '--task', task, '--slot', slot, '--state', state, '--reason', 'x'],
       { env },
     )
   expect(await settle('broken', slot, 'completed')).toMatchObject({ code: 0 })
@@ -89,7 +91,8 @@ test('the pipe makes one event of each run that ends and each slot that an opera
 /** Returns the value of a condition in JSONata, as far as the example uses it. */
 const isTrue = (condition: string, cause: string, tries: number): boolean =>
   Function(
-    ...['cause', 'tries'],
+    'cause',
+    'tries',
     `return ${condition
       .replace(/^\{% | %\}$/g, '')
       .replaceAll(/\$contains\(\$cause, (\/.+?\/)\)/g, '$1.test(cause)')

@@ -12,8 +12,11 @@ const because = (reason: string, parameters: string) =>
 type Tool = readonly [template: Template, path: string, names: RegExp, others: Readonly<Record<string, string>>]
 
 const CHECK = {
-  ...{ CheckImage: 'image', CheckExpression: 'expression', CheckTimezone: 'timezone' },
-  ...{ CheckArchitecture: 'architecture', CheckCpu: 'cpu' },
+  CheckImage: 'image',
+  CheckExpression: 'expression',
+  CheckTimezone: 'timezone',
+  CheckArchitecture: 'architecture',
+  CheckCpu: 'cpu',
 }
 const lower = (name: string) => name[0]?.toLowerCase() + name.slice(1)
 const snake = (name: string) => name.replace(/(?!^)[A-Z]/g, '_$&').toLowerCase()
@@ -26,7 +29,8 @@ const TOOLS: readonly Tool[] = [
     'cdk/guarded-scheduled-task.ts',
     /^ {2}readonly (\w+)\??:/gm,
     {
-      ...{ Subnets: 'subnetSelection', ScheduleState: 'enabled' },
+      Subnets: 'subnetSelection',
+      ScheduleState: 'enabled',
       ...because('The construct computes it from the schedule.', 'Family ScheduleExpression StartDate'),
       ...because('The task definition is yours.', 'Cpu Memory EphemeralStorage Architecture ReadonlyRoot'),
       ...because('The container is yours.', 'Image Command EnvironmentFile LogFormat LogRetention LogKey'),
@@ -44,7 +48,10 @@ const TOOLS: readonly Tool[] = [
     'cdk/ledger.ts',
     /^ {2}readonly (\w+)\??:/gm,
     {
-      ...{ ...CHECK, CheckMemory: 'memoryLimitMiB', Subnets: 'subnetSelection', CheckLogKey: 'logKey' },
+      ...CHECK,
+      CheckMemory: 'memoryLimitMiB',
+      Subnets: 'subnetSelection',
+      CheckLogKey: 'logKey',
     },
   ],
   [
@@ -52,11 +59,17 @@ const TOOLS: readonly Tool[] = [
     'terraform/batch/main.tf',
     VARIABLES,
     {
-      ...{ AlarmTopic: 'alarm_topics', StateMachine: 'state_machines', EnvironmentFile: 'environment_files' },
+      AlarmTopic: 'alarm_topics',
+      StateMachine: 'state_machines',
+      EnvironmentFile: 'environment_files',
       ...because(PRINTED, OPTIONS),
-      ...{ VariableNames: 'environment', VariableValues: 'environment' },
-      ...{ SecretNames: 'secrets', SecretArns: 'secrets', SecretResources: 'secrets' },
-      ...{ TaskRole: 'roles', ExecutionRole: 'roles' },
+      VariableNames: 'environment',
+      VariableValues: 'environment',
+      SecretNames: 'secrets',
+      SecretArns: 'secrets',
+      SecretResources: 'secrets',
+      TaskRole: 'roles',
+      ExecutionRole: 'roles',
     },
   ],
   [
@@ -64,8 +77,11 @@ const TOOLS: readonly Tool[] = [
     'terraform/ledger/main.tf',
     VARIABLES,
     {
-      ...{ AlarmTopic: 'alarm_topics', AlarmEmail: 'alarm_emails' },
-      ...{ ...CHECK, CheckMemory: 'memory', CheckLogKey: 'log_key' },
+      AlarmTopic: 'alarm_topics',
+      AlarmEmail: 'alarm_emails',
+      ...CHECK,
+      CheckMemory: 'memory',
+      CheckLogKey: 'log_key',
     },
   ],
 ]
@@ -74,7 +90,9 @@ const read = (path: string) => readFileSync(new URL(`../../../../${path}`, impor
 
 /** The object that a member is in, by what begins it in the file. */
 const OBJECTS: Readonly<Record<string, string>> = {
-  ...{ 'variable "ledger"': 'ledger', 'variable "parameters"': 'parameters', 'variable "check"': 'check' },
+  'variable "ledger"': 'ledger',
+  'variable "parameters"': 'parameters',
+  'variable "check"': 'check',
   'interface CheckProps': 'check',
 }
 
@@ -89,7 +107,7 @@ function inFile([, path, pattern, others]: Tool) {
     const found = name ?? member
     if (found !== undefined && !names.has(found)) names.set(found, object ? `${object}.${found}` : found)
   }
-  const namesOf = (one: string) => [...[others[one] ?? '', lower(one), snake(one), one]]
+  const namesOf = (one: string) => [others[one] ?? '', lower(one), snake(one), one]
   return { names, of: (one: string) => names.get(namesOf(one).find((name) => names.has(name)) ?? '') ?? others[one] }
 }
 

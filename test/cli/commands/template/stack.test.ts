@@ -59,15 +59,24 @@ describe.skipIf(!hasAws)('the stack on a server', () => {
     const trigger = JSON.parse(Target.Input.replace('<aws.scheduler.scheduled-time>', '2026-11-21T18:00:00Z'))
     const { container, env } = await environmentOf(Target.EcsParameters.TaskDefinitionArn, trigger)
     expect(container).toMatchObject({
-      ...{ image: 'batch:1', stopTimeout: 120, linuxParameters: { initProcessEnabled: true } },
+      image: 'batch:1',
+      stopTimeout: 120,
+      linuxParameters: { initProcessEnabled: true },
       logConfiguration: { options: { 'awslogs-group': made['LogGroup'], mode: 'non-blocking' } },
-      ...{ entryPoint: ['cronledger'], command: ['run', '--', './batch.sh'] },
+      entryPoint: ['cronledger'],
+      command: ['run', '--', './batch.sh'],
     })
     expect(env).toMatchObject({
-      ...{ CRONLEDGER_STORE: TABLE, CRONLEDGER_TASK: 'nightly', CRONLEDGER_SCHEDULE: '0 3 * * *' },
-      ...{ CRONLEDGER_TIMEZONE: 'Asia/Tokyo', CRONLEDGER_STRICT: 'true' },
-      ...{ CRONLEDGER_LEDGER_TIMEOUT: '15m', CRONLEDGER_STOP_TIMEOUT: `${container.stopTimeout}s` },
-      ...{ CRONLEDGER_KILL_AFTER: '110s', CRONLEDGER_METRICS: 'cronledger', CRONLEDGER_LOG: 'text' },
+      CRONLEDGER_STORE: TABLE,
+      CRONLEDGER_TASK: 'nightly',
+      CRONLEDGER_SCHEDULE: '0 3 * * *',
+      CRONLEDGER_TIMEZONE: 'Asia/Tokyo',
+      CRONLEDGER_STRICT: 'true',
+      CRONLEDGER_LEDGER_TIMEOUT: '15m',
+      CRONLEDGER_STOP_TIMEOUT: `${container.stopTimeout}s`,
+      CRONLEDGER_KILL_AFTER: '110s',
+      CRONLEDGER_METRICS: 'cronledger',
+      CRONLEDGER_LOG: 'text',
       CRONLEDGER_DELIVERY_ATTEMPT: '<aws.scheduler.attempt-number>',
     })
     // biome-ignore lint/suspicious/noTemplateCurlyInString: a variable of the shell
@@ -173,13 +182,17 @@ describe.skipIf(!hasAws)('the stack on a server', () => {
     })
     expect(definition).toMatchObject({ ephemeralStorage: { sizeInGiB: 100 }, volumes: [{ name: 'tmp' }] })
     const awsvpcConfiguration = {
-      ...{ subnets: ['subnet-1', 'subnet-2'], securityGroups: ['sg-1', 'sg-2'], assignPublicIp: 'DISABLED' },
+      subnets: ['subnet-1', 'subnet-2'],
+      securityGroups: ['sg-1', 'sg-2'],
+      assignPublicIp: 'DISABLED',
     }
     expect(JSON.parse(env['CRONLEDGER_ECS_NETWORK'])).toEqual({ awsvpcConfiguration })
     const { State, Target } = await schedule('cronledger-weekly')
     const { CapacityProviderStrategy, LaunchType } = Target.EcsParameters
     expect([State, CapacityProviderStrategy, LaunchType]).toEqual([
-      ...['DISABLED', [{ capacityProvider: 'FARGATE_SPOT', weight: 1 }], undefined],
+      'DISABLED',
+      [{ capacityProvider: 'FARGATE_SPOT', weight: 1 }],
+      undefined,
     ])
     const allowed = async (policy: string) => {
       const role = ['--role-name', weekly['PullRole'] ?? '', '--policy-name', policy]
@@ -209,7 +222,12 @@ describe.skipIf(!hasAws)('the stack on a server', () => {
     const batch = { task: 'own', parameters: `${PLACE} ${roles} SecurityGroups=sg-1` }
     const own = await deployBatch({ endpoint: server.endpoint, folder, stack: 'own', outputs, batch })
     expect(Object.keys(own).sort()).toEqual([
-      ...['BatchSchedule', 'FailedAlarm', 'LogGroup', 'NoRunAlarm', 'RefusedAlarm', 'TaskDefinition'],
+      'BatchSchedule',
+      'FailedAlarm',
+      'LogGroup',
+      'NoRunAlarm',
+      'RefusedAlarm',
+      'TaskDefinition',
     ])
     const { definition, env } = await environmentOf('cronledger-own')
     expect([definition.taskRoleArn, definition.executionRoleArn].map((arn) => arn.split('/')[1])).toEqual([
@@ -227,7 +245,8 @@ describe.skipIf(!hasAws)('the stack on a server', () => {
     const network = { Subnets: subnets, SecurityGroups: securityGroups, AssignPublicIp: assignPublicIp }
     expect(request.NetworkConfiguration).toEqual({ AwsvpcConfiguration: network })
     expect(request.Overrides.ContainerOverrides[0].Environment[0]).toEqual({
-      ...{ Name: 'CRONLEDGER_EVENT_TIME', Value: '<aws.scheduler.scheduled-time>' },
+      Name: 'CRONLEDGER_EVENT_TIME',
+      Value: '<aws.scheduler.scheduled-time>',
     })
   })
 

@@ -63,9 +63,17 @@ test('template parameters gives each parameter of the template a value, so that 
   expect(Object.keys(values)).toEqual(Object.keys(known))
   expect(notes).toBe('')
   expect(values).toMatchObject({
-    ...{ Table: 'money', Family: 'cronledger-nightly', Schedule: '0 3 * * *', ScheduleGroup: 'group' },
-    ...{ ScheduleExpression: 'cron(0 3 * * ? *)', Timezone: 'Asia/Tokyo', StartDate: '', Container: 'batch' },
-    ...{ Subnets: 'subnet-1,subnet-2', SecurityGroups: 'sg-1,sg-2', NoRunHours: '26' },
+    Table: 'money',
+    Family: 'cronledger-nightly',
+    Schedule: '0 3 * * *',
+    ScheduleGroup: 'group',
+    ScheduleExpression: 'cron(0 3 * * ? *)',
+    Timezone: 'Asia/Tokyo',
+    StartDate: '',
+    Container: 'batch',
+    Subnets: 'subnet-1,subnet-2',
+    SecurityGroups: 'sg-1,sg-2',
+    NoRunHours: '26',
   })
   for (const [name, { Default }] of Object.entries(known)) {
     if (Default !== undefined) expect([name, values[name]]).toEqual([name, String(Default)])
@@ -90,7 +98,11 @@ test('what is no value of one batch comes from the outputs of the ledger, and th
   const store = 'dynamodb:arn:aws:dynamodb:eu-west-1:210987654321:table/money'
   const { Family, Container, StateMachine, TableKey, ScheduleGroup, Table } = parametersOf({ outputs, store }).values
   expect([Family, Container, StateMachine, TableKey, ScheduleGroup]).toEqual([
-    ...['pay-nightly', 'job', 'arn:aws:states:x', 'arn:aws:kms:x', 'g'],
+    'pay-nightly',
+    'job',
+    'arn:aws:states:x',
+    'arn:aws:kms:x',
+    'g',
   ])
   expect(`dynamodb:${Table}`).toBe(store)
 })
@@ -174,8 +186,15 @@ test.each<[string, RegExp]>([
   ['SecurityGroups=default', /"SecurityGroups=default" is not allowed\. Ids of the security/],
   ['Memry=1024', /the template has no parameter Memry\. Did you mean Memory\?/],
   ...[
-    ...['NoRunHours=x', 'EphemeralStorage=20.5', 'PlatformVersion=1', 'PlatformVersion=1.3.0', 'CapacityProvider=a b'],
-    ...['TaskPolicies=S3', 'PermissionsBoundary=S3', 'Image=my image', 'Secrets=A=arn:aws:s3:::x'],
+    'NoRunHours=x',
+    'EphemeralStorage=20.5',
+    'PlatformVersion=1',
+    'PlatformVersion=1.3.0',
+    'CapacityProvider=a b',
+    'TaskPolicies=S3',
+    'PermissionsBoundary=S3',
+    'Image=my image',
+    'Secrets=A=arn:aws:s3:::x',
   ].map((given): [string, RegExp] => [
     given,
     new RegExp(`^--parameters "${given.replace(/=.*/, '=')}.*" is not allowed\\.`),

@@ -161,7 +161,9 @@ test('a status of a large ledger is looked for on all pages, and each order hold
   expect(pages.flat().toSorted()).toEqual(names)
   const firstBy = async (sort: string) => (await overview({ sort }, own)).lines[0]?.task
   expect([pages[0]?.[0], await firstBy('duration'), await firstBy('next'), await firstBy('name')]).toEqual([
-    ...['task-121', 'task-122', 'task-123'],
+    'task-121',
+    'task-122',
+    'task-123',
     'task-000',
   ])
   await expect(overview({ page: '0' }, own)).rejects.toThrow('page "0" is not allowed')
