@@ -1,8 +1,8 @@
 import { statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname } from 'node:path'
 import { defineConfig } from 'vitest/config'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
+import { isOpenToAll, isRoot } from './support/processes/programs.ts'
 
 /** The folders whose tests need no build, no process and no server: `npm run test:unit`. */
 const UNIT = ['core', 'verdict', 'format', 'web/views', 'run', 'audit'].map((folder) => `test/${folder}/**/*.test.ts`)
@@ -47,13 +47,11 @@ class LongestFirst extends BaseSequencer {
 
 /** Some servers and programs of a test that root starts run as another user, who must reach the temporary folder. */
 function servesOtherUsers(folder: string): boolean {
-  const enterable = (path: string): boolean =>
-    (statSync(path).mode & 0o001) !== 0 && (path === '/' || enterable(dirname(path)))
   const isThere = statSync(folder, { throwIfNoEntry: false })?.isDirectory() === true
-  return isThere && (statSync(folder).mode & 0o002) !== 0 && enterable(folder)
+  return isThere && (statSync(folder).mode & 0o002) !== 0 && isOpenToAll(folder)
 }
 
-if (process.getuid?.() === 0) {
+if (isRoot) {
   const folder = [tmpdir(), '/tmp', '/var/tmp'].find(servesOtherUsers)
   if (folder !== undefined) process.env['TMPDIR'] = folder
 }

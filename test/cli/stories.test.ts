@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { DEFAULT_CLOCK, normalise, startShell, withFolder } from '../docs/session.ts'
-import { isInstalled } from '../support/processes/programs.ts'
+import { canStartAsOther, isInstalled, isRoot } from '../support/processes/programs.ts'
 import { runShared } from '../support/processes/shared.ts'
 
 // Runs the sessions in `stories`. docs/development/code.md has their notation.
@@ -163,7 +163,9 @@ const STORIES = FILES.flatMap((file) =>
 )
 
 test.for(STORIES)('%s', async ([, { file, steps }], { skip }) => {
-  if (!isInstalled('jq') && steps.some(({ command }) => command.includes('jq '))) return skip('jq is not installed')
+  const has = (word: string) => steps.some(({ command }) => command.includes(word))
+  if (!isInstalled('jq') && has('jq ')) return skip('jq is not installed')
+  if (isRoot && !canStartAsOther && has('as_nobody ')) return skip('another user cannot reach this clone')
   const printed = await play(steps)
   const wrong = steps.flatMap((step, index) => {
     const output = printed[index] ?? ''

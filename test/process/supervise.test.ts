@@ -9,6 +9,7 @@ import { readStat } from '../../src/process/proc.ts'
 import type { Stops } from '../../src/process/signals.ts'
 import { type ChildHooks, type ChildRequest, superviseChild } from '../../src/process/supervise.ts'
 import { scratch } from '../support/cli.ts'
+import { canStartAsOther } from '../support/processes/programs.ts'
 import { BATCHES, childrenOf, DUE_AT_SIGWINCH, supervise } from '../support/processes/supervise.ts'
 
 const folder = scratch()
@@ -234,7 +235,7 @@ test('the PATH that counts is the one of the child', async () => {
 })
 
 // promise: no-resources
-test.runIf(process.platform === 'linux' && process.getuid?.() === 0).each([
+test.runIf(process.platform === 'linux' && canStartAsOther).each([
   // Root has no limit of processes. It counts those of a user, who has no other ones here.
   ['nproc:0', ['setpriv', '--reuid', '54321', '--clear-groups'], 'EAGAIN'],
   ['nofile:0', [], 'EMFILE'],

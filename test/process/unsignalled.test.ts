@@ -2,6 +2,7 @@ import { chmodSync, copyFileSync, mkdtempSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { cronledger, NIGHTLY, scratch, start } from '../support/cli.ts'
+import { canStartAsOther } from '../support/processes/programs.ts'
 
 const folder = scratch()
 const WITHOUT_KILL = 'setpriv --bounding-set -kill,-sys_ptrace --inh-caps -kill,-sys_ptrace'
@@ -76,23 +77,26 @@ describe.runIf(process.platform === 'linux' && process.getuid?.() === 0)('a batc
 
   // Root may read every environment.
   // promise: left-process-group
-  test('a process of attempt n in its session whose program may not be read: attempt n+1 does not start beside it', async () => {
-    const [cwd, uid] = [mkdtempSync(join(folder, 'run-')), 54_324]
-    for (const open of [folder, cwd]) chmodSync(open, 0o777)
-    const program = join(cwd, 'unreadable')
-    copyFileSync('/bin/sleep', program)
-    chmodSync(program, 0o711)
-    const otherGroup = 'import os, sys; os.setpgid(0, 0); os.execv(sys.argv[1], sys.argv[1:])'
-    const batch = `if [ "$CRONLEDGER_RUN_ATTEMPT" = 2 ]; then
+  test.runIf(canStartAsOther)(
+    'a process of attempt n in its session whose program may not be read: attempt n+1 does not start beside it',
+    async () => {
+      const [cwd, uid] = [mkdtempSync(join(folder, 'run-')), 54_324]
+      for (const open of [folder, cwd]) chmodSync(open, 0o777)
+      const program = join(cwd, 'unreadable')
+      copyFileSync('/bin/sleep', program)
+      chmodSync(program, 0o711)
+      const otherGroup = 'import os, sys; os.setpgid(0, 0); os.execv(sys.argv[1], sys.argv[1:])'
+      const batch = `if [ "$CRONLEDGER_RUN_ATTEMPT" = 2 ]; then
   grep -qs 'State:.[^ZX]' "/proc/$(cat pid)/status" && echo beside
   exit 0
 fi
 /usr/bin/python3 -c '${otherGroup}' "$0" 60 > /dev/null 2>&1 & echo $! > pid
 until [ -s pid ] && grep -qs unreadable "/proc/$(cat pid)/stat"; do sleep 0.02; done
 exit 1`
-    const retries = ['--max-attempts', '2', '--retry-delay', '0ms', '--kill-after', '10s']
-    const args = ['run', '--store', `file:${join(cwd, 'ledger.db')}`, ...NIGHTLY, ...retries]
-    const ended = await start([...args, '--', 'sh', '-c', batch, program], { cwd, uid, gid: uid }).ended
-    expect(ended).toMatchObject({ code: 0, stdout: '' })
-  })
+      const retries = ['--max-attempts', '2', '--retry-delay', '0ms', '--kill-after', '10s']
+      const args = ['run', '--store', `file:${join(cwd, 'ledger.db')}`, ...NIGHTLY, ...retries]
+      const ended = await start([...args, '--', 'sh', '-c', batch, program], { cwd, uid, gid: uid }).ended
+      expect(ended).toMatchObject({ code: 0, stdout: '' })
+    },
+  )
 })

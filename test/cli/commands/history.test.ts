@@ -7,6 +7,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import type { Row } from '../../../src/core/types.ts'
 import { cronledger, MAIN, scratch } from '../../support/cli.ts'
 import { seedLedger } from '../../support/pages/big-ledger.ts'
+import { canStartAsOther } from '../../support/processes/programs.ts'
 import { onTerminal } from '../../support/processes/terminal.ts'
 import { rowWith, SUCCEEDED } from '../../support/rows.ts'
 
@@ -85,24 +86,21 @@ describe('a history of very many rows', () => {
   })
 })
 
-test.runIf(process.getuid?.() === 0)(
-  'history of a ledger of another user: 77, with the user who may look at it',
-  async () => {
-    chmodSync(folder, 0o755)
-    const path = join(folder, 'private', 'ledger.db')
-    mkdirSync(dirname(path), { mode: 0o755 })
-    seedLedger(path, [rowAt(FIRST)])
-    for (const closed of [path, dirname(path)]) {
-      const ended = await cronledger(['history', '--store', `file:${path}`], { uid: 65_534, gid: 65_534 })
-      expect(ended).toMatchObject({
-        code: 77,
-        stderr: `cronledger: file ledger "${path}" belongs to root, and this user has no access to it. Run the command as root, for example: sudo -u root cronledger check --store file:${path}\n`,
-      })
-      expect(ended.stdout, closed).toBe('')
-      chmodSync(dirname(path), 0o700)
-    }
-  },
-)
+test.runIf(canStartAsOther)('history of a ledger of another user: 77, with the user who may look at it', async () => {
+  chmodSync(folder, 0o755)
+  const path = join(folder, 'private', 'ledger.db')
+  mkdirSync(dirname(path), { mode: 0o755 })
+  seedLedger(path, [rowAt(FIRST)])
+  for (const closed of [path, dirname(path)]) {
+    const ended = await cronledger(['history', '--store', `file:${path}`], { uid: 65_534, gid: 65_534 })
+    expect(ended).toMatchObject({
+      code: 77,
+      stderr: `cronledger: file ledger "${path}" belongs to root, and this user has no access to it. Run the command as root, for example: sudo -u root cronledger check --store file:${path}\n`,
+    })
+    expect(ended.stdout, closed).toBe('')
+    chmodSync(dirname(path), 0o700)
+  }
+})
 
 describe('on a terminal', () => {
   const path = join(folder, 'zone.db')

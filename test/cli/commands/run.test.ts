@@ -5,10 +5,11 @@ import { describe, expect, test } from 'vitest'
 import { FARGATE } from '../../support/aws/ecs.ts'
 import { serveMetadata } from '../../support/aws/ecs-metadata.ts'
 import { cronledger, type Loose, MAIN, NIGHTLY, newStore, scratch, start } from '../../support/cli.ts'
+import { canStartAsOther } from '../../support/processes/programs.ts'
 
 const folder = scratch()
 
-test.runIf(process.getuid?.() === 0)('a user without a name and a home, as a container can have one', () => {
+test.runIf(canStartAsOther)('a user without a name and a home, as a container can have one', () => {
   const args = [MAIN, 'run', '--store', 'postgres://db/x', ...NIGHTLY, '--', 'echo', 'no']
   const ended = spawnSync(process.execPath, args, { encoding: 'utf8', uid: 54_321, gid: 54_321, env: {} })
   const message = 'Add user=NAME, or set PGUSER'

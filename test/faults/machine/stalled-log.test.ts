@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { openFileStore } from '../../../src/store/file/file-store.ts'
 import { cronledger, type Loose, MAIN, scratch } from '../../support/cli.ts'
+import { canStartAsOther } from '../../support/processes/programs.ts'
 
 const LAUNCHER = fileURLToPath(new URL('../../fixtures/stalled-log.py', import.meta.url))
 const UNPRIVILEGED = 65_534
@@ -39,7 +40,7 @@ const KINDS: readonly Kind[] = [
   { name: 'a pipe', stderr: 'pipe', opensAgain: true },
   { name: 'a terminal, as after Ctrl-S', stderr: 'terminal', opensAgain: true },
   { name: 'a Unix socket, as under systemd', stderr: 'socket' },
-  ...(process.getuid?.() === 0 ? [OF_ANOTHER_USER] : []),
+  ...(canStartAsOther ? [OF_ANOTHER_USER] : []),
   ...(mayUnshare ? [WITHOUT_PROC] : []),
 ]
 
