@@ -167,8 +167,8 @@ async function runClaimed<T>(
     const keepsOnly = claimedSlot.rangeLapses !== null && progress.isWorking
     return (await takeOverlapLock(row, settings, io, ask, undefined, keepsOnly)).kind !== 'held'
   }
-  // A forced attempt does not count against the attempts of scheduled triggers, so one of those may take the slot over when
-  // the lease has run out. So a forced attempt must not outlive its lease, even if the caller allows that.
+  // The scheduled runs of the task may allow more attempts than this force knows, so that one of them may take the slot over
+  // when the lease has run out. So a forced attempt must not outlive its lease, even if the caller allows that.
   const onLeaseLost = request.trigger.kind === 'forced' ? 'stop' : settings.onLeaseLost
   const lease = new Lease({ row, preparedAtMs }, { ...settings, onLeaseLost }, io, hasLostLock)
   lease.lost.addEventListener('abort', () => {

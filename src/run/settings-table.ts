@@ -51,7 +51,7 @@ export const SETTING_GROUPS = {
       group: 'Retries',
       default: 1,
       bounds: [1, MAX_ATTEMPTS],
-      help: 'Attempts that scheduled triggers may start in one slot',
+      help: 'Scheduled triggers start a slot until it has this many attempts, forced ones included',
     },
     retryDelayMs: {
       kind: 'duration',

@@ -52,12 +52,11 @@ export function checkStart(host: Host, work: Work, observed: Observed, say: Say)
   }
   const earlier = hosts
     .filter(({ slot }) => slot === host.slot)
-    .flatMap(({ works, plan }) => works.filter((other) => other !== work).map(({ number }) => ({ number, plan })))
-  const highest = Math.max(0, ...earlier.map(({ number }) => number))
+    .flatMap(({ works }) => works.filter((other) => other !== work).map(({ number }) => number))
+  const highest = Math.max(0, ...earlier)
   if (work.number <= highest) say('attempt numbers grow', `${name} started ${work.number} after ${highest}`)
-  const scheduled = earlier.filter(({ plan }) => plan.does === 'run').length
-  if (host.plan.does === 'run' && scheduled >= settings.maxAttempts) {
-    say('attempts are limited', `${name} started attempt ${scheduled + 1} of ${settings.maxAttempts}`)
+  if (host.plan.does === 'run' && earlier.length >= settings.maxAttempts) {
+    say('attempts are limited', `${name} started attempt ${earlier.length + 1} of ${settings.maxAttempts}`)
   }
   for (const other of hosts) {
     const running = other.works.find(({ endMs }) => endMs === null)

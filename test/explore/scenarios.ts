@@ -71,6 +71,10 @@ export const SCENARIOS: readonly Scenario[] = [
   }),
   scenario('trigger and force', [A, F], TAKEOVER_MS, { failures: 1, budget: ONE_OF_ANY }),
   scenario('trigger, force, trigger', [A, ANY, B], 5_000, { settings: { maxAttempts: 2 }, failures: 1 }),
+  scenario('a force of a missed slot, then a trigger', [{ ...F, only: ['missed'] }, B], TAKEOVER_MS, {
+    failures: 1,
+    budget: { all: 1, crash: 1 },
+  }),
   scenario('force in an outage', [A, F], TAKEOVER_MS, { budget: { all: 2, network: 1, outage: 1 }, endless: true }),
   scenario('forces on a completed slot', [A, AGAIN, G], 5_000, { failures: 1 }),
   scenario('two forces', [F, G], TAKEOVER_MS, { budget: ONE_OF_ANY }),

@@ -165,7 +165,7 @@ test('a renewal that fails at once does not delay the stop of the work until the
   expect(heard).toMatchObject([{ atMs: startMs + 8.5 * MINUTE_MS }])
 })
 
-test('forced work is stopped in an outage before a scheduled trigger may start, since it does not count as an attempt', async () => {
+test('forced work is stopped in an outage before a scheduled trigger that allows more attempts may start', async () => {
   const { time, trigger } = world()
   const downMs = time.now() + MINUTE_MS
   const force = { by: 'ada', reason: 'bad input' }

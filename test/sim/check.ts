@@ -91,6 +91,11 @@ function checkSlot(day: number, applied: readonly Write[], works: readonly Work[
   if (scheduled.length > (settings.maxAttempts ?? 1)) {
     say('attempts are limited', `${scheduled.length} attempts of scheduled triggers`)
   }
+  checkAttempts(
+    works.filter(({ story }) => story.day === day),
+    observed,
+    say,
+  )
   const told = stories.filter((story) => story.day === day)
   const rejected = told.filter(({ answer }) => answer?.status === 'duplicate' || answer?.status === 'refused')
   const mayRun = told.some(({ only }) => only === null)
@@ -113,6 +118,17 @@ function checkSlot(day: number, applied: readonly Write[], works: readonly Work[
   }
   const entries = final?.rejections.first ?? []
   if (new Set(entries.map(({ runId }) => runId)).size !== entries.length) say('counted once', 'a rejection twice')
+}
+
+/** Forced attempts count, too. One that an operator called ended before it began may begin after the next one. */
+function checkAttempts(works: readonly Work[], observed: Observed, say: Say): void {
+  const limit = observed.settings.maxAttempts ?? 1
+  for (const { story, startMs } of works.filter((work) => !work.story.forced)) {
+    if (endedByWord(story, observed) !== undefined) continue
+    const earlier = works.filter((other) => other.startMs < startMs)
+    if (earlier.length >= limit)
+      say('attempts are limited', `${story.runId} made attempt ${earlier.length + 1} of ${limit}`)
+  }
 }
 
 /** A claim of another run that is withdrawn leaves the row as it was, with a new version: its owner wrote nothing. */

@@ -143,9 +143,14 @@ export function startedAttempts({ attempts }: Attempts): number {
   return attempts.filter(hasStarted).length
 }
 
-/** Returns how many attempts count against `maxAttempts`: those that a scheduled trigger made and that started. */
-export function countedAttempts(row: Row): number {
-  return row.attempts.filter((attempt) => attempt.trigger.kind === 'scheduled' && hasStarted(attempt)).length
+/**
+ * Returns how many attempts count against `maxAttempts`: each that started, whoever asked for it. An operator who says that a slot
+ * failed in which nothing had started has run the batch by hand, so that counts as well.
+ */
+export function countedAttempts({ attempts, resolutions }: Pick<Row, 'attempts' | 'resolutions'>): number {
+  const firstStarted = attempts.find(hasStarted)?.number ?? Number.POSITIVE_INFINITY
+  const byHand = resolutions.filter(({ state, afterAttempt }) => state === 'FAILED' && afterAttempt < firstStarted)
+  return startedAttempts({ attempts }) + byHand.length
 }
 
 export function hasCompleted(row: Row): boolean {

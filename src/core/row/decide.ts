@@ -159,7 +159,7 @@ function situationOf(row: Row | null, slot: Instant, policy: Policy, facts: Fact
   }
 }
 
-/** Returns whether the trigger may make the next attempt itself. Forced ones do not count for other triggers. */
+/** Returns whether the trigger may make the next attempt itself. In a forced run, only its own attempts count. */
 export function mayRetry(row: Row, outcome: Outcome, policy: Pick<Policy, 'maxAttempts'> & RetryPolicy): boolean {
   const { maxAttempts, retryDelayMs } = policy
   if (retryDelayMs === null || (outcome !== 'failed' && outcome !== 'timedOut')) return false

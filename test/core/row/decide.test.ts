@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { decide, decideResolution, isUndecided, rerunnableAs } from '../../../src/core/row/decide.ts'
+import { decide, decideResolution, isUndecided, mayRetry, rerunnableAs } from '../../../src/core/row/decide.ts'
 import {
   DEFAULT_RERUNNABLE,
   MAX_ATTEMPTS,
@@ -318,10 +318,32 @@ describe('settling', () => {
   })
 })
 
-test('forced ones and those that never started do not count', () => {
-  const row = rowWith({ ending: FAILED }, { trigger: FORCED, ending: FAILED }, { ending: NOT_STARTED })
-  expect(answer(row, { maxAttempts: 1 })).toBe('refused: failed')
-  expect(answer(row, { maxAttempts: 2 })).toBe('start')
+// promise: attempts-count
+test('each attempt that started counts, whoever asked for it, and those that never started do not', () => {
+  const forced = rowWith({ trigger: FORCED, ending: FAILED }, { ending: NOT_STARTED })
+  expect(answer(forced)).toBe('refused: failed')
+  expect(answer(rowWith({ trigger: FORCED }), { now: EXPIRED })).toBe('refused: stale')
+  expect(answer(forced, { maxAttempts: 2 })).toBe('start')
+  const twice = rowWith({ ending: FAILED }, { trigger: FORCED, ending: FAILED }, { ending: NOT_STARTED })
+  expect(answer(twice, { maxAttempts: 2 })).toBe('refused: failed')
+  expect(answer(twice, { maxAttempts: 3 })).toBe('start')
+})
+
+// promise: attempts-count
+test('a slot in which nothing started, and that an operator calls failed, has had an attempt by hand', () => {
+  const byHand = resolvedAs(rowWith({ ending: NOT_STARTED }), 'FAILED')
+  expect(answer(byHand)).toBe('refused: failed')
+  expect(answer(byHand, { maxAttempts: 2 })).toBe('start')
+  // Of an attempt that started, the operator says only how it ended.
+  expect(answer(resolvedAs(FAILED_ONCE, 'FAILED'), { maxAttempts: 2 })).toBe('start')
+})
+
+// promise: attempts-count
+test('in a forced run, its own attempts count for its retries', () => {
+  const policy = { maxAttempts: 2, retryDelayMs: 0, retryBackoff: 1 }
+  const forced = rowWith({ ending: FAILED }, { ending: FAILED }, { trigger: FORCED })
+  expect(mayRetry(forced, 'failed', policy)).toBe(true)
+  expect(mayRetry(rowWith({ trigger: FORCED, ending: FAILED }, {}), 'failed', policy)).toBe(false)
 })
 
 test('a run that was killed while its next attempt waited has failed, and is not stale', () => {
