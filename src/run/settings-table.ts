@@ -51,7 +51,7 @@ export const SETTING_GROUPS = {
       group: 'Retries',
       default: 1,
       bounds: [1, MAX_ATTEMPTS],
-      help: 'Scheduled triggers start a slot until it has this many attempts, forced ones included',
+      help: 'Start a slot up to this many times, reruns included',
     },
     retryDelayMs: {
       kind: 'duration',

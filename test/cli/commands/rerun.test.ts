@@ -202,9 +202,10 @@ test('two operators at once, one of whom is killed: each slot has its effect onc
   await killed.logged('(50 left)')
   killed.child.kill('SIGKILL')
   await killed.exited
+  // What the killed one had done before this one looked is no part of its plan.
   expect(await other.ended).toMatchObject({
     code: 0,
-    stderr: expect.stringMatching(/60 done.*, 0 failed, 0 not run/),
+    stderr: expect.stringMatching(/\d+ done.*, 0 failed, 0 not run/),
   })
   const slots = names.flatMap((name) => [2, 3, 4, 5, 6, 7, 8, 9, 10, 11].map((date) => `${name} ${day(date)}`))
   expect(readFileSync(effects, 'utf8').trim().split('\n').sort()).toEqual(slots.sort())

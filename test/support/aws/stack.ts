@@ -11,7 +11,7 @@ export type Template = (typeof TEMPLATES)[number]
 export const pathOf = (name: Template) => fileURLToPath(new URL(`../../../schema/${name}.yaml`, import.meta.url))
 
 export const PLACE = 'Image=batch:1 Command=./batch.sh Cluster=batch Subnets=subnet-1,subnet-2'
-export const OUTPUTS = {
+const OUTPUTS = {
   ScheduleGroup: 'group',
   SchedulerRole: 'arn:aws:iam::123456789012:role/scheduler',
   DeadLetters: 'arn:aws:sqs:eu-west-1:123456789012:dead',
@@ -29,7 +29,6 @@ export const BATCH: BatchOptions = {
   anchor: undefined,
   parameters: PLACE,
   outputs: outputsFile(),
-  computed: undefined,
 }
 
 export function readTemplate(name: Template): Loose {

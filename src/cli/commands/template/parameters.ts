@@ -18,14 +18,13 @@ import type { Values } from '../../options/arguments.ts'
 import { COMMON } from '../../options/options.ts'
 import {
   type Given,
-  OPTION_OF,
   OUTPUTS,
   type Parameter,
   type ParameterValues,
   readParameters,
   readTemplate,
 } from './read-parameters.ts'
-import { checkBatch, LEFT_OUT, type Pair, RUN_PARAMETERS, variableOf } from './rules.ts'
+import { checkBatch, LEFT_OUT, type Pair, variableOf } from './rules.ts'
 
 export const BATCH_OPTIONS = {
   store: COMMON.store,
@@ -45,7 +44,6 @@ export const BATCH_OPTIONS = {
     value: 'FILE',
     help: 'Outputs of the stack of the ledger, as aws cloudformation describe-stacks prints them',
   },
-  computed: { kind: 'switch', help: 'Only what follows from the schedule, for the CDK and Terraform' },
 } as const satisfies OptionTable
 
 export type BatchOptions = Values<typeof BATCH_OPTIONS>
@@ -69,13 +67,9 @@ export function stackParameters(options: BatchOptions, now: Instant) {
   const { expression, startDate } = awsExpression(schedule, now)
   const template = readSchema('batch.yaml')
   const known = readTemplate(template)
-  const isStack = options.computed !== true
-  // Without the outputs of a stack, the family needs it.
-  const prefix = readTemplate(readSchema('ledger.yaml')).get('FamilyPrefix')
-  if (!isStack && prefix !== undefined) known.set('FamilyPrefix', prefix)
   const { values: given, pairs } = readParameters(options.parameters ?? '', known)
   const outputs = readOutputs(options.outputs)
-  const output = OUTPUTS.find((name) => isStack && name in given)
+  const output = OUTPUTS.find((name) => name in given)
   if (output !== undefined)
     throw usageError(
       `--parameters ${quote(`${output}=${given[output]}`)}: ${output} follows from --outputs. Leave it out.`,
@@ -87,7 +81,7 @@ export function stackParameters(options: BatchOptions, now: Instant) {
     ...outputs,
     Table: tableOf(options.store),
     Task: options.task,
-    Family: familyOf(options.task, given['FamilyPrefix'] ?? outputs['FamilyPrefix'] ?? 'cronledger-'),
+    Family: familyOf(options.task, outputs['FamilyPrefix'] ?? 'cronledger-'),
     Schedule: schedule.spec.expression,
     Timezone: spelledZone(schedule.spec.zone),
     Anchor: options.anchor ?? '',
@@ -97,29 +91,21 @@ export function stackParameters(options: BatchOptions, now: Instant) {
     NoRunHours: missing.hours,
     // Until the window is over, EventBridge Scheduler may still start the batch.
     ...(flexible > 0 && { Grace: `${USUAL_GRACE_MS / MINUTE_MS + flexible}m` }),
-    ...(isStack && pairParameters(pairs)),
+    ...pairParameters(pairs),
   }
   const finalOf = (name: string) => given[name] ?? computed[name] ?? known.get(name)?.otherwise
-  if (isStack)
-    requireValues(
-      [...known.keys()].filter((name) => finalOf(name) === null),
-      known,
-      options,
-    )
-  const valuesOf = (names: Iterable<string>): ParameterValues =>
-    Object.fromEntries([...names].map((name) => [name, finalOf(name) ?? '']))
-  const values = isStack ? valuesOf(known.keys()) : { ...computed, ...given }
+  const open = [...known.keys()].filter((name) => finalOf(name) === null)
+  requireValues(open, known, options)
+  const values = Object.fromEntries([...known.keys()].map((name) => [name, finalOf(name) ?? '']))
   const reserved = [...template.matchAll(/Name: (CRONLEDGER_\w+)/g)].map(([, name = '']) => name)
   checkBatch({
     store: options.store,
     task: options.task,
     schedule: options.schedule,
     values,
-    isStack,
     variables: pairs.Variables,
     secrets: pairs.Secrets,
-    // In the other tools, the options are variables, and the form of the log is that of the container.
-    reserved: isStack ? reserved : reserved.filter((name) => ![...RUN_VARIABLES, 'CRONLEDGER_LOG'].includes(name)),
+    reserved,
     longestGapHours: missing.gapHours,
   })
   const notes = [
@@ -127,28 +113,16 @@ export function stackParameters(options: BatchOptions, now: Instant) {
     ...(startDate === null ? [] : [startText(startDate)]),
     ...('NoRunHours' in given ? [] : missing.notes),
   ]
-  if (isStack && given['EnvironmentFile'])
+  if (given['EnvironmentFile'])
     notes.push(
       `ECS lets a variable of the stack take precedence over the same one in EnvironmentFile. So the file cannot set ${listed(setIn(reserved, values), 'or')}`,
     )
-  const environment = Object.fromEntries([
-    ...RUN_PARAMETERS.flatMap((name) => (values[name] ? [[variableOf(name), values[name]]] : [])),
-    ...pairs.Variables,
-  ])
-  const result = isStack
-    ? values
-    : {
-        ...valuesOf([...Object.keys(OPTION_OF), 'NoRunHours', 'FlexibleMinutes']),
-        Environment: environment,
-      }
-  return { text: JSON.stringify({ Parameters: result }, null, 2), notes }
+  return { text: JSON.stringify({ Parameters: values }, null, 2), notes }
 }
 
 function startText(startDate: Instant): string {
   return `EventBridge Scheduler counts from ${formatInstant(startDate)}. Deploy the stack before that time, and print the parameters again before each later deployment`
 }
-
-const RUN_VARIABLES = RUN_PARAMETERS.map(variableOf)
 
 /** Returns the variables that the stack sets: all but the options that have no value, which the template leaves out. */
 function setIn(reserved: readonly string[], values: ParameterValues): readonly string[] {

@@ -7,7 +7,7 @@ import type { Pair } from './rules.ts'
 export type ParameterValues = Readonly<Record<string, string>>
 
 /** The parameters that follow from an option, and the option. */
-export const OPTION_OF: ParameterValues = {
+const OPTION_OF: ParameterValues = {
   Table: 'store',
   Task: 'task',
   Family: 'task',
@@ -75,10 +75,7 @@ export interface Given {
   readonly pairs: Readonly<Record<keyof typeof PAIRS, readonly Pair[]>>
 }
 
-/**
- * Reads `Memory=1024 Command=sh,-c,a b`, in which a value may contain spaces. The construct for the CDK gives JSON,
- * with an object of names and values for Variables and for Secrets.
- */
+/** Reads `Memory=1024 Command=sh,-c,a b`, in which a value may contain spaces. */
 export function readParameters(text: string, known: ReadonlyMap<string, Parameter>): Given {
   const values: Record<string, string> = {}
   const pairs: Record<keyof typeof PAIRS, readonly Pair[]> = { Variables: [], Secrets: [] }
@@ -86,26 +83,21 @@ export function readParameters(text: string, known: ReadonlyMap<string, Paramete
     const wrong = (why: string) => usageError(`--parameters ${quote(word)}${why}`)
     if (isKeyOf(name, PAIRS)) {
       const { form, value: item } = PAIRS[name]
-      if (typeof value === 'object') pairs[name] = Object.entries(value)
-      else if (new RegExp(`^(?:${NAME}=${item}(?: *, *|$))*$`, 's').test(value)) pairs[name] = pairsIn(value)
+      if (new RegExp(`^(?:${NAME}=${item}(?: *, *|$))*$`, 's').test(value)) pairs[name] = pairsIn(value)
       else throw wrong(` is not allowed. Use ${name}=${form},${form}.`)
     } else if (name in OPTION_OF) {
       throw wrong(`: ${name} follows from --${OPTION_OF[name]}. Use that option.`)
     } else {
-      values[name] = String(value)
-      checkValue(name, String(value), known, wrong)
+      values[name] = value
+      checkValue(name, value, known, wrong)
     }
   }
   return { values, pairs }
 }
 
-type Word = readonly [word: string, name: string, value: string | ParameterValues]
+type Word = readonly [word: string, name: string, value: string]
 
 function wordsOf(text: string): readonly Word[] {
-  if (text.startsWith('{')) {
-    const members = Object.entries<string | ParameterValues>(JSON.parse(text))
-    return members.map(([name, value]) => [`${name}=${value}`, name, value])
-  }
   const words = text.trim() === '' ? [] : text.trim().split(/\s+(?=\w+=)/)
   return words.map((word) => {
     const [, name = '', value] = /^(\w+)=(.*)$/s.exec(word) ?? []

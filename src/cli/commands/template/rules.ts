@@ -7,7 +7,7 @@ import { RUN_OPTIONS } from '../../options/run-options.ts'
 
 export type Pair = readonly [name: string, value: string]
 
-/** What is known of a batch, by the names of the parameters of batch.yaml. A token of the CDK is left out. */
+/** What is known of a batch, by the names of the parameters of batch.yaml. */
 export interface BatchSettings {
   readonly store: string
   readonly task: string
@@ -17,8 +17,6 @@ export interface BatchSettings {
   readonly secrets: readonly Pair[]
   /** The variables that the template sets, and that cannot be given. */
   readonly reserved: readonly string[]
-  /** Whether CloudFormation gets the values. */
-  readonly isStack: boolean
   /** The longest time between two slots. Null if the schedule ends. */
   readonly longestGapHours: number | null
 }
@@ -26,17 +24,16 @@ export interface BatchSettings {
 /** Parameters that are options of `run`, and that the template leaves out if they are empty. */
 export const LEFT_OUT = ['CatchUp', 'SinceLastSuccess', 'Timeout', 'MaxAttempts', 'RetryDelay', 'Overlap']
 /** With those that stay, because `declare` takes an empty expectation as one to remove from the record. */
-export const RUN_PARAMETERS = [...LEFT_OUT, 'Grace', 'DoneBy', 'Owner', 'Expect']
+const RUN_PARAMETERS = [...LEFT_OUT, 'Grace', 'DoneBy', 'Owner', 'Expect']
 export const variableOf = (parameter: string) => `CRONLEDGER_${parameter.replace(/(?!^)[A-Z]/g, '_$&').toUpperCase()}`
 
 /** Variables of one trigger, or of the batch that cronledger starts. */
 const OF_TRIGGER =
   /^CRONLEDGER_(?:EVENT_TIME|FORCE_SLOT|STATUS|REASON|BY|FRESH|IGNORE_AFTER|PART_OF_REPAIR|DELIVERY_ATTEMPT|RUN_\w+)$/
-/** The Terraform module has the same text. */
-export const SET_BY_ECS = '^(?:PATH|HOSTNAME|AWS_REGION|AWS_DEFAULT_REGION|AWS_EXECUTION_ENV|AWS_CONTAINER_.+|ECS_.+)$'
+const SET_BY_ECS = '^(?:PATH|HOSTNAME|AWS_REGION|AWS_DEFAULT_REGION|AWS_EXECUTION_ENV|AWS_CONTAINER_.+|ECS_.+)$'
 
 /** The memory that Fargate has for each number of CPU units, in MiB: the least, the most, and the step. */
-export const MEMORY: Readonly<Record<string, readonly [least: number, most: number, step: number]>> = {
+const MEMORY: Readonly<Record<string, readonly [least: number, most: number, step: number]>> = {
   256: [512, 2_048, 512],
   512: [1_024, 4_096, 1_024],
   1024: [2_048, 8_192, 1_024],
@@ -47,7 +44,7 @@ export const MEMORY: Readonly<Record<string, readonly [least: number, most: numb
 }
 
 /** The limits of AWS: of a task, of a role without a raised quota, and of a parameter in bytes. */
-export const MOST_ITEMS = { Subnets: 16, SecurityGroups: 5, TaskPolicies: 10 } as const
+const MOST_ITEMS = { Subnets: 16, SecurityGroups: 5, TaskPolicies: 10 } as const
 const MOST_BYTES = 4_096
 
 const itemsOf = (list: string | undefined) => (list ?? '').split(/ *, */).filter(Boolean)
@@ -56,10 +53,7 @@ const isTwice = (item: string, index: number, all: readonly string[]) => all.ind
 
 type Rule = (settings: BatchSettings) => string | undefined
 
-/**
- * The rules for the settings of a batch that one value alone does not show. Each returns what is wrong, or nothing.
- * `template parameters` applies them, the construct for the CDK calls it, and a test compares the Terraform module with them.
- */
+/** The rules for the settings of a batch that one value alone does not show. Each returns what is wrong, or nothing. */
 export const RULES = {
   memory({ values: { Cpu, Memory } }) {
     if (Cpu === undefined || Memory === undefined) return
@@ -140,9 +134,9 @@ export const RULES = {
     if (hours === 0 || longestGapHours === null || hours > longestGapHours) return
     return `NoRunHours is ${hours}, and the longest time between two slots is ${longestGapHours} hours: each of them would send an alarm. Use more hours, or 0 for no alarm.`
   },
-  length({ values, isStack }) {
+  length({ values }) {
     const [name] = Object.entries(values).find(([, value]) => Buffer.byteLength(value) > MOST_BYTES) ?? []
-    if (name === undefined || !isStack) return
+    if (name === undefined) return
     return `${name} is longer than ${MOST_BYTES} bytes, and CloudFormation does not take it. Make it shorter.`
   },
   /** With a wrong option, each run would be a usage error. Throws what a run says. */

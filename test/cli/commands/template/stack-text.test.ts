@@ -299,7 +299,8 @@ test.each<readonly [Loose, string]>([
 ])('the stack of the ledger with %j is refused before it makes anything: %s', (given, message) => {
   const { Rules, Parameters } = templates.ledger
   const holds = (part: Loose): boolean => {
-    const [[name, value] = ['', []]] = Object.entries<Loose[]>(part)
+    const [[called, value] = ['', []]] = Object.entries<Loose[]>(part)
+    const name = called.replace('Fn::', '')
     const textOf = (one: Loose) =>
       typeof one === 'string' ? one : (given[one['Ref']] ?? Parameters[one['Ref']].Default)
     if (name === 'Equals') return textOf(value[0] ?? {}) === textOf(value[1] ?? {})

@@ -107,16 +107,6 @@ test('what is no value of one batch comes from the outputs of the ledger, and th
   expect(`dynamodb:${Table}`).toBe(store)
 })
 
-test('the CDK and Terraform give the prefix of the families themselves, and in a stack it is an output of the ledger', () => {
-  const computed = { outputs: undefined, computed: true, parameters: 'FamilyPrefix=pay- NoRunHours=30' }
-  expect(parametersOf(computed).values).toMatchObject({ Family: 'pay-nightly', NoRunHours: '30' })
-  expect(Object.keys(parametersOf(computed).values)).not.toContain('FamilyPrefix')
-  expect(() => parametersOf({ ...computed, parameters: 'FamilyPrefix=p' })).toThrow(
-    /is not allowed\. Start of the names/,
-  )
-  expect(() => parametersOf({ parameters: `${PLACE} FamilyPrefix=pay-` })).toThrow(/has no parameter FamilyPrefix/)
-})
-
 test('secrets become three lists, because a template cannot take them apart', () => {
   const secret = 'arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-AbCdEf'
   const parameter = 'arn:aws:ssm:eu-west-1:123456789012:parameter/nightly/token'
@@ -221,12 +211,6 @@ test('a flexible window makes the grace and the hours of the alarm longer', () =
   expect(values).toMatchObject({ FlexibleMinutes: '90', Grace: '105m', NoRunHours: '28' })
   const own = parametersOf({ parameters: `${PLACE} FlexibleMinutes=90 Grace=3h` }).values
   expect(own['Grace']).toBe('3h')
-})
-
-test('for the other tools, the options are variables, and JSON has values with commas', () => {
-  const parameters = JSON.stringify({ FlexibleMinutes: 30, Variables: { CRONLEDGER_EXPECT: 'rows>=1,duration<=3x' } })
-  const { values } = parametersOf({ outputs: undefined, computed: true, parameters })
-  expect(values['Environment']).toEqual({ CRONLEDGER_GRACE: '45m', CRONLEDGER_EXPECT: 'rows>=1,duration<=3x' })
 })
 
 test.each([
