@@ -70,7 +70,7 @@ export const SCENARIOS: readonly Scenario[] = [
     budget: { all: 1, network: 1, pause: 1, outage: 1 },
   }),
   scenario('trigger and force', [A, F], TAKEOVER_MS, { failures: 1, budget: ONE_OF_ANY }),
-  scenario('trigger, force, trigger', [A, ANY, B], 5_000, { settings: { maxAttempts: 2 }, failures: 1 }),
+  scenario('trigger, force, trigger', [A, ANY, B], 5_000, { settings: { maxAttempts: 3 }, failures: 1 }),
   scenario('a force of a missed slot, then a trigger', [{ ...F, only: ['missed'] }, B], TAKEOVER_MS, {
     failures: 1,
     budget: { all: 1, crash: 1 },
