@@ -1,7 +1,7 @@
 import { elapsed } from '../../core/duration.ts'
 import { formatInstant } from '../../core/instant.ts'
 import { keysOf } from '../../core/objects.ts'
-import { attemptCount, isRepaired } from '../../core/row/attempts.ts'
+import { attemptCount, isRepaired, latenessMsOf } from '../../core/row/attempts.ts'
 import { rejectedWords } from '../../core/row/rejections.ts'
 import { type Fact, factOf, reportLine } from '../../core/row/report.ts'
 import { isUnreadable } from '../../core/row/status.ts'
@@ -26,7 +26,7 @@ export function sourceOf(one: JudgedSlot) {
     schedule: scheduleOf(one),
     ended: attempt?.phase === 'ended' ? attempt : undefined,
     durationMs: durationMsOf(one),
-    forced: attempt?.trigger.kind === 'forced' ? attempt.trigger : undefined,
+    forced: forceOf(row),
     resolution: row?.resolutions.at(-1),
     report: lastReport(one),
   }
@@ -103,6 +103,7 @@ const HISTORY_COLUMNS: Readonly<Record<string, HistoryColumn>> = {
       leftOut: 4,
     },
   },
+  latenessMs: { csv: ({ row }) => row && latenessMsOf(row) },
   outcome: { csv: ({ ended }) => ended?.outcome },
   exitCode: { csv: ({ ended }) => ended?.exitCode },
   signal: { csv: ({ ended }) => ended?.signal },
@@ -110,11 +111,11 @@ const HISTORY_COLUMNS: Readonly<Record<string, HistoryColumn>> = {
   ecsTask: { csv: ({ attempt }) => attempt?.ecsTask },
   forcedBy: {
     csv: ({ forced }) => forced?.by,
-    table: { heading: 'FORCED BY', text: ({ row }) => forceOf(row)?.by ?? '', onlyWith: 'forced', cutTo: [20, 9] },
+    table: { heading: 'FORCED BY', text: ({ forced }) => forced?.by ?? '', onlyWith: 'forced', cutTo: [20, 9] },
   },
   reason: {
     csv: ({ forced }) => forced?.reason,
-    table: { heading: 'REASON', text: ({ row }) => forceOf(row)?.reason ?? '', onlyWith: 'forced', isBelow: true },
+    table: { heading: 'REASON', text: ({ forced }) => forced?.reason ?? '', onlyWith: 'forced', isBelow: true },
   },
   rejected: {
     csv: ({ row }) => row?.rejections.count,
@@ -128,6 +129,7 @@ const HISTORY_COLUMNS: Readonly<Record<string, HistoryColumn>> = {
   refused: { csv: ({ row }) => row?.rejections.refused },
   resolvedAs: { csv: ({ resolution }) => resolution?.state },
   resolvedBy: { csv: ({ resolution }) => resolution?.by },
+  resolvedAt: { csv: ({ resolution }) => instantOrNull(resolution?.at) },
   resolvedReason: { csv: ({ resolution }) => resolution?.reason },
   coveredBy: { csv: ({ one }) => coveredByOf(one) },
   report: { csv: ({ report }) => (report === undefined ? null : reportLine(report)) },

@@ -1,6 +1,6 @@
 import { formatInstant } from '../../core/instant.ts'
 import { keysOf } from '../../core/objects.ts'
-import { batchReport, hasStarted } from '../../core/row/attempts.ts'
+import { batchReport, hasStarted, latenessMsOf } from '../../core/row/attempts.ts'
 import { reportMembers } from '../../core/row/report.ts'
 import { isUnreadable } from '../../core/row/status.ts'
 import { placeJson } from '../../core/row/stored-place.ts'
@@ -32,6 +32,7 @@ export function rowJson(row: StoredRow, status: Status | null): Record<string, u
     slot: stored['slot'],
     windowEnd,
     status,
+    latenessMs: latenessMsOf(row),
     state: stored['state'],
     schedule: stored['schedule'],
     zone: stored['zone'],

@@ -5,7 +5,13 @@ import { placeJson } from '../../core/row/stored-place.ts'
 import { commonZone } from '../../core/schedule/zone.ts'
 import type { Pace } from '../../core/task/rules.ts'
 import { suspensionAt } from '../../core/task/suspensions.ts'
-import { type Expectations, expectedTimes, type ScheduleSince, type TaskRecord } from '../../core/task/task-record.ts'
+import {
+  type Expectations,
+  expectedTimes,
+  RECORD_CHANGE,
+  type ScheduleSince,
+  type TaskRecord,
+} from '../../core/task/task-record.ts'
 import type { Instant } from '../../core/types.ts'
 import type { JudgedSlot } from '../../verdict/judge.ts'
 import { offsetName, spanTime, zonedTime } from '../local-time.ts'
@@ -25,7 +31,7 @@ import {
   YELLOW,
 } from '../table.ts'
 import { counted, type Labelled, labelled, printable } from '../text.ts'
-import { openJson, openTexts, schedulesAhead, storedScheduleJson } from './declaration.ts'
+import { openJson, openTexts, schedulesAhead, storedScheduleJson, suspensionJson } from './declaration.ts'
 
 /** The slots that need attention, of those from `since` on. */
 interface OpenSlots {
@@ -225,6 +231,11 @@ export function taskJson(summary: TaskSummary, now: Instant) {
     ...(open.hasMore && { openHasMore: true }),
     next: instantOrNull(next),
     ...openJson(record, now),
+    // Also what is over: `history` has slots of that time.
+    schedules: record.schedules.map(storedScheduleJson),
+    pauses: record.pauses.map(suspensionJson),
+    retirements: record.retirements.map(suspensionJson),
+    changes: (record.changes ?? []).map(RECORD_CHANGE.encode),
     expectations: {
       ...expectedTimes(record),
       owner: record.expectations?.owner ?? null,

@@ -47,6 +47,7 @@ test('a line of CSV has the row and its last attempt, and what is unknown empty'
     startedAt: '2026-11-24T03:00:05Z',
     endedAt: '2026-11-24T03:00:06Z',
     durationMs: '1000',
+    latenessMs: '',
     outcome: 'failed',
     exitCode: '3',
     signal: '',
@@ -59,6 +60,7 @@ test('a line of CSV has the row and its last attempt, and what is unknown empty'
     refused: '0',
     resolvedAs: '',
     resolvedBy: '',
+    resolvedAt: '',
     resolvedReason: '',
     coveredBy: '',
   })
@@ -87,8 +89,15 @@ test('a line of CSV has the last resolution of the slot', () => {
   expect(cells({ ...closed(forced('x')), state: 'COMPLETED', resolutions })).toMatchObject({
     resolvedAs: 'COMPLETED',
     resolvedBy: 'ada',
+    resolvedAt: '2026-11-24T03:00:05Z',
     resolvedReason: "'=1+1",
   })
+})
+
+test('a line of CSV has how late the first attempt started, and who forced the slot, also if the schedule ran it afterwards', () => {
+  const force = { kind: 'forced', by: 'ada', reason: 'bad input' } as const
+  const again = rowWith({ ending: FAILED }, { trigger: force, ending: FAILED }, { ending: SUCCEEDED })
+  expect(cells(again)).toMatchObject({ latenessMs: '5000', attempts: '3', forcedBy: 'ada', reason: 'bad input' })
 })
 
 test('a line of CSV names each remark of a slot, also after a person has settled it', () => {
@@ -105,7 +114,7 @@ test('a line of CSV names each remark of a slot, also after a person has settled
 })
 
 test('a comma is quoted', () => {
-  expect(csvLines([judgedAt(NOW, forced('a, b'))])).toContain(',"a, b",0,0,,,,,\n')
+  expect(csvLines([judgedAt(NOW, forced('a, b'))])).toContain(',"a, b",0,0,,,,,,\n')
 })
 
 test('a line of CSV has what the batch reported, and each fact that is asked for in a column of its own', () => {
