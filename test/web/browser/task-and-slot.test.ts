@@ -76,6 +76,31 @@ describe.skipIf(!hasChromium)('in a browser', () => {
     await close()
   })
 
+  test('a month of a task is printed as one table with all columns, and nothing of it is cut', async () => {
+    const { page, close } = await open('task?task=billing/invoices')
+    await page.emulateMedia({ media: 'print' })
+    // A4 across and upright, inside the margins.
+    for (const size of [
+      { width: 1032, height: 700 },
+      { width: 718, height: 1000 },
+    ]) {
+      await page.setViewportSize(size)
+      expect(await page.locator('.history thead th').filter({ visible: true }).allInnerTexts()).toEqual([
+        ...['Slot', 'Status', 'What happened', 'Exit code', 'Duration', 'Start delay', 'Attempts', 'Host', 'Rejected'],
+      ])
+      expect(await page.locator('.history tbody tr').count()).toBe(31)
+      const cells = page.locator('.history tbody tr:first-child td').filter({ visible: true })
+      expect(
+        new Set((await cells.evaluateAll((all) => all.map((one) => one.getBoundingClientRect().y))).values()).size,
+      ).toBe(1)
+      const cut = await page
+        .locator('main, .scroll, .history th, .history td')
+        .evaluateAll((all) => all.filter((one) => one.scrollWidth > one.clientWidth).map((one) => one.innerText))
+      expect(cut).toEqual([])
+    }
+    await close()
+  })
+
   test('what happened in a slot stands beside what to do on a wide screen, and below it on a narrow one', async () => {
     const { page, close } = await open(slotOf(failed))
     for (const [width, isBeside] of [

@@ -49,7 +49,7 @@ const TASKS: Readonly<Record<Status | 'unusual' | 'marked' | 'lone' | 'paused' |
   waiting: { rows: [{ ...lastWaiting(live), leaseUntil: live.leaseUntil }] },
   stale: { rows: [rowWith({})] },
   completed: {
-    rows: Array.from({ length: 30 }, (_, ago) => ({ ...repaired, slot: slot - ago * DAY_MS })),
+    rows: Array.from({ length: 36 }, (_, ago) => ({ ...repaired, slot: slot - ago * DAY_MS })),
     record: {
       schedules: [{ since: slot - 29 * DAY_MS, spec: schedule }],
       ...expecting({ lateAfterMs: 1_000, doneByMs: 3_600_000, graceMs: 600_000, owner: 'https://wiki.example.com/a' }),

@@ -32,7 +32,8 @@ import {
   wordsOf,
 } from './reading.ts'
 
-const SLOTS_PER_TABLE = 25
+/** A month of a daily task, which then is printed as a whole. */
+const SLOTS_PER_TABLE = 31
 
 /** A range that has a begin is searched as a whole: a month of a task that runs each minute. */
 const MAX_IN_RANGE = 31 * 24 * 60
