@@ -1,4 +1,4 @@
-// Makes dist/page, the script and the style that `serve` and `report` give to a browser (src/web/browser), and dist/cli,
+// Makes dist/page, the script and the style that `serve` gives to a browser (src/web/browser), and dist/cli,
 // the command line:
 //
 //   main.js   installs the signal handlers, then loads the program (src/cli/main.ts and load.ts)

@@ -6,7 +6,7 @@
 --
 -- The table is public.cronledger. Write its name here if the address of your ledger has ?schema= or ?table=.
 
--- Reads everything, for `check`, `history`, `show`, `tasks`, `serve` and `report`.
+-- Reads everything, for `check`, `history`, `show`, `tasks` and `serve`.
 CREATE ROLE cronledger_auditor NOLOGIN;
 GRANT USAGE ON SCHEMA public TO cronledger_auditor;
 GRANT SELECT ON public.cronledger TO cronledger_auditor;

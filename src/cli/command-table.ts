@@ -13,7 +13,6 @@ export const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   history: async () => (await import('./commands/history.ts')).history,
   show: async () => (await import('./commands/show.ts')).show,
   serve: async () => (await import('./commands/serve.ts')).serve,
-  report: async () => (await import('./commands/report.ts')).report,
   resolve: async () => (await import('./commands/resolve.ts')).resolve,
   declare: async () => (await import('./commands/declare.ts')).declare,
   pause: async () => (await import('./commands/pause.ts')).pause,
@@ -40,7 +39,6 @@ When there are more tasks, and more people who ask:
   tasks       List the tasks with their schedules, last slots and next slots
   history     List the slots of a task, or of all tasks, with their status
   serve       Show all tasks and slots in a browser
-  report      Write a monthly report for an auditor: HTML, JSON or CSV
 
 When you know more than the record:
   resolve     Record the outcome of a stale or failed slot by hand, or skip a future slot

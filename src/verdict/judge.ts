@@ -2,8 +2,6 @@ import { keysOf, objectOf } from '../core/objects.ts'
 import { blockedBy, hasCompleted, hasStarted } from '../core/row/attempts.ts'
 import type { Rerunnable } from '../core/row/policy.ts'
 import type { ReportedFacts } from '../core/row/report.ts'
-import { scheduleWith } from '../core/task/schedules-in-force.ts'
-import { suspensionOf } from '../core/task/suspensions.ts'
 import { inForceAt } from '../core/task/task-record.ts'
 import type { Instant, Key, ScheduleSpec, Status } from '../core/types.ts'
 import { type SlotInTask, type SlotRecord, scheduleOf, slotInTask, type TaskFacts } from './found.ts'
@@ -31,19 +29,12 @@ export const NO_FINDINGS: Readonly<Record<FindingKind, number>> = objectOf(FINDI
 
 export type SlotMark = NonNullable<Rows['status']> | RemarkName | Extract<Rows, { readonly mark: string }>['mark']
 
-/**
- * How a slot counts in the report. `completed`: in time, but the task states neither `--late-after` nor `--done-by`. `forcedOnly`: an
- * operator ran or decided it, it is done, and no schedule has it. `paused`: a pause skipped it, and it has not run.
- */
-export type SlotClass = Exclude<Rows['class'], null> | OfRemarks | 'completed' | 'forcedOnly' | 'paused'
-
 /** The one judgement of a slot. All commands, pages and metrics filter and count these, and `verdictOf` makes the words. */
 export interface JudgedSlot extends SlotInTask {
   readonly situation: SlotSituation
   /** Null: the slot has no row, and was not due. */
   readonly status: Status | null
   readonly mark: SlotMark
-  readonly class: SlotClass | null
   /** The kind of its finding. Null: it needs no attention. */
   readonly kind: FindingKind | null
   /** As what the rerun of a range selects it. Null: a range leaves it out. */
@@ -83,7 +74,7 @@ export function judge(record: SlotRecord, of: TaskFacts): JudgedSlot {
     ...(of.record?.expectations?.owner !== undefined && { owner: of.record.expectations.owner }),
   }
   const isOverdue = MAY_BE_OVERDUE.has(situation) && isPastDoneBy(found)
-  const { status, kind, class: counted, range } = isOverdue ? OVERDUE : row
+  const { status, kind, range } = isOverdue ? OVERDUE : row
   const remarks = remarksOf(found)
   const said = keysOf(REMARKS).filter((name) => remarks[name] !== undefined)
   const open = isSettled(found.own) ? [] : said
@@ -95,25 +86,10 @@ export function judge(record: SlotRecord, of: TaskFacts): JudgedSlot {
     kind: finding,
     remarks,
     mark: (status === 'completed' && open[0]) || ('mark' in row ? row.mark : (status ?? 'skipped')),
-    class: classOf(found, status, counted, said[0]),
     range: hasNoSchedule(found) || found.later.covering?.kind === 'unknown' ? null : range,
     work: typeof row.work === 'function' ? row.work(found) : row.work,
     ...(blocker !== null && (kind === 'failed' || kind === 'overdue') && { blockedBy: blocker }),
   }
-}
-
-function classOf(
-  { own, of, slot }: SlotInTask,
-  status: Rows['status'],
-  counted: Rows['class'],
-  remark?: RemarkName,
-): SlotClass | null {
-  const isSkipped = status === 'skipped'
-  if (isSkipped && !own?.attempts.some(hasStarted) && suspensionOf(of.record ?? null, slot) !== null) return 'paused'
-  const isForced = own?.attempts.every(({ trigger }) => trigger.kind === 'forced') ?? false
-  const isDone = isSkipped || status === 'completed'
-  if (isDone && isForced && of.inForce.length > 0 && scheduleWith(of.inForce, slot) === null) return 'forcedOnly'
-  return counted === 'inTime' ? (remark ?? (isTimed(of.times) ? counted : 'completed')) : counted
 }
 
 function remarksOf(found: SlotInTask): Remarks {
@@ -130,10 +106,6 @@ function remarksOf(found: SlotInTask): Remarks {
 export function isPastDoneBy({ slot, own, of: { now, times } }: SlotInTask): boolean {
   // A slot that has completed once is not made overdue by a force that runs its work again.
   return times.doneByMs !== null && now >= slot + times.doneByMs && (own === null || !hasCompleted(own))
-}
-
-export function isTimed({ lateAfterMs, doneByMs }: TaskFacts['times']): boolean {
-  return lateAfterMs !== null || doneByMs !== null
 }
 
 /** A row that no schedule has, and in which nothing started: the run that was refused may have had a wrong schedule. */

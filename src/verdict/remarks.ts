@@ -21,7 +21,7 @@ interface FoundRemark {
 }
 
 interface Remark {
-  /** The kind of the finding, and the class in the report of a slot that has otherwise completed in time. */
+  /** The kind of the finding. */
   readonly kind: string
   of(found: SlotInTask): FoundRemark | null
 }

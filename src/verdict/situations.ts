@@ -79,8 +79,6 @@ interface SituationRow {
   /** Null: the slot has no row, and was never due. */
   readonly status: Status | null
   readonly mark?: string
-  /** How the report counts it. Null: not yet, or never. `inTime` may become a remark of the slot. */
-  readonly class: string | null
   /** The kind of the finding of `check`. Null: it needs no attention. */
   readonly kind: string | null
   /** The status by which the rerun of a range selects it. Null: a range leaves it out. */
@@ -89,12 +87,12 @@ interface SituationRow {
   words(found: SlotInTask, target: StepTarget): Words
 }
 
-const CALM = { class: null, kind: null, range: null } as const
-const MISSED = { status: 'missed', class: 'missed', kind: 'missed', range: 'missed', work: undoneWork } as const
-const STALE = { status: 'stale', class: 'stale', kind: 'stale', range: 'stale' } as const
-const FAILED = { status: 'failed', class: 'failed', kind: 'failed', range: 'failed' } as const
-const COMPLETED = { status: 'completed', class: 'inTime', kind: null, range: 'completed', work: 'done' } as const
-const UNREAD = { status: 'unknown', class: 'unknown', kind: 'unknown', range: null, work: 'unknown' } as const
+const CALM = { kind: null, range: null } as const
+const MISSED = { status: 'missed', kind: 'missed', range: 'missed', work: undoneWork } as const
+const STALE = { status: 'stale', kind: 'stale', range: 'stale' } as const
+const FAILED = { status: 'failed', kind: 'failed', range: 'failed' } as const
+const COMPLETED = { status: 'completed', kind: null, range: 'completed', work: 'done' } as const
+const UNREAD = { status: 'unknown', kind: 'unknown', range: null, work: 'unknown' } as const
 
 const RUNNING = { workText: 'running', nextTrigger: 'duplicate', caution: null } as const
 const NOT_KNOWN = { workText: 'unknown', nextTrigger: 'refused', caution: null } as const
@@ -139,7 +137,6 @@ export const SITUATIONS = {
   covered: {
     ...CALM,
     status: 'completed',
-    class: 'covered',
     range: 'completed',
     work: 'done',
     holds: ({ later }) => later.covering?.kind === 'done',
@@ -342,7 +339,6 @@ export const SITUATIONS = {
   skipped: {
     ...CALM,
     status: 'skipped',
-    class: 'skipped',
     range: 'skipped',
     work: idleWork,
     holds: ({ rowStatus }) => rowStatus === 'skipped',
@@ -359,7 +355,6 @@ export const SITUATIONS = {
   marked: {
     ...COMPLETED,
     mark: 'marked',
-    class: 'marked',
     holds: ({ own }) => own !== null && successOf(own) === undefined,
     words: (found, target) => completedWords('done, as an operator recorded', found, target),
   },
@@ -384,7 +379,7 @@ export const SITUATIONS = {
 export type SlotSituation = keyof typeof SITUATIONS
 
 /** A slot that is due or goes on, and has not completed by the time that its task states. Its situation stays the same. */
-export const OVERDUE = { status: 'overdue', class: 'overdue', kind: 'overdue', range: null } as const
+export const OVERDUE = { status: 'overdue', kind: 'overdue', range: null } as const
 export const MAY_BE_OVERDUE: ReadonlySet<SlotSituation> = new Set(['due', 'waiting', 'silent', 'running', 'inRun'])
 
 /** Nothing has started in the slot itself. A later run that did not succeed may have done a part of its work. */

@@ -94,7 +94,7 @@ test('a run that did the work of several slots may take as long as they do, and 
   const several = [8, 12, 16, 20, 24, 28].map((day) => ranged(day, 240, 400))
   const rows = [...usual.slice(0, 5), ...several, slotOf(29, 60, 100)]
   expect(await found(rows, rules)).toEqual([])
-  // `tasks`, the pages, the report and the script say the same.
+  // `tasks`, the pages and the script say the same.
   const of = factsOf('nightly', recordWith([{ since: FIRST - 30 * DAY_MS, spec: schedule }]), slot)
   expect(paceOf(rows.reverse(), countSlotsIn(of)).usualMs).toBe(60_000)
 })

@@ -1,10 +1,7 @@
-// Part `scale`: commands that walk all tasks of a table that is 10 ms away: `check`, `tasks`, the overview of `serve` and
-// `report`. Their requests, and their time against the same number of bare requests, one after the other.
+// Part `scale`: commands that walk all tasks of a table that is 10 ms away: `check`, `tasks` and the overview of
+// `serve`. Their requests, and their time against the same number of bare requests, one after the other.
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
 import { Agent, request } from 'node:http'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { atMost, interleave, loadOverview, measure, ours, startServer } from './lab.mjs'
 
@@ -14,7 +11,6 @@ const FLOOR_REQUESTS = 50
 const MOST_ROUNDS = 3
 
 export async function run({ rounds, tasks }) {
-  const folder = mkdtempSync(join(tmpdir(), 'cronledger-bench-'))
   const table = await startServer('table.mjs', tasks, SLOTS)
   const env = { AWS_ENDPOINT_URL_DYNAMODB: table.url, CRONLEDGER_STORE: 'dynamodb:ledger' }
   const command = (...args) => measure(['sh', '-c', '"$@"; test $? -le 1', 'sh', ...ours(), ...args], env)
@@ -32,19 +28,17 @@ export async function run({ rounds, tasks }) {
       counted('check', () => command('check')),
       counted('tasks', () => command('tasks')),
       counted('overview', () => loadOverview(env)),
-      counted('report', () => command('report', '--out', join(folder, 'report.html'))),
     ])
     return { medians, targets: targetsOf(medians, tasks) }
   } finally {
     table.stop()
-    rmSync(folder, { recursive: true })
   }
 }
 
 function targetsOf(medians, tasks) {
   const { wallMs: bareMs } = medians.get('a bare request')
   // The registry is listed 100 tasks at a time, and a page of an overview has 200 tasks.
-  const least = { check: tasks, tasks, overview: tasks + Math.min(tasks, 200), report: tasks }
+  const least = { check: tasks, tasks, overview: tasks + Math.min(tasks, 200) }
   return Object.entries(least).flatMap(([name, needed]) => {
     const { requests, wallMs, peakMb } = medians.get(name)
     return [

@@ -27,13 +27,12 @@ export async function run({ rounds, tasks }) {
         { name: `check, ${zone}`, run: () => command('check') },
         { name: `history, ${zone}`, run: () => command('history', '--limit', '0') },
         { name: `overview, ${zone}`, run: () => loadOverview(env) },
-        { name: `report, ${zone}`, run: () => command('report', '--out', join(folder, 'report.html')) },
       ]
     })
     const medians = await interleave(Math.min(rounds, MOST_ROUNDS), jobs)
     return {
       medians,
-      targets: ['tasks', 'check', 'history', 'overview', 'report'].flatMap((name) => targetsOf(name, medians)),
+      targets: ['tasks', 'check', 'history', 'overview'].flatMap((name) => targetsOf(name, medians)),
     }
   } finally {
     rmSync(folder, { recursive: true })

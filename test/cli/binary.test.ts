@@ -1,5 +1,6 @@
 // The single executable, alone: in an empty folder, on a PATH without Node.
-import { type ExecFileException, execFile, execFileSync, spawnSync } from 'node:child_process'
+import { type ExecFileException, execFile, execFileSync, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { copyFileSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -77,9 +78,12 @@ describe.skipIf(!canHold)('the executable', () => {
     expect((await run('show', '--slot', '2026-11-24T18:00:00Z')).stdout).toMatch(/status +completed/)
     expect((await run('explain', '--schedule', '@daily')).stdout).toContain('@daily')
     expect((await run('run', '--help')).stdout).toContain('--max-attempts')
-    expect((await run('report', '--out', '-')).stdout).toMatch(
-      /<style>:root\{.*<th scope="row">(?:<a [^>]*>)?nightly</s,
-    )
+    const served = spawn(binary, ['serve', '--port', '0'], { cwd: folder, env })
+    onTestFinished(() => void served.kill('SIGKILL'))
+    const [address] = await once(served.stdout, 'data')
+    const textOf = async (path: string) => (await fetch(new URL(path, String(address).trim()))).text()
+    expect(await textOf('/page.css')).toMatch(/^:root\{/)
+    expect(await textOf('/task?task=nightly')).toContain('<h1>nightly</h1>')
   })
 
   const TRIGGER = ['--schedule', '0 3 * * *', '--event-time', '2026-11-24T03:00:00Z', '--', 'echo', 'paid']

@@ -1,9 +1,7 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { awsError } from '../faults/faults.ts'
 import { putFailed } from '../store/contract.ts'
-import { cronledger, scratch, start } from '../support/cli.ts'
+import { cronledger, start } from '../support/cli.ts'
 import { serve, untilChecked, WHOLE } from '../support/pages/serve.ts'
 import { type FaultyProxy, type Passing, startFaultyProxy } from '../support/proxy.ts'
 import { awsEnv, openTestStore, type Server, startDynalite } from '../support/servers.ts'
@@ -18,7 +16,6 @@ const TASKS = Array.from({ length: 40 }, (_, index) => `task-${String(index).pad
 const DENIED = awsError(400, 'com.amazon.coral.service#AccessDeniedException', 'User: x is not authorized', 'Message')
 const AT_A_TIME = 16
 
-const folder = scratch()
 let server: Server
 let proxy: FaultyProxy
 
@@ -143,36 +140,4 @@ test('the overview does not read a listed task again: a query for its slots, one
   ])
   expect([...html.matchAll(/id="line-(task-\d\d)"/g)].map(([, name]) => name)).toEqual(TASKS)
   expect(html).toMatch(/>40 slots need attention<\/h1><p class="quiet">40 failed /)
-})
-
-describe('report', () => {
-  const args = (out: string) => ['report', '--since', '3d', '--out', out]
-
-  // promise: many-tasks
-  test('16 tasks are asked for at a time, and the task records are read once', async () => {
-    const out = join(folder, 'report.html')
-    // How long its rows are kept, its slots, and older ones for its usual duration.
-    answerInGroups([3])
-    expect(await read(args(out))).toMatchObject({ code: 0, stderr: '' })
-    expect(proxy.mostAtOnce()).toBe(AT_A_TIME)
-    expect(proxy.seen.filter(isOfTask)).toHaveLength(3 * TASKS.length)
-    const others = proxy.seen.filter((passing) => !isOfTask(passing)).map(({ action }) => action)
-    // The names of the records, and the keys of the rows of two days.
-    expect(others.sort()).toEqual(['BatchGetItem', 'Query', 'Query', 'Query'])
-    const html = readFileSync(out, 'utf8')
-    expect([...html.matchAll(/<h2>(task-\d\d)<\/h2>/g)].map(([, name]) => name)).toEqual(TASKS)
-  })
-
-  // promise: report-interrupted
-  test('an error of one task: its exit code, and the report before it stays as it is', async () => {
-    const out = join(folder, 'kept.html')
-    writeFileSync(out, '<!doctype html>old')
-    proxy.treat(({ task }) => (task === TASKS[20] ? DENIED : 'pass'))
-    const { code, stderr } = await read(args(out))
-    expect(code).toBe(77)
-    expect(stderr.trimEnd().split('\n')).toEqual([expect.stringMatching(/^cronledger: .*dynamodb:Query/)])
-    expect(readFileSync(out, 'utf8')).toBe('<!doctype html>old')
-    expect(readdirSync(folder).filter((name) => name.endsWith('.part'))).toEqual([])
-    expect(existsSync(out)).toBe(true)
-  })
 })

@@ -72,11 +72,6 @@ describe('what a command prints arrives whole, such as a plan of 5,760 slots for
       code: 75,
       stderr: expect.stringMatching(/^cronledger: standard output cannot be written: ENOSPC.*\n$/),
     })
-    const report = ['report', '--since', '2026-11-29', '--out', join(folder, 'full', 'report.html')]
-    expect(await start(report, { env, launcher: mount }).ended).toMatchObject({
-      code: 75,
-      stderr: expect.stringMatching(/report.html" cannot be written: ENOSPC.*\n$/),
-    })
   })
 })
 

@@ -43,9 +43,6 @@ const ASKED: Edits = {
     ],
   ],
   'core/row/policy.ts': [["['unusual', 'late'] as const", "['unusual', 'late', 'slow'] as const"]],
-  'format/report.ts': [
-    ["  unusual: ['unusual', 'done'],", "  slow: ['slow', 'done'],\n  unusual: ['unusual', 'done'],"],
-  ],
 }
 
 /** Compiles a copy of `src` with some edits. Returns the files with an error. */
@@ -81,7 +78,6 @@ test('a new remark with a finding, and a new status, are rows of tables, and the
     'audit/rerunnable.ts',
     'cli/commands/rerun/read.ts',
     'format/check/needs.ts',
-    'format/report.ts',
     'verdict/judge.ts',
     'web/views/frame/marks.ts',
     'web/views/task/task.tsx',

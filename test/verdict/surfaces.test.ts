@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest'
 import { readLaterOf } from '../../src/audit/ranges.ts'
 import { LOOKED_AT } from '../../src/audit/walk.ts'
-import { readReport } from '../../src/cli/commands/report/read.ts'
 import { lastSlots } from '../../src/cli/commands/tasks.ts'
 import type { RunEvent } from '../../src/core/event.ts'
 import { isKeyOf, keysOf } from '../../src/core/objects.ts'
@@ -177,24 +176,17 @@ async function surfaces(
   const of = factsOf('nightly', record, now)
   const later = await readLaterOf(slot, own, of, ledger.history)
   const shown = shownSlot(judge(namedSlot(slot, own, of, { later }), of), STORE)
-  const options = { ledger, ledgerTimeoutMs: 9_000 }
   const page = await pagesOf(ledger, STORE, now)(slotAddress('nightly', slot))
-  const [since = '', until = ''] = [slot, slot + HOUR_MS].map((at) => new Date(at).toISOString())
-  const range = { since, until }
-  const report =
-    now < slot ? null : await readReport({ range, store: STORE, version: '1', by: 'ada' }, { ...options, ...CALL, now })
   const found: Record<string, unknown>[] = []
   const needs = collectNeeds()
   for await (const one of ledger.check({ since: new Date(slot), until: new Date(slot + HOUR_MS) })) {
     found.push(findingJson(one, STORE))
     needs.add(one)
   }
-  const exceptions = report?.tasks[0]?.exceptions ?? []
   return {
     shown,
     pages: isLeftOutOf === undefined ? [textOf(page)] : [],
     advised: needsLines(needs.needs, STORE).join('\n'),
-    filed: exceptions.map((one) => one.happened),
     found,
   }
 }
@@ -206,12 +198,8 @@ test.each(
     [name, 'ECS', ON_ECS, situation],
     [name, 'Kubernetes', ON_KUBERNETES, situation],
   ]) as [SlotSituation | RemarkName, string, Place | null, Situation][],
-)('show, check, the page, the report and JSON say the same of a slot: %s, on %s', async (name, _, place, situation) => {
-  const { shown, pages, advised, filed, found } = await surfaces(
-    situation,
-    slot + (situation.afterMs ?? HOUR_MS),
-    place,
-  )
+)('show, check, the page and JSON say the same of a slot: %s, on %s', async (name, _, place, situation) => {
+  const { shown, pages, advised, found } = await surfaces(situation, slot + (situation.afterMs ?? HOUR_MS), place)
   const { verdict } = shown
   expect(isKeyOf(name, REMARKS) ? keysOf(shown.remarks) : verdict.situation).toEqual(
     isKeyOf(name, REMARKS) ? [name] : name,
@@ -222,9 +210,7 @@ test.each(
   for (const text of [showText(shown), ...pages]) expectSaid(text, shown)
   if (status !== null) for (const text of pages) expect(text).toContain(MARKS[shown.mark].word)
   const { work, nextTrigger, happened, caution, steps } = json
-  if (filed.length > 0 && status !== 'missed') expect(filed).toEqual([happened])
   if (situation.isFinding) {
-    expect(filed).toHaveLength(1)
     if (verdict.caution !== null) expect(advised).toContain(verdict.caution)
     for (const { command } of neededSteps(verdict.steps)) expect(advised).toContain(commandText(command))
   }
@@ -283,9 +269,7 @@ test('every surface has the same status, the same answer about the work, and the
     }
     expect(counted, `seed ${seed}`).toEqual(counts)
     const ask = pagesOf(ledger, STORE, RANDOM_NOW)
-    const range = { since: since.toISOString(), until: until.toISOString() }
-    const reading = { ledger, ledgerTimeoutMs: 9_000, now: RANDOM_NOW, ...CALL } as Parameters<typeof readReport>[1]
-    const report = await readReport({ range, store: STORE, version: '1', by: 'ada' }, reading)
+    const reading = { ledger, ledgerTimeoutMs: 9_000, now: RANDOM_NOW, ...CALL } as Parameters<typeof readTask>[1]
     const now = new Date(RANDOM_NOW)
     const { whole } = beginNeeds(RANDOM_SINCE, reading)
     const needs = await whole
@@ -293,7 +277,6 @@ test('every surface has the same status, the same answer about the work, and the
     const overview = (await readOverview({}, whole, reading))(needs)
     for await (const known of ledger.tasks()) {
       const { task } = known
-      const filed = new Map(report?.tasks.find((one) => one.task === task)?.exceptions.map((one) => [one.slot, one]))
       const read = await readTask(task, reading)
       const page = read && (await readTaskPage(read, {}, reading))
       const shownOnPage = new Map(page?.slots.map((one) => [one.slot, one]))
@@ -317,14 +300,12 @@ test('every surface has the same status, the same answer about the work, and the
         newest ??= status
         const cell = shownOnPage.get(slot)
         if (cell !== undefined) expect([cell.mark, cell.kind], name).toEqual([shown.mark, kind])
-        // A force, `resolve` and the report.
+        // A force and `resolve`.
         const isOpen = ['running', 'waiting', 'overdue', 'unknown'].includes(status ?? '') && row !== null
         const again = isOpen ? null : work === 'done' ? 'completed' : status
         if (status !== 'overdue' && status !== 'due')
           expect(rerunnableAs(row, RANDOM_NOW, DEFAULT_SKEW_MS), name).toBe(again)
         expect(objection(shown), name).toBe(expectedObjection(shown))
-        const filedAs = filed.get(slot)?.class
-        if (filedAs !== undefined) expect([shown.class, 'repaired'], name).toContain(filedAs)
         // `check` and its notifications. A covered slot is a part of the finding of the slot that covers it, while that has a row.
         const finding = found.get(`${task} ${slot}`)
         expect(finding?.kind ?? null, name).toBe(kind)
@@ -332,7 +313,7 @@ test('every surface has the same status, the same answer about the work, and the
         // The date is in the zone of the slot, and the columns are members of its JSON.
         const { zone } = shown.schedule
         const [source, json, told] = [sourceOf(one), JSON.parse(slotLine(one)), finding && findingJson(finding, STORE)]
-        const zones = [cell?.schedule.zone, filed.get(slot)?.zone, told?.['zone']]
+        const zones = [cell?.schedule.zone, told?.['zone']]
         expect(new Set([zone, undefined, ...zones]), name).toEqual(new Set([zone, undefined]))
         const date = zonedTime(slot, zone)
         expect([told?.['local'] ?? date, DATE.text(source) || date], name).toEqual([date, date])
@@ -377,12 +358,8 @@ test('every surface has the same status, the same answer about the work, and the
         if (one.slot >= open.since) isOpen += 1
       expect(open.count, `seed ${seed} ${task}`).toBe(isOpen)
       const line = overview.lines.find((one) => one.task === task)
-      const usual = [
-        recent?.usualMs,
-        line?.pace.usualMs,
-        report?.tasks.find((one) => one.task === task)?.usualDurationMs,
-      ]
-      expect(usual, `seed ${seed} ${task}`).toEqual([pace.usualMs, pace.usualMs, pace.usualMs])
+      const usual = [recent?.usualMs, line?.pace.usualMs]
+      expect(usual, `seed ${seed} ${task}`).toEqual([pace.usualMs, pace.usualMs])
     }
   }
   expect(seen.size).toBeGreaterThan(15)

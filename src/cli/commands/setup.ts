@@ -23,7 +23,7 @@ const help = {
       otherwise: 'operator',
       help: 'Permissions to check',
       details:
-        'A runner uses run. An auditor uses history, show, check, tasks, serve and report. A checker also uses check --once. An operator uses all commands.',
+        'A runner uses run. An auditor uses history, show, check, tasks and serve. A checker also uses check --once. An operator uses all commands.',
     },
     task: { ...COMMON.task, required: undefined, help: 'Name of the batch to check' },
     json: COMMON.json,

@@ -171,7 +171,7 @@ const RUN_PREFIX = variableOf('run-')
 
 /** Options of other commands, which read the same environment, and variables that the stack gives to the container. */
 export const KNOWN_ELSEWHERE: ReadonlySet<string> = new Set(
-  `all slot from until each dry-run json keep-going since commands format limit fields port host out
+  `all slot from until each dry-run json keep-going since commands format limit fields port host
   state run check role parameters outputs at
   count ecs-network pod password-command delivery-attempt secrets`.split(/\s+/),
 )

@@ -155,7 +155,7 @@ export interface Pace {
   readonly trend?: { readonly beforeMs: number; readonly latelyMs: number }
 }
 
-/** Returns the pace of a task from its rows, the newest first. `tasks`, the pages and the report have it from here. */
+/** Returns the pace of a task from its rows, the newest first. `tasks` and the pages have it from here. */
 export function paceOf(rows: readonly Row[], countSlots: CountSlots): Pace {
   const values = valuesOfPace(rows, countSlots)
   const usual = usualOf(values)

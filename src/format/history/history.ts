@@ -64,7 +64,7 @@ export function csvLines(slots: readonly JudgedSlot[], fields: readonly string[]
  * free text. We must put `'` before such a text, otherwise an operator's spreadsheet runs it. This also changes a
  * schedule such as `@daily`, which a spreadsheet would reject as a wrong formula.
  */
-export function csvText(cells: readonly (readonly CsvValue[])[]): string {
+function csvText(cells: readonly (readonly CsvValue[])[]): string {
   const texts = cells.map((line) => line.map((cell) => (typeof cell === 'string' ? printable(cell) : cell)))
   return stringify(texts, { escape_formulas: true })
 }

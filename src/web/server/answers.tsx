@@ -159,7 +159,8 @@ export function openAnswers({ store, clock, ledgerTimeoutMs, report }: AppOption
     const { title, main, moves, clock: own = wallClock(zone ?? 'UTC'), costMs = 0, status = 200, location } = view
     const frame: Frame = {
       title,
-      dress: { kind: 'served', stylePath: '/page.css', scriptPath: '/page.js' },
+      stylePath: '/page.css',
+      scriptPath: '/page.js',
       store,
       clock: own,
       zone,

@@ -93,7 +93,6 @@ const LISTINGS: readonly (readonly string[])[] = [
   ['check', '--since', DAY],
   ['history', '--format', 'csv', '--since', DAY],
   ['history', '--format', 'ndjson', '--since', DAY, '--status', 'missed,failed'],
-  ['report', '--format', 'csv', '--out', '-', '--since', DAY],
   ['rerun', '--all', '--from', DAY, '--reason', 'x'],
   ['show', 'zetta', '--slot', DAY],
   ['pause', '--all', '--from', '2026-01-01', '--until', '2026-01-02', '--reason', 'x'],

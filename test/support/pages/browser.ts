@@ -13,7 +13,7 @@ if (!hasChromium) process.stdout.write('chromium is not installed: the pages are
 /** Only a hang takes longer than this. A page with many rows is slow on a machine without free CPU. */
 const PATIENCE_MS = 240_000
 
-export function openBrowser(): Promise<Browser> {
+function openBrowser(): Promise<Browser> {
   return chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'], timeout: PATIENCE_MS })
 }
 

@@ -7,21 +7,17 @@ import { links } from './links.ts'
 import { CommandToCopy } from './steps.tsx'
 import type { WallClock } from './time.tsx'
 
-/** The style is on the server, or in the page itself with a policy that allows it. */
-type Dress =
-  | { readonly kind: 'served'; readonly stylePath: string; readonly scriptPath: string }
-  | { readonly kind: 'alone'; readonly style: Child; readonly policy: string }
-
 export interface Frame {
   readonly title: string
-  readonly dress: Dress
+  readonly stylePath: string
+  readonly scriptPath: string
   readonly store: string
   /** The clock of the page, and the zone that the reader has chosen for all times. */
   readonly clock: WallClock
   readonly zone?: string | undefined
   readonly now: Instant
-  /** The time after which the page asks for itself again, in milliseconds. Null when it never does. */
-  readonly pollMs: number | null
+  /** The time after which the page asks for itself again, in milliseconds. */
+  readonly pollMs: number
   readonly children?: Child
 }
 
@@ -33,35 +29,34 @@ const ICON =
 
 /** Returns the HTML of a whole page. We must make all text with JSX, because JSX escapes all values. */
 export function pageText(frame: Frame): string {
-  const { title, dress, store, clock, zone, now, pollMs, children } = frame
+  const { title, stylePath, scriptPath, store, clock, zone, now, pollMs, children } = frame
   // It always has seconds, so that its width never changes.
   const asOf = formatInstant(clock.localMs(now)).slice(0, 19).replace('T', ' ')
   const page = (
     <html lang="en">
       <head>
         <meta charset="utf-8" />
-        {dress.kind === 'alone' && <meta http-equiv="Content-Security-Policy" content={dress.policy} />}
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <meta name="color-scheme" content="light dark" />
         <title>{`${title} · cronledger`}</title>
         <link rel="icon" href={ICON} />
-        {dress.kind === 'alone' ? <style>{dress.style}</style> : <link rel="stylesheet" href={dress.stylePath} />}
+        <link rel="stylesheet" href={stylePath} />
         {/* The style depends on whether the script runs, so it must run before the first paint. */}
-        {dress.kind === 'served' && <script src={dress.scriptPath} defer blocking="render" />}
+        <script src={scriptPath} defer blocking="render" />
       </head>
       <body>
         <a class="skip" href="#main">
           Skip to content
         </a>
         <header>
-          <a class="home" href={dress.kind === 'alone' ? '#main' : links.overview()}>
+          <a class="home" href={links.overview()}>
             cronledger
           </a>
           <span class="store">{printable(store)}</span>
           <span class="as-of" id="as-of">
             as of <time datetime={formatInstant(now)}>{asOf}</time> {clock.offset(now)}
           </span>
-          {dress.kind === 'served' && <TimesChoice clock={clock} zone={zone} />}
+          <TimesChoice clock={clock} zone={zone} />
           <div class="banner">
             <p id="connection" role="status" />
             <p id="retry" hidden>
@@ -69,7 +64,7 @@ export function pageText(frame: Frame): string {
             </p>
           </div>
         </header>
-        <main id="main" tabindex={-1} data-poll-ms={pollMs ?? undefined}>
+        <main id="main" tabindex={-1} data-poll-ms={pollMs}>
           {children}
         </main>
       </body>

@@ -15,7 +15,7 @@ export function Heads({ columns }: HeadsProps) {
 }
 
 /** A text is made safe to show. */
-export type Content = Child | string
+type Content = Child | string
 
 interface ListProps extends HeadsProps {
   readonly rows: readonly (readonly Content[])[]

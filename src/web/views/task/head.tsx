@@ -1,17 +1,17 @@
 import { elapsed } from '../../../core/duration.ts'
-import { expectationsText } from '../../../core/task/record-changes.ts'
+import { changeText, expectationsText } from '../../../core/task/record-changes.ts'
 import type { FoundSuspension } from '../../../core/task/suspensions.ts'
-import type { ScheduleSince, TaskRecord } from '../../../core/task/task-record.ts'
+import type { ScheduleSince, Suspension, TaskRecord } from '../../../core/task/task-record.ts'
 import type { Instant } from '../../../core/types.ts'
 import { durationMsOf } from '../../../format/slot/row.ts'
+import { confirmationText, isCancelled } from '../../../format/task/declaration.ts'
 import { counted, printable } from '../../../format/text.ts'
 import type { JudgedSlot } from '../../../verdict/judge.ts'
-import type { Sentence } from '../../../verdict/sentence.ts'
+import { type Sentence, scheduleText } from '../../../verdict/sentence.ts'
 import { Badge } from '../frame/badge.tsx'
 import { links } from '../frame/links.ts'
 import { IN_FORCE, Owner } from '../frame/parts.tsx'
 import { Said, Time, type WallClock, wordsIn } from '../frame/time.tsx'
-import { changesOf } from '../report/chapter.tsx'
 import type { RecentSlots } from './recent.tsx'
 
 export interface TaskHead {
@@ -107,28 +107,72 @@ function scheduleNow({ current, schedules }: TaskHead): string {
 
 const SHOWN = 8
 
-/** The schedules, pauses, retirements and expectations of a task, as in the report of its period, newest first. */
-export function Changes({ head: { schedules, suspensions, expectations, clock } }: { readonly head: TaskHead }) {
-  const stated = expectations && {
-    at: expectations.since,
-    by: '',
-    why: '',
-    what: () => `expectations: ${expectationsText(expectations) || 'none'}`,
+interface Change {
+  readonly at: Instant
+  readonly by: string
+  readonly what: string
+  readonly why: string
+}
+
+/** Returns the schedules, pauses, retirements and expectations of a task, newest first. */
+function changesOf({ schedules, suspensions, expectations, clock }: TaskHead): readonly Change[] {
+  const { pauses, retirements, changes = [] } = suspensions
+  const suspended = (name: 'pause' | 'retirement', one: Suspension): readonly Change[] => {
+    const { at, from, until, by, reason, ended } = one
+    const [begun, over] = name === 'pause' ? ['paused it', 'resumed it'] : ['retired it', 'ended its retirement']
+    const end = until === null || isCancelled(one) ? '' : ` until ${clock.time(until)}`
+    const begin = { at, by, why: reason, what: `${begun} from ${clock.time(from)}${end}` }
+    if (ended === undefined) return [begin]
+    return [
+      begin,
+      {
+        at: ended.at,
+        by: ended.by,
+        why: ended.reason,
+        what: isCancelled(one) ? `cancelled the planned ${name}` : over,
+      },
+    ]
   }
-  const changes = [...changesOf({ decisions: [], ...suspensions, schedules }), ...(stated ? [stated] : [])]
-  if (changes.length === 0) return <p class="empty">No schedule, pause or expectation is recorded.</p>
-  const newest = changes.sort((one, other) => other.at - one.at)
+  const isUnexplained = ({ since }: ScheduleSince) =>
+    !changes.some(({ from, after }) => from === since && 'schedule' in after)
+  const unsigned = (at: Instant, what: string): Change => ({ at, by: '', why: '', what })
+  return [
+    ...(expectations === null
+      ? []
+      : [unsigned(expectations.since, `expectations: ${expectationsText(expectations) || 'none'}`)]),
+    ...pauses.flatMap((pause) => suspended('pause', pause)),
+    ...retirements.flatMap((retirement) => suspended('retirement', retirement)),
+    ...changes.map((one) => ({
+      at: one.at,
+      by: one.by,
+      why: one.reason,
+      what: `changed from ${clock.time(one.from)} on: ${changeText(one)}`,
+    })),
+    ...schedules.filter(isUnexplained).map((one) => {
+      const state = confirmationText(one)
+      return unsigned(one.since, `schedule ${scheduleText(one.spec)}${state && ` (${state})`}`)
+    }),
+  ]
+    .sort((one, other) => one.at - other.at)
+    .reverse()
+}
+
+export function Changes({ head }: { readonly head: TaskHead }) {
+  const newest = changesOf(head)
+  if (newest.length === 0) return <p class="empty">No schedule, pause or expectation is recorded.</p>
   const earlier = newest.length - SHOWN
   return (
     <>
       <ol class="changes" reversed>
         {newest.slice(0, SHOWN).map(({ at, by, what, why }) => (
           <li>
-            <Time at={at} clock={clock} /> <Owner owner={`${by} ${what(clock)}${why && `: ${why}`}`.trim()} />
+            <Time at={at} clock={head.clock} /> <Owner owner={`${by} ${what}${why && `: ${why}`}`.trim()} />
           </li>
         ))}
       </ol>
-      {earlier > 0 && <p class="quiet">and {counted(earlier, 'earlier change')}, which a report lists</p>}
+      {earlier > 0 && (
+        <p class="quiet">and {counted(earlier, 'earlier change')}, which cronledger tasks --json lists</p>
+      )}
     </>
   )
 }

@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { aws, awsEnv, hasAws } from '../../../support/aws/aws.ts'
 import { deployBatch, deployLedger } from '../../../support/aws/stack.ts'
@@ -147,7 +146,6 @@ describe.skipIf(!hasAws)('the policy', () => {
       [0, 'tasks'],
       [1, 'check', '--task', 'weekly', '--since', '2026-11-19'],
       [1, 'check', '--since', '2026-11-19'],
-      [0, 'report', '--out', join(folder, 'report.html'), ...ALL_DAYS],
     )
     expect(new Set([...actions, ...(await askedByPages())])).toEqual(new Set(allowed('auditor')))
   })

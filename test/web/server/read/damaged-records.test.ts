@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openFileDatabase } from '../../../../src/store/file/database.ts'
-import { cronledger, scratch } from '../../../support/cli.ts'
+import { scratch } from '../../../support/cli.ts'
 import { fillFile } from '../../../support/pages/ledger.ts'
 import { type Served, serve, WHOLE } from '../../../support/pages/serve.ts'
 
@@ -49,14 +49,4 @@ test('the page of another task, and of one that does not exist, are as usual', a
   expect((await page('/task?task=alpha')).status).toBe(200)
   expect((await page('/task?task=alpa')).status).toBe(404)
   expect((await page('/task?task=beta')).text).toContain('a newer version of cronledger wrote the record of task beta')
-})
-
-test('a report names it beside the others', async () => {
-  const { code, stdout } = await cronledger(['report', '--store', store, '--out', '-'])
-  expect(code).toBe(0)
-  expect(stdout).toMatch(NEWER)
-  expect([...stdout.matchAll(/<th scope="row">(?:<[^>]*>)?(alpha|gamma|\w*ta)\b/g)].map(([, task]) => task)).toEqual([
-    'alpha',
-    'gamma',
-  ])
 })

@@ -7,7 +7,7 @@ import type { Reading } from '../../../../src/web/server/read/reading.ts'
 import { readTask, readTaskPage } from '../../../../src/web/server/read/task.ts'
 import type { OverviewQuery } from '../../../../src/web/views/frame/links.ts'
 import { Overview } from '../../../../src/web/views/overview/overview.tsx'
-import { cronledger, scratch } from '../../../support/cli.ts'
+import { scratch } from '../../../support/cli.ts'
 import { fillFile, type PlannedTask } from '../../../support/pages/ledger.ts'
 
 const HOUR_MS = 3_600_000
@@ -171,19 +171,6 @@ test('a status of a large ledger is looked for on all pages, and each order hold
   expect(await tasksOf('failed')).toEqual(['task-121'])
   expect(await tasksOf('paused')).toEqual(['task-125'])
   expect(await tasksOf('late')).toEqual([])
-})
-
-test('a report of a task that was only forced has its zone and the decision', async () => {
-  const path = join(folder, 'lone.db')
-  await fillFile(path, [hourly('other')], NOW)
-  const store = `file:${path}`
-  const given = ['--store', store, '--task', 'lone']
-  const slot = ['--schedule', '0 3 * * *', '--timezone', 'Asia/Tokyo', '--force-slot', '2026-11-23T18:00:00Z']
-  expect((await cronledger(['run', ...given, ...slot, '--reason', 'by hand', '--', 'true'])).code).toBe(0)
-  const day = ['--since', '2026-11-24', '--until', '2026-11-24']
-  const { stdout } = await cronledger(['report', ...given, ...day, '--out', '-'])
-  expect(stdout).toContain('<title>Report 2026-11-24 00:00 to 2026-11-25 00:00 Asia/Tokyo')
-  expect(stdout).toMatch(/ran it again: succeeded.*by hand/)
 })
 
 /** Two tasks that missed their ten newest slots. The first one was paused for that time, and the second one is retired. */
