@@ -116,7 +116,7 @@ interface AttemptFacts extends Host {
   readonly since?: Instant
   /** No completed slot was found after this time, where the search ended. Only slots after it are in the range of the attempt. */
   readonly searched?: Instant
-  /** When the attempt was claimed. For an attempt that waited, this is when its wait was over. */
+  /** When the work started. Until the first write after that, or if nothing started: when the attempt was claimed. */
   readonly startedAt: Instant
 }
 
