@@ -104,6 +104,7 @@ const FORCE: KindsOf<Force> = {
   status: TEXTS,
   askedAt: MOMENT,
   partOfRepair: SWITCH,
+  plan: A_TEXT,
   ignoreAfter: SWITCH,
 }
 const TASK_OPTIONS: KindsOf<TaskOptions> = {

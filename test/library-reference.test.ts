@@ -30,6 +30,7 @@ const FORCE: Members<library.Force> = {
   status: ['completed'],
   askedAt: new Date(),
   partOfRepair: true,
+  plan: 'backfill-7',
   fresh: true,
   ignoreAfter: true,
 }

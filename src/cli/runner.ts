@@ -25,6 +25,13 @@ import { RUN_KINDS, variableOf } from './options/options.ts'
 import type { SUPERVISION_OPTIONS } from './options/run-options.ts'
 import { hideStandardStreams } from './output.ts'
 
+/** The variable by which a run gets the id of the repair that starts it. No person gives it, so it is no option. */
+export const PLAN_VARIABLE = variableOf('plan')
+
+export function planOf(env: Environment): string | undefined {
+  return env[PLAN_VARIABLE] || undefined
+}
+
 /** Returns the start time of this process, which is close to the moment when the operator gave the command. */
 export function askedAt(): Date {
   return new Date(systemClock.now() - process.uptime() * 1_000)

@@ -43,6 +43,8 @@ export type Trigger =
       readonly ignoresAfter?: true
       /** The batch got no checkpoint. Left out: it got that of the attempt before. */
       readonly isFresh?: true
+      /** The id of the repair that started it, which knows its own attempts by it. Left out: it was started by itself. */
+      readonly plan?: string
     }
 
 export type Environment = Readonly<Record<string, string | undefined>>

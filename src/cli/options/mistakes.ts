@@ -173,7 +173,7 @@ const RUN_PREFIX = variableOf('run-')
 export const KNOWN_ELSEWHERE: ReadonlySet<string> = new Set(
   `all slot from until each dry-run json keep-going since commands format limit fields port host out
   state run check role parameters outputs at
-  count ecs-network pod password-command delivery-attempt secrets`.split(/\s+/),
+  count ecs-network plan pod password-command delivery-attempt secrets`.split(/\s+/),
 )
 
 const KNOWN_VARIABLES = new Set([...Object.keys(RUN_OPTIONS), ...KNOWN_ELSEWHERE].map(variableOf))

@@ -152,7 +152,8 @@ test.each(Object.entries<OptionSpec>(SETTINGS))(
 
 test('a batch gets none of the variables by which a slot is forced', () => {
   const names = Object.keys({ ...run.help.options, ...rerun.help.options }).map(variableOf)
-  expect(names).toEqual(expect.arrayContaining(FORCING_VARIABLES))
+  // The id of a repair has a variable and no option.
+  expect([...names, variableOf('plan')]).toEqual(expect.arrayContaining(FORCING_VARIABLES))
   expect(FORCING_VARIABLES).toEqual(expect.arrayContaining(Object.keys(RUN_GROUPS.force).map(variableOf)))
 })
 
@@ -192,6 +193,7 @@ test('each option of a command that starts no batch is known to the warning abou
   expect([...KNOWN_ELSEWHERE]).toEqual([
     ...new Set(others),
     'ecs-network',
+    'plan',
     'pod',
     'password-command',
     'delivery-attempt',

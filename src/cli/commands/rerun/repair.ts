@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import { createInterface } from 'node:readline'
 import { isatty } from 'node:tty'
@@ -98,7 +97,6 @@ export async function repair(asked: Asked, context: CommandContext): Promise<num
   const progress = openProgress(plan, { jobs, tell, screen, isLogged: isHere && canShow })
   const io = {
     plan,
-    planId: randomUUID(),
     clock: systemClock,
     ask: askWith(env),
     stop: stops.aborted,
