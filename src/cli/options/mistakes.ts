@@ -176,7 +176,22 @@ export const KNOWN_ELSEWHERE: ReadonlySet<string> = new Set(
   count ecs-network pod password-command delivery-attempt secrets`.split(/\s+/),
 )
 
+/** Options that only a flag sets, in each command that has them. The variable of `task`, say, is read by other commands. */
+export const FLAGS_ONLY: readonly string[] = 'jobs yes once sort next forced ids'.split(' ')
+
+/** Returns a warning about the variables of these options that have no effect, because only a flag sets the option. */
+export function flagOnlyVariables(names: readonly string[], env: Environment): string | null {
+  const flags = FLAGS_ONLY.filter((name) => names.includes(name) && env[variableOf(name)])
+  if (flags.length === 0) return null
+  const [have, are] = flags.length === 1 ? ['has', 'is a flag only'] : ['have', 'are flags only']
+  return `${listed(flags.map(variableOf), 'and')} ${have} no effect: ${listed(
+    flags.map((name) => `--${name}`),
+    'and',
+  )} ${are}.`
+}
+
 const KNOWN_VARIABLES = new Set([...Object.keys(RUN_OPTIONS), ...KNOWN_ELSEWHERE].map(variableOf))
+const FLAG_VARIABLES = new Set(FLAGS_ONLY.map(variableOf))
 
 export function isKnownVariable(name: string): boolean {
   return KNOWN_VARIABLES.has(name)
@@ -189,10 +204,20 @@ const MIN_LETTERS = 5
 const MOST_NAMED = 3
 
 /**
- * Returns a warning about the variables `CRONLEDGER_…` that do not belong to an option of any command: a misspelt limit would
- * silently have no effect. Throws a usage error if one is nearly an option that chooses the slot or limits a force and is not given.
+ * Returns warnings about the variables `CRONLEDGER_…` that do not belong to an option of any command, or not to one that a variable
+ * sets: a misspelt limit would silently have no effect. Throws a usage error if one is nearly an option that chooses the slot or
+ * limits a force and is not given.
  */
-export function misspeltVariables(command: string, values: Readonly<Record<string, unknown>>, env: Environment) {
+export function variableWarnings(
+  command: string,
+  values: Readonly<Record<string, unknown>>,
+  env: Environment,
+): readonly string[] {
+  const warnings = [misspeltVariables(command, values, env), flagOnlyVariables(FLAGS_ONLY, env)]
+  return warnings.filter((text) => text !== null)
+}
+
+function misspeltVariables(command: string, values: Readonly<Record<string, unknown>>, env: Environment) {
   const names = Object.keys(values).map(optionName)
   const left = Object.keys(values).flatMap((name) => (values[name] === undefined ? [optionName(name)] : []))
   const mayForce = !('forceSlot' in values) || values['forceSlot'] !== undefined
@@ -214,7 +239,9 @@ export function misspeltVariables(command: string, values: Readonly<Record<strin
   }
   const long = left.filter((name) => name.length >= MIN_LETTERS)
   const unknown = others.flatMap((variable) =>
-    isKnownVariable(variable) ? [] : [{ variable, near: nearest(nameOf(variable.slice(PREFIX.length)), long) }],
+    isKnownVariable(variable) || FLAG_VARIABLES.has(variable)
+      ? []
+      : [{ variable, near: nearest(nameOf(variable.slice(PREFIX.length)), long) }],
   )
   if (unknown.length === 0) return null
   const meant = unknown.filter(({ near }) => near !== null)
