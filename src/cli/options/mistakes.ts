@@ -1,6 +1,6 @@
 import { basename } from 'node:path'
 import { type LedgerError, quote, usageError, withoutSecret } from '../../core/errors.ts'
-import { didYouMean, nearest } from '../../core/near.ts'
+import { didYouMean, nearest, withSameBeginning } from '../../core/near.ts'
 import { type OptionSpec, optionName } from '../../core/option.ts'
 import { BATCH_ADVICE, otherName, SHELLS } from '../../core/other-names.ts'
 import { isDay } from '../../core/schedule/local-time.ts'
@@ -30,8 +30,14 @@ export function unknownOption(word: string, { command, flags }: Line): LedgerErr
   const isKnown = name === '' || flags.has(name)
   const meant = isKnown ? null : otherName(name, (one) => flags.has(one))
   if (meant !== null && 'advice' in meant) return usageError(`${what} ${meant.advice}`)
-  const near = isKnown ? name : meant === null ? nearest(name, [...flags.keys()]) : `${meant.option}${meant.value}`
-  return usageError(`${what}${near === null ? ` See cronledger ${command.name} --help.` : didYouMean([`--${near}`])}`)
+  const near = meant === null ? (isKnown ? [name] : alike(name, [...flags.keys()])) : [`${meant.option}${meant.value}`]
+  const hint = didYouMean(near.map((one) => `--${one}`))
+  return usageError(`${what}${hint === '' ? ` See cronledger ${command.name} --help.` : hint}`)
+}
+
+function alike(name: string, names: readonly string[], ofSlips = names): readonly string[] {
+  const near = nearest(name, ofSlips)
+  return near === null ? withSameBeginning(name, names) : [near]
 }
 
 function shownName(word: string): string {
@@ -241,14 +247,14 @@ function misspeltVariables(command: string, values: Readonly<Record<string, unkn
   const unknown = others.flatMap((variable) =>
     isKnownVariable(variable) || FLAG_VARIABLES.has(variable)
       ? []
-      : [{ variable, near: nearest(nameOf(variable.slice(PREFIX.length)), long) }],
+      : [{ variable, near: alike(nameOf(variable.slice(PREFIX.length)), left, long) }],
   )
   if (unknown.length === 0) return null
-  const meant = unknown.filter(({ near }) => near !== null)
+  const meant = unknown.filter(({ near }) => near.length > 0)
   const shown = (meant.length === 0 ? unknown : meant).slice(0, MOST_NAMED).map(({ variable }) => variable)
   const more = unknown.length - shown.length
   const all = listed([...shown, ...(more === 0 ? [] : [`${more} more`])], 'and')
   const are = unknown.length === 1 ? 'is not an option of cronledger and has' : 'are not options of cronledger and have'
-  const hint = didYouMean(meant.slice(0, MOST_NAMED).flatMap(({ near }) => (near === null ? [] : [variableOf(near)])))
+  const hint = didYouMean(meant.slice(0, MOST_NAMED).flatMap(({ near }) => near.map(variableOf)))
   return `${all} ${are} no effect.${hint} For all options: cronledger help ${command} --all`
 }
