@@ -8,7 +8,7 @@ import type { Environment } from '../../core/types.ts'
 import { isTaskName } from '../../core/user-text.ts'
 import { listed } from '../../format/text.ts'
 import { type CommandHelp, variableOf } from './options.ts'
-import { RUN_OPTIONS } from './run-options.ts'
+import { RUN_GROUPS, RUN_OPTIONS } from './run-options.ts'
 
 export interface Line {
   readonly command: CommandHelp
@@ -30,6 +30,8 @@ export function unknownOption(word: string, { command, flags }: Line): LedgerErr
   const isKnown = name === '' || flags.has(name)
   const meant = isKnown ? null : otherName(name, (one) => flags.has(one))
   if (meant !== null && 'advice' in meant) return usageError(`${what} ${meant.advice}`)
+  if (meant === null && command.name === 'rerun' && OF_FORCED_RUN.has(name))
+    return usageError(`${what} Only run has it: cronledger run … --force-slot SLOT --${name} … -- ./batch.sh`)
   const near = meant === null ? (isKnown ? [name] : alike(name, [...flags.keys()])) : [`${meant.option}${meant.value}`]
   const hint = didYouMean(near.map((one) => `--${one}`))
   return usageError(`${what}${hint === '' ? ` See cronledger ${command.name} --help.` : hint}`)
@@ -39,6 +41,9 @@ function alike(name: string, names: readonly string[], ofSlips = names): readonl
   const near = nearest(name, ofSlips)
   return near === null ? withSameBeginning(name, names) : [near]
 }
+
+/** The options of a run that no other command has, and that have an effect in a forced one. */
+const OF_FORCED_RUN = new Set(Object.keys({ ...RUN_GROUPS.lease, ...RUN_GROUPS.exit }).map(optionName))
 
 function shownName(word: string): string {
   return withoutSecret(word).split('=', 1)[0] ?? ''

@@ -69,6 +69,8 @@ test.each([
   ['pause', ['--output', 'json'], '--output. Did you mean --json?'],
   ['check', ['--json-output'], '--json-output. Did you mean --json?'],
   ['run', ['--exit-code', '3'], '--exit-code. Did you mean --exit-on-duplicate?'],
+  ['rerun', ['--skew', '1s'], '--skew. Only run has it: cronledger run … --force-slot SLOT --skew … -- ./batch.sh'],
+  ['rerun', ['--skw', '1s'], '--skw. See cronledger rerun --help.'],
   ['rerun', ['--dry'], '--dry. Did you mean --dry-run?'],
   ['run', ['--max', '3'], '--max. Did you mean --max-lateness or --max-attempts?'],
   ['run', ['--interval', '5m'], '--interval. Did you mean --schedule?'],
