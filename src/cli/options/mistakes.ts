@@ -228,6 +228,16 @@ export function variableWarnings(
   return warnings.filter((text) => text !== null)
 }
 
+function meantBy(name: string, left: readonly string[]): readonly string[] {
+  const meant = otherName(name, (one) => left.includes(one))
+  if (meant !== null && 'option' in meant) return [meant.option]
+  return alike(
+    name,
+    left,
+    left.filter((one) => one.length >= MIN_LETTERS),
+  )
+}
+
 function misspeltVariables(command: string, values: Readonly<Record<string, unknown>>, env: Environment) {
   const names = Object.keys(values).map(optionName)
   const left = Object.keys(values).flatMap((name) => (values[name] === undefined ? [optionName(name)] : []))
@@ -248,11 +258,10 @@ function misspeltVariables(command: string, values: Readonly<Record<string, unkn
       `${variable} is not an option of ${command}, and without ${variableOf(near)} the run could ${risk}. Set ${variableOf(near)}, or remove ${variable}.`,
     )
   }
-  const long = left.filter((name) => name.length >= MIN_LETTERS)
   const unknown = others.flatMap((variable) =>
     isKnownVariable(variable) || FLAG_VARIABLES.has(variable)
       ? []
-      : [{ variable, near: alike(nameOf(variable.slice(PREFIX.length)), left, long) }],
+      : [{ variable, near: meantBy(nameOf(variable.slice(PREFIX.length)), left) }],
   )
   if (unknown.length === 0) return null
   const meant = unknown.filter(({ near }) => near.length > 0)
