@@ -19,7 +19,7 @@ import type { RunOutcome } from '../said-run.ts'
 import { causeText } from '../verdict/endings.ts'
 import type { EventVerdict } from '../verdict/verdict.ts'
 import { type CommandContext, isGiven, type Values } from './options/arguments.ts'
-import { misspeltVariables, optionOfBatchWarning, shellWordWarning } from './options/mistakes.ts'
+import { optionOfBatchWarning, shellWordWarning, variableWarnings } from './options/mistakes.ts'
 import { openNotify } from './options/notify.ts'
 import { RUN_KINDS, variableOf } from './options/options.ts'
 import type { SUPERVISION_OPTIONS } from './options/run-options.ts'
@@ -67,7 +67,7 @@ export function openRunner(
   const { emit, end, beginRepair } = openReporter(values, context)
   const shellWord = shellWordWarning(command.argv, values.strict === true)
   const misplaced = optionOfBatchWarning(name, command.argv)
-  const warnings = [misspeltVariables(name, values, env), shellWord, misplaced, deliveryNote(env)].filter(
+  const warnings = [...variableWarnings(name, values, env), shellWord, misplaced, deliveryNote(env)].filter(
     (text) => text !== null,
   )
   // This log callback is the only place that knows whether the log has the error of a run already.

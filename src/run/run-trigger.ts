@@ -57,7 +57,7 @@ export interface Force {
   readonly plan?: string | undefined
   /**
    * The slot is one of those that `rerunnable` yielded. If another run has completed or skipped it since, the force is a
-   * duplicate and is not refused. The default of `only` is then that of `rerunnable`.
+   * duplicate and is not refused. The default of `status` is then that of `rerunnable`.
    */
   readonly partOfRepair?: boolean | undefined
   /** Starts although a slot that this one comes after has not completed. It is recorded. */
