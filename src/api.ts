@@ -83,10 +83,12 @@ export interface HealthOptions extends ReadOptions {
   readonly task?: string | KnownTask | undefined
   /** Which of all known tasks are read. Default: all. */
   readonly only?: ((task: KnownTask) => boolean) | undefined
-  /** The earliest slot. A text is ISO 8601 with an offset. */
-  readonly since: string | Date
-  /** A slot at this instant is left out. */
-  readonly until: string | Date
+  /** The earliest slot. A text is ISO 8601 with an offset. Default: seven days before `now`. */
+  readonly since?: string | Date | undefined
+  /** A slot at this instant is left out. Default: `now`. */
+  readonly until?: string | Date | undefined
+  /** The time at which the slots are judged. Default: now. */
+  readonly now?: Date | undefined
   /** Called for each slot, newest first. The check waits for it. The slots of up to 16 tasks are mixed. */
   readonly progress?: ((task: string, slot: Date) => void) | undefined
 }
@@ -96,8 +98,6 @@ export interface CheckOptions extends HealthOptions {
   readonly emitNote?: ((note: Note) => void) | undefined
   /** Called for each slot, newest first, also for one without a finding. The slots of up to 16 tasks are mixed. */
   readonly emitSlot?: ((one: JudgedSlot) => void) | undefined
-  /** The time at which the slots are judged. Default: now. */
-  readonly now?: Date | undefined
 }
 
 export interface FindSlotOptions extends OfOneTask {
@@ -212,6 +212,8 @@ export interface ChangedTask {
 }
 
 export interface DeclaredTask extends ChangedTask {
+  /** The absolute path of the ledger's file, if this call made it. */
+  readonly created?: string
   /** The tasks of `after` that are not recorded yet. A run is refused until they are. Left out: there are none. */
   readonly unknownAfter?: readonly string[]
   /** In a dry run: the days, weeks, months or years that would run more or less often than under each of the two schedules. */
@@ -318,7 +320,7 @@ export interface Ledger {
   findSlot(options: FindSlotOptions): Promise<FoundSlot>
   /**
    * Yields the due slots of a range that an operator may want to run again, newest first: those that are missed, failed,
-   * stale, completed or skipped, as `only` says. Run each of them by `force` with the same `only`.
+   * stale, completed or skipped, as `status` says. Run each of them by `force` with the same `status`.
    */
   rerunnable(options: RerunnableOptions): AsyncGenerator<RerunnableSlot>
   /** Yields the known tasks by name, or the one task of `options`. Each has the schedules that it has had. */

@@ -8,6 +8,7 @@ import { findSlot, readSlots } from './audit/slots.ts'
 import { slotsToCatchUp } from './audit/slots-to-catch-up.ts'
 import { checkedTask, type KnownTask, knownTask, readTaskRecord, readTaskRecords } from './audit/tasks.ts'
 import type { SlotQuery } from './audit/walk.ts'
+import { DAY_MS } from './core/duration.ts'
 import { usageError } from './core/errors.ts'
 import { defined } from './core/objects.ts'
 import { DEFAULT_RERUNNABLE, readResolvedState } from './core/row/policy.ts'
@@ -168,19 +169,23 @@ export function readMethods(reading: OpenForReading, records?: KnownRecords): Re
   }
 }
 
+/** How far back a check looks without `since`, in milliseconds. */
+const USUAL_SPAN_MS = 7 * DAY_MS
+
 async function* audit<T>(
   { task, only, since, until, now, progress, emitNote, emitSlot, emitFault }: WholeCheckOptions,
   deps: HistoryDeps,
   ofOne: (task: KnownTask, settings: CheckSettings, deps: HistoryDeps) => AsyncGenerator<T, void>,
 ): AsyncGenerator<T> {
+  const at = now?.getTime() ?? deps.clock.now()
   const settings: CheckSettings = {
-    now: now?.getTime() ?? deps.clock.now(),
+    now: at,
     only,
     emitNote,
     emitSlot,
     emitFault,
-    since: readInstant(since, 'since'),
-    until: readInstant(until, 'until'),
+    since: since === undefined ? at - USUAL_SPAN_MS : readInstant(since, 'since'),
+    until: until === undefined ? at : readInstant(until, 'until'),
     progress: (name, slot) => progress?.(name, new Date(slot)),
   }
   if (task === undefined) yield* ofAllTasks(ofOne, settings, deps)

@@ -91,7 +91,7 @@ const kindsOf = <Name extends string>(table: Readonly<Record<Name, OptionSpec>>,
 
 const READ = { ledgerTimeoutMs: COUNT, signal: SIGNAL }
 const RANGE = { ...READ, since: TIME, until: TIME, limit: MAX_ROWS }
-const AUDIT = { ...READ, task: TASK, only: FUNCTION, since: required(TIME), until: required(TIME), progress: FUNCTION }
+const AUDIT = { ...READ, task: TASK, only: FUNCTION, since: TIME, until: TIME, now: MOMENT, progress: FUNCTION }
 const SCHEDULE_OPTIONS = { schedule: required(A_TEXT), timezone: A_TEXT, anchor: TIME }
 const OF_TASK = { ...READ, task: required(A_TEXT) }
 const CHANGE = { ...READ, reason: A_TEXT, by: A_TEXT, from: TIME }
@@ -104,6 +104,7 @@ const FORCE: KindsOf<Force> = {
   status: TEXTS,
   askedAt: MOMENT,
   partOfRepair: SWITCH,
+  plan: A_TEXT,
   ignoreAfter: SWITCH,
 }
 const TASK_OPTIONS: KindsOf<TaskOptions> = {
@@ -147,7 +148,7 @@ const CALLS: { readonly [Call in keyof Calls]: KindsOf<Calls[Call]> } = {
   get: { ...OF_TASK, slot: required(TIME) },
   history: { ...RANGE, task: A_TEXT },
   slots: { ...RANGE, task: TASK, now: MOMENT, emitProblem: FUNCTION },
-  check: { ...AUDIT, now: MOMENT, emitNote: FUNCTION, emitSlot: FUNCTION },
+  check: { ...AUDIT, emitNote: FUNCTION, emitSlot: FUNCTION },
   health: AUDIT,
   findSlot: { ...OF_TASK, slot: required(TIME) },
   rerunnable: {

@@ -26,6 +26,7 @@ import { type Decided, inForceAt, type Suspension, type TaskRecord } from './cor
 import type { Instant } from './core/types.ts'
 import { checkOperator, checkTaskName } from './core/user-text.ts'
 import { type HostFacts, operatorOf } from './process/host.ts'
+import { askWithin } from './run/ask.ts'
 import { readExpectations } from './run/settings.ts'
 import { SETTING_GROUPS, SETTINGS } from './run/settings-table.ts'
 import { findUnknown } from './run/task/needs.ts'
@@ -80,6 +81,7 @@ async function declareTask(options: DeclareOptions, decided: Decided, deps: Oper
   const now = secondOf(deps.clock.now())
   const { from: start = now } = readSpan(options, spec.zone, deps.clock.now())
   const from = secondOf(start)
+  const created = options.dryRun ? null : await createLedgerFile(deps)
   // The tasks that it comes after and that are not recorded yet.
   const unknownAfter = await findUnknown(
     { task, window: { slot: from, end: null }, schedule: spec },
@@ -93,17 +95,23 @@ async function declareTask(options: DeclareOptions, decided: Decided, deps: Oper
     return declared && withChange(record, declared, from, decided)
   }
   const request = { task, what: 'the declaration', change, isIn: (record: TaskRecord) => change(record) === null }
-  const unknown = unknownAfter.length > 0 && { unknownAfter }
+  const facts = { ...(created !== null && { created }), ...(unknownAfter.length > 0 && { unknownAfter }) }
   const found = await readChangeable(task, deps)
   if (options.dryRun) {
     const record = change(found.record)
     const before = inForceAt(found.record.schedules, from - 1)?.spec
     const affected = before === undefined ? [] : affectedPeriods(parseSchedule(before), parseSchedule(spec), from)
-    return { task, changed: record !== null, record: record ?? found.record, affected, ...unknown }
+    return { task, changed: record !== null, record: record ?? found.record, affected, ...facts }
   }
   const { changed, record } = await changeTask(request, found, deps)
   deps.known.add(task, record)
-  return { task, changed, record, ...unknown }
+  return { task, changed, record, ...facts }
+}
+
+/** Returns the path of the file if it has just been made. */
+async function createLedgerFile({ pageTimeoutMs, signals, store, ...io }: OperatorDeps): Promise<string | null> {
+  const { create } = store
+  return create === undefined ? null : askWithin({ ms: pageTimeoutMs, signals }, io, (call) => create(call))
 }
 
 /** The error of one task does not stop the others. Names are read again at the end: a first run may have added one. */

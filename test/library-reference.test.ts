@@ -17,7 +17,7 @@ type Members<Options> = { readonly [Name in keyof Options]-?: Exclude<Options[Na
 const READ = { ledgerTimeoutMs: 30_000, signal: new AbortController().signal }
 const DAY = { since: '2026-11-24T00:00:00Z', until: new Date('2026-11-25T00:00:00Z') }
 const RANGE = { ...READ, ...DAY }
-const AUDIT = { ...RANGE, task: 'nightly', only: () => true, progress: nothing }
+const AUDIT = { ...RANGE, task: 'nightly', only: () => true, now: new Date(), progress: nothing }
 const ROWS = { ...RANGE, task: 'nightly', limit: 5 }
 const PAUSE = { ...READ, task: 'nightly', reason: 'holiday', by: 'mo', from: '2026-11-20', until: '2026-11-21' }
 const { until: _, ...RESUME } = PAUSE
@@ -30,6 +30,7 @@ const FORCE: Members<library.Force> = {
   status: ['completed'],
   askedAt: new Date(),
   partOfRepair: true,
+  plan: 'backfill-7',
   fresh: true,
   ignoreAfter: true,
 }
@@ -77,7 +78,6 @@ const OPTIONS = {
   slots: { ...ROWS, now: new Date(), emitProblem: nothing } satisfies Members<library.SlotsOptions>,
   check: {
     ...AUDIT,
-    now: new Date(),
     emitNote: nothing,
     emitSlot: nothing,
   } satisfies Members<library.CheckOptions>,
@@ -137,8 +137,8 @@ const REQUIRED: Readonly<Record<Call, readonly string[]>> = {
   get: ['task', 'slot'],
   history: [],
   slots: [],
-  check: ['since', 'until'],
-  health: ['since', 'until'],
+  check: [],
+  health: [],
   findSlot: ['task', 'slot'],
   rerunnable: ['task', 'from'],
   tasks: [],
@@ -228,11 +228,12 @@ test('a check and a list of slots are as of the time that is given', async () =>
   const statuses = async (now: Date) => {
     const slots: unknown[] = []
     for await (const { status } of ledger.slots({ task: 'daily', ...DAY, now })) slots.push(status)
-    for await (const { kind } of ledger.check({ task: 'daily', ...DAY, now })) slots.push(kind)
+    for await (const { kind } of ledger.check({ task: 'daily', now })) slots.push(kind)
+    for await (const { status, findings } of ledger.health({ task: 'daily', now })) slots.push(status, findings.missed)
     return slots
   }
-  expect(await statuses(new Date('2026-11-24T03:10:00Z'))).toEqual(['due'])
-  expect(await statuses(new Date('2026-11-24T04:00:00Z'))).toEqual(['missed', 'missed'])
+  expect(await statuses(new Date('2026-11-24T03:10:00Z'))).toEqual(['due', 'missed', 'due', 1])
+  expect(await statuses(new Date('2026-11-24T04:00:00Z'))).toEqual(['missed', 'missed', 'missed', 'missed', 2])
 })
 
 test('each result of a run has a verdict, and only a slot that another run has taken has none', () => {

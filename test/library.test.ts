@@ -89,7 +89,7 @@ const WRONG: readonly Wrong[] = [
   ],
   ['timezone "since-last-success" is not an IANA', 'run', { timezone: 'since-last-success' }],
   ['no option "timeZone". Did you mean timezone?', () => slotOf({ ...NIGHT_ONLY, timeZone: 'UTC' } as never, SLOT)],
-  ['since, until are missing. Give them to check: since (a text or a valid Date), until (', 'check', {}],
+  ['task, from are missing. Give them to rerunnable: task (', 'rerunnable', {}],
   ['since 0 is not allowed. Use a text or a valid Date.', 'check', { ...ALL, since: 0 }],
   ['since "yesterday" is not a valid instant.', 'check', { ...ALL, since: 'yesterday' }],
   [
@@ -99,7 +99,7 @@ const WRONG: readonly Wrong[] = [
   ],
   ['Use a name, or a task that tasks()', 'check', { ...ALL, task: {} }],
   ['limit 1.5 is not allowed. Use a whole number from 1.', 'history', { limit: 1.5 }],
-  ['until is missing.', 'health', { since: ALL.since }],
+  ['from is missing.', 'rerunnable', { task: 'nightly' }],
   ['task (an object) is not allowed.', 'history', { task: ['nightly'] }],
   ['tasks needs an object', 'tasks', 'nightly'],
   ['slot is missing.', 'get', { task: 'nightly' }],

@@ -34,9 +34,10 @@ export async function helpOf(command: CommandHelp, columns: number | null, all =
       parser.option(title.padEnd(width), { group: `${group}:`, describe: describe(spec) })
     }
   }
+  const other = Object.values(command.options).some(({ isFlagOnly }) => isFlagOnly) ? ' other' : ''
   const variable =
     options.length > 0
-      ? `Each option can also be set as an environment variable: --${EXAMPLE_OPTION} is ${variableOf(EXAMPLE_OPTION)}.`
+      ? `Each${other} option can also be set as an environment variable: --${EXAMPLE_OPTION} is ${variableOf(EXAMPLE_OPTION)}.`
       : ''
   const task = command.takesTask ? 'NAME is the task, as with --task.' : ''
   const more = isShort ? `All ${Object.keys(command.options).length} options: cronledger help ${name} --all` : ''
@@ -63,6 +64,10 @@ function describe(spec: OptionSpec): string {
   const usual = defaultText(spec)
   // A value without a name of its own is shown as its choices.
   const choices = spec.kind === 'choice' && spec.value !== undefined ? `: ${spec.choices.join(', ')}` : ''
-  if (spec.required || spec.kind === 'switch' || usual === '') return spec.help + choices
-  return `${spec.help}${choices} (default${usual.includes(' ') ? ':' : ''} ${usual})`
+  const hasDefault = !spec.required && spec.kind !== 'switch' && usual !== ''
+  const remarks = [
+    ...(hasDefault ? [`default${usual.includes(' ') ? ':' : ''} ${usual}`] : []),
+    ...(spec.isFlagOnly ? ['flag only'] : []),
+  ]
+  return `${spec.help}${choices}${remarks.length === 0 ? '' : ` (${remarks.join('; ')})`}`
 }

@@ -8,6 +8,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs'
 import { dirname, isAbsolute, join } from 'node:path'
@@ -90,15 +91,12 @@ function readOwn(path: string): Buffer | null {
   }
 }
 
-/**
- * We must not make the folder of the user's caches: a container that is used once has none, and a form that is kept in it would
- * cost time and help no other start. A start at the same moment reads the old file or the new one, and never a part.
- */
+/** A start at the same moment reads the old file or the new one, and never a part. */
 function keep(path: string, sourceSum: number, script: Script): void {
   const folder = dirname(path)
-  if (!existsSync(dirname(folder))) return
   const part = `${path}.${process.pid}`
   try {
+    if (!existsSync(dirname(folder)) && !mayMake(dirname(folder))) return
     mkdirSync(folder, { recursive: true, mode: 0o700 })
     const compiled = script.createCachedData()
     writeFileSync(part, Buffer.concat([Buffer.from(hex(crc32(compiled, sourceSum))), compiled]), {
@@ -109,6 +107,16 @@ function keep(path: string, sourceSum: number, script: Script): void {
   } catch {
     removeIfPossible(part)
   }
+}
+
+/**
+ * A new user of a host has no folder for caches yet. We must not make one in a container, which is used once: a form that is kept
+ * in it would cost time and help no other start. Throws if there is no home.
+ */
+function mayMake(caches: string): boolean {
+  const { HOME = '', ECS_CONTAINER_METADATA_URI_V4: ecs, KUBERNETES_SERVICE_HOST: kubernetes } = process.env
+  const isContainer = ecs || kubernetes || ['/.dockerenv', '/run/.containerenv'].some((file) => existsSync(file))
+  return !isContainer && caches === join(HOME, '.cache') && statSync(HOME).uid === process.getuid?.()
 }
 
 function removeIfPossible(path: string): void {

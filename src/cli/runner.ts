@@ -19,11 +19,18 @@ import type { RunOutcome } from '../said-run.ts'
 import { causeText } from '../verdict/endings.ts'
 import type { EventVerdict } from '../verdict/verdict.ts'
 import { type CommandContext, isGiven, type Values } from './options/arguments.ts'
-import { misspeltVariables, optionOfBatchWarning, shellWordWarning } from './options/mistakes.ts'
+import { optionOfBatchWarning, shellWordWarning, variableWarnings } from './options/mistakes.ts'
 import { openNotify } from './options/notify.ts'
 import { RUN_KINDS, variableOf } from './options/options.ts'
 import type { SUPERVISION_OPTIONS } from './options/run-options.ts'
 import { hideStandardStreams } from './output.ts'
+
+/** The variable by which a run gets the id of the repair that starts it. No person gives it, so it is no option. */
+export const PLAN_VARIABLE = variableOf('plan')
+
+export function planOf(env: Environment): string | undefined {
+  return env[PLAN_VARIABLE] || undefined
+}
 
 /** Returns the start time of this process, which is close to the moment when the operator gave the command. */
 export function askedAt(): Date {
@@ -60,7 +67,7 @@ export function openRunner(
   const { emit, end, beginRepair } = openReporter(values, context)
   const shellWord = shellWordWarning(command.argv, values.strict === true)
   const misplaced = optionOfBatchWarning(name, command.argv)
-  const warnings = [misspeltVariables(name, values, env), shellWord, misplaced, deliveryNote(env)].filter(
+  const warnings = [...variableWarnings(name, values, env), shellWord, misplaced, deliveryNote(env)].filter(
     (text) => text !== null,
   )
   // This log callback is the only place that knows whether the log has the error of a run already.

@@ -31,9 +31,9 @@ ${keysOf(MEANINGS)
 The other commands exit with ${EXIT.ok}. check exits with ${EXIT.found} if a slot needs attention, and
 show if nothing is recorded for the slot. Errors have the codes above.`
 
-const ENVIRONMENT = `Each option of a command is also a variable: --max-attempts is
-CRONLEDGER_MAX_ATTEMPTS. A flag takes precedence. An empty variable counts as unset.
-In declare, it removes an expectation from the record.
+const ENVIRONMENT = `Each option of a command is also a variable, unless its help says "flag only":
+--max-attempts is CRONLEDGER_MAX_ATTEMPTS. A flag takes precedence. An empty variable
+counts as unset. In declare, it removes an expectation from the record.
 
 COMMAND of run and rerun gets the environment of cronledger, without the variables
 that force a slot, and these:

@@ -16,6 +16,19 @@ export function nearest(given: string, names: readonly string[]): string | null 
     : null
 }
 
+/** Returns up to three names that begin with the words of the given one: `log` for `log-format`, `dry-run` for `dry`. */
+export function withSameBeginning(given: string, names: readonly string[]): readonly string[] {
+  const words = given.split('-')
+  if ((words[0] ?? '').length < 3) return []
+  const sharedWords = (name: string) => {
+    const own = name.split('-')
+    const end = words.findIndex((word, index) => word !== own[index])
+    return end === -1 ? words.length : end
+  }
+  const most = Math.max(...names.map(sharedWords))
+  return most === 0 ? [] : names.filter((name) => sharedWords(name) === most).slice(0, 3)
+}
+
 export function suggestion(given: string, names: readonly string[], prefix = ''): string {
   return didYouMean([nearest(given, names)].filter((name) => name !== null).map((name) => `${prefix}${name}`))
 }

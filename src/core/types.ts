@@ -43,6 +43,8 @@ export type Trigger =
       readonly ignoresAfter?: true
       /** The batch got no checkpoint. Left out: it got that of the attempt before. */
       readonly isFresh?: true
+      /** The id of the repair that started it, which knows its own attempts by it. Left out: it was started by itself. */
+      readonly plan?: string
     }
 
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -116,7 +118,7 @@ interface AttemptFacts extends Host {
   readonly since?: Instant
   /** No completed slot was found after this time, where the search ended. Only slots after it are in the range of the attempt. */
   readonly searched?: Instant
-  /** When the attempt was claimed. For an attempt that waited, this is when its wait was over. */
+  /** When the work started. Until the first write after that, or if nothing started: when the attempt was claimed. */
   readonly startedAt: Instant
 }
 

@@ -87,12 +87,20 @@ export function isPlaceholder(text: string): boolean {
 // have the longest texts must stay below the 400 KB of a DynamoDB item.
 
 const MAX_REASON_BYTES = 800
+const MAX_PLAN = 64
 /** The ARN of an ECS task has about 110 bytes. */
 export const MAX_PERSON_BYTES = 200
 
 export function checkOperator({ by, reason }: { readonly by: string; readonly reason: string }): void {
   checkText('the reason', reason, MAX_REASON_BYTES, 'Give one, because it is recorded.')
   checkText('the name (by)', by, MAX_PERSON_BYTES, 'Give one, because it is recorded.')
+}
+
+export function checkPlan(plan: string): void {
+  if (isId(plan) && plan.length <= MAX_PLAN) return
+  throw usageError(
+    `the id of the repair (CRONLEDGER_PLAN) ${quote(plan.slice(0, 100))} is not valid. rerun sets it: leave it out.`,
+  )
 }
 
 export function checkOwner(owner: string): void {

@@ -1,4 +1,5 @@
 import { elapsed } from '../core/duration.ts'
+import { quote } from '../core/errors.ts'
 import { UNPRINTABLE } from '../core/user-text.ts'
 
 /** Returns text from a ledger or an event in a form that is safe on a terminal and stays on one line. */
@@ -49,6 +50,10 @@ export type Labelled = readonly [label: string, text: string]
 export function labelled(label: string, texts: readonly string[], none?: string): readonly Labelled[] {
   const shown = texts.length === 0 && none !== undefined ? [none] : texts
   return shown.map((text, index) => [index === 0 ? label : '', text])
+}
+
+export function newLedgerText(path: string): string {
+  return `created a new ledger ${quote(path)}: slots that ran before are not known to it`
 }
 
 /** Returns the text with a full stop, unless it ends a sentence already. */

@@ -30,6 +30,7 @@ export const FORCING_VARIABLES = [
   'FORCE_SLOT',
   'IGNORE_AFTER',
   'PART_OF_REPAIR',
+  'PLAN',
   'SLOT',
   'FROM',
   'UNTIL',

@@ -277,8 +277,9 @@ async function runWork<T>(
   progress: ClaimProgress<T>,
   claimedSlot: ClaimedSlot,
 ): Promise<{ readonly end: WorkEnd<T>; readonly ended: EndToWrite }> {
-  const { clock, emit } = claimedSlot.io
-  const attempt = openAttempt(row)
+  const { lease, io } = claimedSlot
+  const { clock, emit } = io
+  const attempt = openAttempt(lease.began(clock.now()))
   const startedMs = clock.monotonicMs()
   const working = startWork(work, liveAttempt(row, claimedSlot))
   progress.started += 1

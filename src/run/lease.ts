@@ -1,8 +1,8 @@
 import { firstLine } from '../core/errors.ts'
 import type { LeaseLossCause } from '../core/event.ts'
-import { attemptCount } from '../core/row/attempts.ts'
-import { renewLease, type Stamp, withCheckpoint } from '../core/row/transition.ts'
-import type { PendingRow, ProcessMark, Row } from '../core/types.ts'
+import { attemptCount, openAttempt } from '../core/row/attempts.ts'
+import { renewLease, type Stamp, withCheckpoint, withWorkStart } from '../core/row/transition.ts'
+import type { Instant, PendingRow, ProcessMark, Row } from '../core/types.ts'
 import type { Clock } from '../process/clock.ts'
 import type { AbortSignalWith } from '../process/signals.ts'
 import { type Ask, type Limit, Unanswered, within } from './ask.ts'
@@ -26,6 +26,7 @@ export class Lease {
   readonly #hasLostLock: (ask: Ask) => Promise<boolean>
   readonly #lost = new AbortController()
   #held: Leased
+  #workStart: { readonly attempt: number; readonly at: Instant } | null = null
   #process: ProcessMark | null = null
   #readCheckpoint: () => string | null | undefined = () => undefined
   #lapses = 0
@@ -49,6 +50,12 @@ export class Lease {
   /** The number of times that the lease had run out when it was renewed. Facts from before that may be out of date. */
   get lapses(): number {
     return this.#lapses
+  }
+
+  /** Puts the start of the work of the attempt into each row that is written from now on. Returns the row that it is in. */
+  began(at: Instant): PendingRow {
+    this.#workStart = { attempt: openAttempt(this.#held.row).number, at }
+    return this.noted(this.#held.row)
   }
 
   /** Puts the process that does the work into the row with the next renewal, so that other runs on this host see it. */
@@ -84,9 +91,12 @@ export class Lease {
     return this.noted(this.#held.row)
   }
 
+  /** Returns the row with what the run knows of the attempt since it was claimed. */
   noted(row: PendingRow): PendingRow {
+    const start = this.#workStart
+    const started = start?.attempt === openAttempt(row).number ? withWorkStart(row, start.at) : row
     const checkpoint = this.#readCheckpoint()
-    return checkpoint === undefined ? row : withCheckpoint(row, checkpoint)
+    return checkpoint === undefined ? started : withCheckpoint(started, checkpoint)
   }
 
   /** Stops the heartbeats for a write. If it throws, they stay stopped, and the run ends. */

@@ -2,7 +2,7 @@ import { DAY_MS, formatDuration } from '../core/duration.ts'
 import { option, quote, said, usageError } from '../core/errors.ts'
 import type { RunEvent } from '../core/event.ts'
 import { formatInstant, isLocalTime, parseInstant } from '../core/instant.ts'
-import { isRecord } from '../core/objects.ts'
+import { defined, isRecord } from '../core/objects.ts'
 import type { Facts } from '../core/row/policy.ts'
 import { parseOrNull } from '../core/row/report.ts'
 import { instantsOf } from '../core/schedule/local-time.ts'
@@ -12,7 +12,7 @@ import { earlyToleranceMs, isFireTimeNear, longestGapMs, windowOf } from '../cor
 import { parseSlotReference } from '../core/schedule/slot-reference.ts'
 import { isUtc, isZone } from '../core/schedule/zone.ts'
 import type { EventTimeSource, Instant, Trigger, Window } from '../core/types.ts'
-import { checkOperator } from '../core/user-text.ts'
+import { checkOperator, checkPlan } from '../core/user-text.ts'
 import type { Settings } from './settings.ts'
 import { localSlot } from './slot-variables.ts'
 
@@ -23,6 +23,7 @@ export interface TriggerInput {
         readonly slot: string | Date
         readonly reason: string
         readonly by: string
+        readonly plan?: string | undefined
         readonly ignoreAfter?: boolean | undefined
         readonly fresh?: boolean | undefined
       }
@@ -148,7 +149,7 @@ export function defaultZoneWarning(schedule: Schedule, zone = ''): string | null
 
 function readForced(
   { eventTime }: TriggerInput,
-  { slot, reason, by, ignoreAfter, fresh }: NonNullable<TriggerInput['force']>,
+  { slot, reason, by, plan, ignoreAfter, fresh }: NonNullable<TriggerInput['force']>,
   schedule: Schedule,
   settings: TriggerSettings,
   now: Instant,
@@ -163,7 +164,12 @@ function readForced(
       `slot ${formatInstant(window.slot)} is not due yet. Only a slot whose scheduled time has come can be forced.`,
     )
   }
-  const chosen = { ...(ignoreAfter && { ignoresAfter: true as const }), ...(fresh && { isFresh: true as const }) }
+  if (plan !== undefined) checkPlan(plan)
+  const chosen = {
+    ...(ignoreAfter && { ignoresAfter: true as const }),
+    ...(fresh && { isFresh: true as const }),
+    ...defined({ plan }),
+  }
   return { trigger: { kind: 'forced', by, reason, ...chosen }, window, objection: null, notices: [] }
 }
 

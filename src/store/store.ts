@@ -135,6 +135,9 @@ export interface Store {
    */
   readTaskEntries(tasks: readonly string[], call: CallOptions): Promise<ReadonlyMap<string, StoredEntry>>
 
+  /** Makes the ledger, as the first claim does. Returns the absolute path of its file, or null if it was there already. */
+  create?(call: CallOptions): Promise<string | null>
+
   close(): void
 }
 

@@ -25,6 +25,14 @@ const CONTESTANTS = [
   { name: 'node -e 0', by: 'each', ledgers: ['none'], argv: () => ['node', '-e', '0'] },
   { name: 'floor', by: 'each', ledgers: LEDGERS, argv: () => ['node', contestant('floor.cjs')] },
   { name: 'cronledger', by: 'each', ledgers: LEDGERS, argv: ({ npm }) => [npm, ...RUN] },
+  // As in a container that is used once: no start has a cache from an earlier one.
+  {
+    name: 'cronledger, no cache',
+    by: 'each',
+    ledgers: LEDGERS,
+    argv: ({ npm }) => [npm, ...RUN],
+    home: 'absent',
+  },
   { name: 'cronledger, executable', by: null, ledgers: LEDGERS, argv: ({ executable }) => [executable, ...RUN] },
   {
     name: 'Powertools',
@@ -83,7 +91,7 @@ async function install(folder, versions) {
   const banner = { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url)" }
   if (existsSync(peer('@aws-lambda-powertools')))
     await build({ ...powertools, banner, bundle: true, platform: 'node', format: 'esm' })
-  // The first run of a user keeps the compiled program in the folder for caches, if there is one.
+  // The first run of a user keeps the compiled program there. In a container, it does not make the folder.
   mkdirSync(join(folder, 'home/.cache'), { recursive: true })
   return { versions, nodes, npm: join(folder, 'bin/cronledger'), executable: join(ROOT, 'dist-bin/cronledger'), bundle }
 }
@@ -128,13 +136,13 @@ function jobsOf(folder, server, places, programs, ledgers) {
   const missing = CONTESTANTS.filter(({ needs }) => needs !== undefined && !existsSync(needs))
   for (const { name } of missing) sayLeftOut(name)
   let last = 0
-  const job = (ledger, index, { name, by, argv }) => ({
+  const job = (ledger, index, { name, by, argv, home = 'home' }) => ({
     name: rowName(ledger, by === null ? null : versions[index], name),
     async run() {
       last += 1
       const usage = await measure(argv(programs), {
         ...places[ledger],
-        HOME: join(folder, 'home'),
+        HOME: join(folder, home),
         PATH: pathWith(nodes[index]),
         CRONLEDGER_TASK: rowName(ledger, index, name).replaceAll(/\W+/g, '-'),
         CRONLEDGER_SCHEDULE: '* * * * *',

@@ -3,7 +3,7 @@ import { COMMANDS, OVERVIEW } from '../../src/cli/command-table.ts'
 import { run } from '../../src/cli/commands/run.ts'
 import { helpOf, topicText } from '../../src/cli/help.ts'
 import { TOPICS } from '../../src/cli/topics.ts'
-import { optionName } from '../../src/core/option.ts'
+import { type OptionSpec, optionName } from '../../src/core/option.ts'
 import { OPERATING_GUIDE } from '../../src/format/text.ts'
 
 const NAMES = Object.keys(COMMANDS)
@@ -42,6 +42,19 @@ test('the help of run fits on a screen of 40 lines; with --all, it has every opt
   expect(texts['run']?.split('\n').length).toBeLessThanOrEqual(40)
   const listed = [...whole.matchAll(/^ +--([\w-]+) /gm)].map(([, name]) => name)
   expect(listed.sort()).toEqual(Object.keys(run.help.options).map(optionName).sort())
+})
+
+test.each(NAMES)('the help of %s says which options are a flag only', async (name) => {
+  const { help } = (await COMMANDS[name]?.()) ?? expect.unreachable()
+  const flags = Object.entries<OptionSpec>(help.options).flatMap(([option, { isFlagOnly }]) =>
+    isFlagOnly ? [optionName(option)] : [],
+  )
+  // An option may have a second line.
+  const options = (await helpOf(help, 100, true)).split(/\n(?= {2}--)/)
+  const said = options.filter((text) => /^ {2}--.*flag\s+only\)/s.test(text))
+  expect(said.map((text) => /--([\w-]+)/.exec(text)?.[1]).sort()).toEqual(flags.sort())
+  const sentence = `Each${flags.length === 0 ? '' : ' other'} option can also be set as an environment variable`
+  if (Object.keys(help.options).length > 0) expect(texts[name]).toContain(sentence)
 })
 
 test.each(NAMES)(

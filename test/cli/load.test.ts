@@ -225,15 +225,51 @@ describe('the compiled form that a run of the npm package keeps', () => {
     expect(statSync(path).isFile()).toBe(true)
   })
 
-  test('the compiled form that a run of the npm package keeps is not made in a home without a folder for caches, by a batch that failed, or by a program that has one', () => {
+  /** Only these files of a container exist, wherever the test runs. */
+  function inHost(home: string, files: readonly string[], env: NodeJS.ProcessEnv = {}) {
+    const file = join(folder, 'host.cjs')
+    writeFileSync(
+      file,
+      `const fs = require('node:fs')
+       const { existsSync } = fs
+       const ofContainers = ['/.dockerenv', '/run/.containerenv']
+       fs.existsSync = (path) => (ofContainers.includes(path) ? ${JSON.stringify(files)}.includes(path) : existsSync(path))`,
+    )
+    const none = { ECS_CONTAINER_METADATA_URI_V4: '', KUBERNETES_SERVICE_HOST: '' }
+    return run({ HOME: home, NODE_OPTIONS: `--require ${file}`, ...none, ...env }, 'true').status
+  }
+
+  test('the compiled form that a run of the npm package keeps is also that of a user without a folder for caches, which is made', () => {
+    const home = join(folder, 'new-home')
+    mkdirSync(home)
+    expect(inHost(home, [])).toBe(0)
+    expect(statSync(join(home, '.cache')).mode & 0o777).toBe(0o700)
+    expect(readdirSync(join(home, '.cache/cronledger'))).toHaveLength(1)
+  })
+
+  test('the compiled form that a run of the npm package keeps is not made in a container without a folder for caches, or in a home that is missing or not of this user', () => {
     const home = join(folder, 'home')
     mkdirSync(home)
-    expect(run({ HOME: home }, 'true').status).toBe(0)
-    expect(run({ HOME: join(folder, 'absent') }, 'true').status).toBe(0)
+    expect(inHost(home, ['/.dockerenv'])).toBe(0)
+    expect(inHost(home, ['/run/.containerenv'])).toBe(0)
+    expect(inHost(home, [], { ECS_CONTAINER_METADATA_URI_V4: 'http://127.0.0.1:1/v4' })).toBe(0)
+    expect(inHost(home, [], { KUBERNETES_SERVICE_HOST: '10.0.0.1' })).toBe(0)
+    expect(inHost(join(folder, 'absent'), [])).toBe(0)
+    if (process.getuid?.() === 0) {
+      chownSync(home, 65_534, 65_534)
+      expect(inHost(home, [])).toBe(0)
+    }
+    expect([...readdirSync(home), existsSync(join(folder, 'absent'))]).toEqual([false])
+    mkdirSync(join(home, '.cache'))
+    expect(inHost(home, ['/.dockerenv'])).toBe(0)
+    expect(readdirSync(join(home, '.cache/cronledger'))).toHaveLength(1)
+  })
+
+  test('the compiled form that a run of the npm package keeps is not made by a batch that failed, or by a program that has one', () => {
     expect(run({ XDG_CACHE_HOME: caches }, 'false').status).toBe(1)
     cpSync(join(dirname(MAIN), CACHE), join(cli, CACHE))
     expect(run({ XDG_CACHE_HOME: caches }, 'true').status).toBe(0)
-    expect([...readdirSync(home), ...readdirSync(caches), existsSync(join(folder, 'absent'))]).toEqual([false])
+    expect(readdirSync(caches)).toEqual([])
   })
 })
 

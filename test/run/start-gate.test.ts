@@ -10,6 +10,7 @@ const ANSWERED: Fate = { kind: 'answered', afterMs: 5 }
 const { leaseMs, skewMs, killAfterMs, heartbeatMs } = readSettings({})
 /** At this age of the lease, running work gets a stop. */
 const STARTABLE_MS = leaseMs - skewMs - killAfterMs
+const isLeaseWrite = (call: Call) => call.verb === 'put' && call.row.state === 'PENDING'
 
 // promise: blocked-before-start
 test('the log says that an attempt has started after it has', async () => {
@@ -60,7 +61,6 @@ describe.each([
     return { time, ledger, trigger, row, run, works, renewalsMs, isBlocked }
   }
 
-  const isLeaseWrite = (call: Call) => call.verb === 'put' && call.row.state === 'PENDING'
   const last = writes === 3 ? 2 : 1
 
   test('the lease is renewed before the start', async () => {
@@ -129,9 +129,11 @@ test('a claim that was answered late is started also where its renewal is not an
     {
       settings: { maxAttempts: 2, ledgerTimeoutMs: 15 * MINUTE_MS },
       fateOf(call) {
-        if (isClaim(call)) return { kind: 'answeredLate', afterMs: 2 * MINUTE_MS }
-        if (workMs > 0 && isRenewal(call)) renewalsMs.push(time.now())
-        return { kind: workMs === 0 && isRenewal(call) ? 'dropped' : 'answered', afterMs: 5 }
+        if (workMs > 0 && isLeaseWrite(call)) renewalsMs.push(time.now())
+        if (workMs > 0) return ANSWERED
+        return isClaim(call)
+          ? { kind: 'answeredLate', afterMs: 2 * MINUTE_MS }
+          : { kind: isRenewal(call) ? 'dropped' : 'answered', afterMs: 5 }
       },
     },
   )

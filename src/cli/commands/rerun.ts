@@ -6,7 +6,7 @@ import { exitCodeOf, exitCodeOfStop } from '../../exit-code.ts'
 import { envForAll, taskOrAll } from '../lookup.ts'
 import { type Command, type CommandContext, isGiven, readOptions } from '../options/arguments.ts'
 import { variableOf } from '../options/options.ts'
-import { askedAt, checkBatchCommand, openRunner } from '../runner.ts'
+import { askedAt, checkBatchCommand, openRunner, planOf } from '../runner.ts'
 import { help, type RerunValues, USUAL } from './rerun/help.ts'
 import { repair } from './rerun/repair.ts'
 import { checkSlotOrRange } from './rerun/slot-or-range.ts'
@@ -54,7 +54,7 @@ function checkTogether(values: RerunValues, argv: readonly string[]): void {
 
 /** Runs one slot in the foreground: the command has the terminal, and gets its signals. */
 async function rerunSlot(values: RerunValues & { readonly task: string }, slot: string, context: CommandContext) {
-  const { stops } = context
+  const { env, stops } = context
   const { ignoreAfter, reason = '', by, fresh, status = DEFAULT_FORCED } = values
   const runner = openRunner(help.name, values, context)
   const partOfRepair = values.partOfRepair === true
@@ -63,7 +63,17 @@ async function rerunSlot(values: RerunValues & { readonly task: string }, slot: 
     const found = await Promise.race([runner.ledger.findSlot({ ...values, slot }), exitCodeOfStop(stops)])
     if (typeof found === 'number') return found
     const { schedule, skewMs } = found
-    const force = { slot: found.slot, status, askedAt: askedAt(), partOfRepair, ignoreAfter, reason, by, fresh }
+    const force = {
+      slot: found.slot,
+      status,
+      askedAt: askedAt(),
+      partOfRepair,
+      plan: planOf(env),
+      ignoreAfter,
+      reason,
+      by,
+      fresh,
+    }
     const options: RunOptions = { ...values, ...schedule, anchor: schedule.anchor, skewMs, force }
     return exitCodeOf(await runner.run(options), { stopSignal: stops.first()?.signal })
   } finally {

@@ -5,7 +5,7 @@ import { type Command, type CommandContext, isGiven, readOptions, type Values } 
 import { readEventTime } from '../options/event.ts'
 import { variableOf } from '../options/options.ts'
 import { RUN_OPTIONS } from '../options/run-options.ts'
-import { askedAt, openRunner } from '../runner.ts'
+import { askedAt, openRunner, planOf } from '../runner.ts'
 
 const help = {
   name: 'run',
@@ -32,7 +32,7 @@ export const run: Command = {
     }
     const runner = openRunner(help.name, values, context)
     if (values.partOfRepair) runner.beginRepair()
-    const options = await runOptions(values, stops.aborted).catch((error: unknown) => {
+    const options = await runOptions(values, stops.aborted, planOf(env)).catch((error: unknown) => {
       if (stops.aborted.aborted && error instanceof LedgerError) return null
       throw error
     })
@@ -55,6 +55,7 @@ export const run: Command = {
 export async function runOptions(
   values: Omit<Values<typeof RUN_OPTIONS>, 'store'>,
   stop: AbortSignal,
+  plan?: string,
 ): Promise<RunOptions> {
   const { forceSlot: slot, status, ignoreAfter, reason, by, fresh, partOfRepair } = values
   if (slot !== undefined && reason === undefined) {
@@ -62,6 +63,6 @@ export async function runOptions(
   }
   const eventTime = values.eventTime === undefined ? undefined : await readEventTime(values.eventTime, stop)
   if (slot === undefined) return { ...values, eventTime, force: undefined }
-  const force = { slot, status, partOfRepair, ignoreAfter, reason: reason ?? '', by, fresh, askedAt: askedAt() }
+  const force = { slot, status, partOfRepair, plan, ignoreAfter, reason: reason ?? '', by, fresh, askedAt: askedAt() }
   return { ...values, eventTime, force, catchUpMs: undefined }
 }

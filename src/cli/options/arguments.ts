@@ -12,6 +12,7 @@ import { SETTINGS } from '../../run/settings-table.ts'
 import { describeStore, ledgerForms } from '../../store/open.ts'
 import {
   DASHES,
+  flagOnlyVariables,
   isKnownVariable,
   isSplit,
   type Line,
@@ -81,6 +82,9 @@ export function defineCommand<Help extends CommandHelp>(
     help,
     async execute(context: CommandContext): Promise<number> {
       const values = readOptions(help, context.argv, context.env, context.rest)
+      // The log of a batch has the warning in its own form.
+      const ignored = help.runsBatch ? null : flagOnlyVariables(Object.keys(help.options).map(optionName), context.env)
+      if (ignored !== null) context.sink.write(`cronledger: warning: ${ignored}`)
       try {
         return (await work(values, context)) ?? EXIT.ok
       } catch (error) {

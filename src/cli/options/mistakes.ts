@@ -1,6 +1,6 @@
 import { basename } from 'node:path'
 import { type LedgerError, quote, usageError, withoutSecret } from '../../core/errors.ts'
-import { didYouMean, nearest } from '../../core/near.ts'
+import { didYouMean, nearest, withSameBeginning } from '../../core/near.ts'
 import { type OptionSpec, optionName } from '../../core/option.ts'
 import { BATCH_ADVICE, otherName, SHELLS } from '../../core/other-names.ts'
 import { isDay } from '../../core/schedule/local-time.ts'
@@ -8,7 +8,7 @@ import type { Environment } from '../../core/types.ts'
 import { isTaskName } from '../../core/user-text.ts'
 import { listed } from '../../format/text.ts'
 import { type CommandHelp, variableOf } from './options.ts'
-import { RUN_OPTIONS } from './run-options.ts'
+import { RUN_GROUPS, RUN_OPTIONS } from './run-options.ts'
 
 export interface Line {
   readonly command: CommandHelp
@@ -30,9 +30,20 @@ export function unknownOption(word: string, { command, flags }: Line): LedgerErr
   const isKnown = name === '' || flags.has(name)
   const meant = isKnown ? null : otherName(name, (one) => flags.has(one))
   if (meant !== null && 'advice' in meant) return usageError(`${what} ${meant.advice}`)
-  const near = isKnown ? name : meant === null ? nearest(name, [...flags.keys()]) : `${meant.option}${meant.value}`
-  return usageError(`${what}${near === null ? ` See cronledger ${command.name} --help.` : didYouMean([`--${near}`])}`)
+  if (meant === null && command.name === 'rerun' && OF_FORCED_RUN.has(name))
+    return usageError(`${what} Only run has it: cronledger run … --force-slot SLOT --${name} … -- ./batch.sh`)
+  const near = meant === null ? (isKnown ? [name] : alike(name, [...flags.keys()])) : [`${meant.option}${meant.value}`]
+  const hint = didYouMean(near.map((one) => `--${one}`))
+  return usageError(`${what}${hint === '' ? ` See cronledger ${command.name} --help.` : hint}`)
 }
+
+function alike(name: string, names: readonly string[], ofSlips = names): readonly string[] {
+  const near = nearest(name, ofSlips)
+  return near === null ? withSameBeginning(name, names) : [near]
+}
+
+/** The options of a run that no other command has, and that have an effect in a forced one. */
+const OF_FORCED_RUN = new Set(Object.keys({ ...RUN_GROUPS.lease, ...RUN_GROUPS.exit }).map(optionName))
 
 function shownName(word: string): string {
   return withoutSecret(word).split('=', 1)[0] ?? ''
@@ -173,10 +184,25 @@ const RUN_PREFIX = variableOf('run-')
 export const KNOWN_ELSEWHERE: ReadonlySet<string> = new Set(
   `all slot from until each dry-run json keep-going since commands format limit fields port host
   state run check role parameters outputs at
-  count ecs-network pod password-command delivery-attempt secrets`.split(/\s+/),
+  count ecs-network plan pod password-command delivery-attempt secrets`.split(/\s+/),
 )
 
+/** Options that only a flag sets, in each command that has them. The variable of `task`, say, is read by other commands. */
+export const FLAGS_ONLY: readonly string[] = 'jobs yes once sort next forced ids'.split(' ')
+
+/** Returns a warning about the variables of these options that have no effect, because only a flag sets the option. */
+export function flagOnlyVariables(names: readonly string[], env: Environment): string | null {
+  const flags = FLAGS_ONLY.filter((name) => names.includes(name) && env[variableOf(name)])
+  if (flags.length === 0) return null
+  const [have, are] = flags.length === 1 ? ['has', 'is a flag only'] : ['have', 'are flags only']
+  return `${listed(flags.map(variableOf), 'and')} ${have} no effect: ${listed(
+    flags.map((name) => `--${name}`),
+    'and',
+  )} ${are}.`
+}
+
 const KNOWN_VARIABLES = new Set([...Object.keys(RUN_OPTIONS), ...KNOWN_ELSEWHERE].map(variableOf))
+const FLAG_VARIABLES = new Set(FLAGS_ONLY.map(variableOf))
 
 export function isKnownVariable(name: string): boolean {
   return KNOWN_VARIABLES.has(name)
@@ -189,10 +215,30 @@ const MIN_LETTERS = 5
 const MOST_NAMED = 3
 
 /**
- * Returns a warning about the variables `CRONLEDGER_…` that do not belong to an option of any command: a misspelt limit would
- * silently have no effect. Throws a usage error if one is nearly an option that chooses the slot or limits a force and is not given.
+ * Returns warnings about the variables `CRONLEDGER_…` that do not belong to an option of any command, or not to one that a variable
+ * sets: a misspelt limit would silently have no effect. Throws a usage error if one is nearly an option that chooses the slot or
+ * limits a force and is not given.
  */
-export function misspeltVariables(command: string, values: Readonly<Record<string, unknown>>, env: Environment) {
+export function variableWarnings(
+  command: string,
+  values: Readonly<Record<string, unknown>>,
+  env: Environment,
+): readonly string[] {
+  const warnings = [misspeltVariables(command, values, env), flagOnlyVariables(FLAGS_ONLY, env)]
+  return warnings.filter((text) => text !== null)
+}
+
+function meantBy(name: string, left: readonly string[]): readonly string[] {
+  const meant = otherName(name, (one) => left.includes(one))
+  if (meant !== null && 'option' in meant) return [meant.option]
+  return alike(
+    name,
+    left,
+    left.filter((one) => one.length >= MIN_LETTERS),
+  )
+}
+
+function misspeltVariables(command: string, values: Readonly<Record<string, unknown>>, env: Environment) {
   const names = Object.keys(values).map(optionName)
   const left = Object.keys(values).flatMap((name) => (values[name] === undefined ? [optionName(name)] : []))
   const mayForce = !('forceSlot' in values) || values['forceSlot'] !== undefined
@@ -212,16 +258,17 @@ export function misspeltVariables(command: string, values: Readonly<Record<strin
       `${variable} is not an option of ${command}, and without ${variableOf(near)} the run could ${risk}. Set ${variableOf(near)}, or remove ${variable}.`,
     )
   }
-  const long = left.filter((name) => name.length >= MIN_LETTERS)
   const unknown = others.flatMap((variable) =>
-    isKnownVariable(variable) ? [] : [{ variable, near: nearest(nameOf(variable.slice(PREFIX.length)), long) }],
+    isKnownVariable(variable) || FLAG_VARIABLES.has(variable)
+      ? []
+      : [{ variable, near: meantBy(nameOf(variable.slice(PREFIX.length)), left) }],
   )
   if (unknown.length === 0) return null
-  const meant = unknown.filter(({ near }) => near !== null)
+  const meant = unknown.filter(({ near }) => near.length > 0)
   const shown = (meant.length === 0 ? unknown : meant).slice(0, MOST_NAMED).map(({ variable }) => variable)
   const more = unknown.length - shown.length
   const all = listed([...shown, ...(more === 0 ? [] : [`${more} more`])], 'and')
   const are = unknown.length === 1 ? 'is not an option of cronledger and has' : 'are not options of cronledger and have'
-  const hint = didYouMean(meant.slice(0, MOST_NAMED).flatMap(({ near }) => (near === null ? [] : [variableOf(near)])))
+  const hint = didYouMean(meant.slice(0, MOST_NAMED).flatMap(({ near }) => near.map(variableOf)))
   return `${all} ${are} no effect.${hint} For all options: cronledger help ${command} --all`
 }

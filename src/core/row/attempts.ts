@@ -173,7 +173,7 @@ export function missedForMs({ slot, attempts, unlistedAttempts }: Row, graceMs: 
   return claimedAtOf(claimed) > slot + graceMs ? started.startedAt - slot : null
 }
 
-function claimedAtOf(attempt: AttemptRecord): Instant {
+export function claimedAtOf(attempt: AttemptRecord): Instant {
   return attempt.phase === 'waiting' ? attempt.startedAt : (attempt.claimedAt ?? attempt.startedAt)
 }
 

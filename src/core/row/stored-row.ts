@@ -84,6 +84,7 @@ const FORCED = formOf<TriggerOf<'forced'>>({
   reason: TEXT,
   ignoresAfter: flag('after', 'ignored'),
   isFresh: flag('checkpoint', 'dropped'),
+  plan: maybe(ID),
 })
 const SCHEDULED = formOf<TriggerOf<'scheduled'>>({
   kind: oneOf(['scheduled']),

@@ -19,7 +19,7 @@ import {
   type Trigger,
   type Window,
 } from '../types.ts'
-import { attemptCount, endedAttempts, hasStarted, isEnded, isUnstarted, openAttempt } from './attempts.ts'
+import { attemptCount, claimedAtOf, endedAttempts, hasStarted, isEnded, isUnstarted, openAttempt } from './attempts.ts'
 import { MAX_REPORTS, MAX_UNSTARTED } from './policy.ts'
 import { type RangeStart, rangeStartOf } from './range.ts'
 import { NO_REJECTIONS } from './rejections.ts'
@@ -168,6 +168,13 @@ export function renewLease(row: Row, stamp: Stamp, leaseMs: number, process: Pro
 
 function withOpen(row: PendingRow, open: OpenAttempt, stamp: Stamp, leaseMs: number): PendingRow {
   return { ...nextVersion(row, stamp), attempts: [...endedAttempts(row), open], leaseUntil: stamp.now + leaseMs }
+}
+
+/** Returns the row whose attempt says when its work started, which the run learns only after the claim was written. */
+export function withWorkStart(row: PendingRow, startedAt: Instant): PendingRow {
+  const open = openAttempt(row)
+  if (open.phase === 'waiting' || open.startedAt === startedAt) return row
+  return { ...row, attempts: [...endedAttempts(row), { ...open, claimedAt: claimedAtOf(open), startedAt }] }
 }
 
 /** Returns the row with the range of its open attempt. Null: it has none. A checkpoint is only for an attempt with the same range. */

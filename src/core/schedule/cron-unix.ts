@@ -19,19 +19,21 @@ function fieldForm(value: string, special = ''): RegExp {
   return new RegExp(`^(?:(?:\\*|${value}(?:-${value})?)(?:/\\d+)?${special})$`, 'i')
 }
 
+const WEEKDAY: UnixField = {
+  name: 'day of week',
+  key: 'dayOfWeek',
+  form: fieldForm(WEEKDAY_FORM, `|${WEEKDAY_FORM}L|${WEEKDAY_FORM}#[1-5]`),
+  size: 7,
+  allowed: '0-7 or SUN-SAT (Sunday is 0 or 7), nL, a single n#1 to n#5, * , - /',
+}
+
 const FIELDS: readonly UnixField[] = [
   { name: 'seconds', key: 'second', form: fieldForm(NUMBER), size: 60, allowed: '0-59, * , - /' },
   { name: 'minutes', key: 'minute', form: fieldForm(NUMBER), size: 60, allowed: '0-59, * , - /' },
   { name: 'hours', key: 'hour', form: fieldForm(NUMBER), size: 24, allowed: '0-23, * , - /' },
   { name: 'day of month', key: 'dayOfMonth', form: fieldForm(NUMBER, '|L'), size: 31, allowed: '1-31, L, * , - /' },
   { name: 'month', key: 'month', form: fieldForm(MONTH_FORM), size: 12, allowed: '1-12 or JAN-DEC, * , - /' },
-  {
-    name: 'day of week',
-    key: 'dayOfWeek',
-    form: fieldForm(WEEKDAY_FORM, `|${WEEKDAY_FORM}L|${WEEKDAY_FORM}#[1-5]`),
-    size: 7,
-    allowed: '0-7 or SUN-SAT (Sunday is 0 or 7), nL, a single n#1 to n#5, * , - /',
-  },
+  WEEKDAY,
 ]
 
 export function parseUnix(expression: string, problem: Problem): CronFields {
@@ -48,7 +50,7 @@ export function parseUnix(expression: string, problem: Problem): CronFields {
     )
   }
   const user = texts[5] ?? ''
-  if (texts.length === 6 && /^[a-z_][\w-]*$/i.test(user) && !fieldForm(WEEKDAY_FORM).test(user) && user !== 'L') {
+  if (texts.length === 6 && /^[a-z_][\w-]*$/i.test(user) && !WEEKDAY.form.test(user) && user !== 'L') {
     throw problem(`its last field, ${quote(user)}, seems to be the user of a system crontab. Leave it out.`)
   }
   if (texts.length === 5) texts.unshift('0')

@@ -1,5 +1,4 @@
 import { elapsed, formatDuration } from '../../core/duration.ts'
-import { quote } from '../../core/errors.ts'
 import type { EventOf, LeaseLossCause, RunContext, RunEvent } from '../../core/event.ts'
 import { formatInstant } from '../../core/instant.ts'
 import { isCatchUpTrigger, waitMsOf } from '../../core/row/attempts.ts'
@@ -14,7 +13,7 @@ import { neededSteps } from '../../verdict/steps.ts'
 import { type EventVerdict, missingSentence, verdictOfUpstream } from '../../verdict/verdict.ts'
 import { stepJson, stepLines } from '../command-line.ts'
 import { zonedTime } from '../local-time.ts'
-import { counted, delayText, OPERATING_GUIDE, printableLines, safeJson } from '../text.ts'
+import { counted, delayText, newLedgerText, OPERATING_GUIDE, printableLines, safeJson } from '../text.ts'
 import { sentenceText } from '../verdict.ts'
 import { changedFields, type LogEntry, lockFields, suspensionFields, verdictEntry } from './verdict-entry.ts'
 
@@ -150,7 +149,7 @@ function ownEntry(event: OwnEvent, context: RunContext, now: Instant): LogEntry 
     }
     case 'ledger-created': {
       const { path } = event
-      return warning(`created a new ledger ${quote(path)}: slots that ran before are not known to it`, { path })
+      return warning(newLedgerText(path), { path })
     }
     case 'revived': {
       const { by, reason, from } = event.retirement

@@ -44,6 +44,8 @@ export interface LeftOutSlot extends Key {
 }
 
 export interface RepairPlan {
+  /** No two plans have the same. */
+  readonly id: string
   readonly store: string
   readonly reason: string | undefined
   readonly by: string

@@ -65,6 +65,13 @@ export function slotTimeline(row: Row): readonly TimelineEntry[] {
   return entries
 }
 
+/** The rejections that are only counted came between the first ones and the latest one, so they are told with that one. */
+function onlyCounted(same: readonly Rejection[], row: Row): string {
+  const count = row.rejections.count - keptRejections(row).length
+  const hasLatest = same.at(-1)?.runId === row.rejections.latest?.runId
+  return count > 0 && hasLatest ? ` (${count} more are only counted)` : ''
+}
+
 export function withSource({ text, source }: Pick<TimelineEvent, 'text' | 'source'>): string {
   return source === '' ? text : `${text} (${source})`
 }
@@ -85,7 +92,8 @@ function rejectedEntry(same: readonly Rejection[], row: Row): TimelineEntry {
   const last = listed.at(-1)
   const [one] = same
   if (first === undefined || last === undefined || one === undefined) throw new Error('no rejection')
-  if (others.length === 0) return first
+  const more = onlyCounted(same, row)
+  if (others.length === 0) return { ...first, text: `${first.text}${more}` }
   const what = one.kind === 'duplicate' ? 'duplicate triggers ignored' : 'triggers refused'
   const hosts = new Set(same.map(({ host }) => host))
   const where = hosts.size === 1 ? ` on host ${one.host}` : ` on ${hosts.size} hosts`
@@ -93,7 +101,7 @@ function rejectedEntry(same: readonly Rejection[], row: Row): TimelineEntry {
     kind: 'folded',
     at: first.at,
     until: last.at,
-    text: `${same.length} ${what} (${rejectionCause(one)})${where}${differenceText(one, row)}`,
+    text: `${same.length} ${what} (${rejectionCause(one)})${where}${differenceText(one, row)}${more}`,
     listed,
   }
 }

@@ -15,12 +15,13 @@ import {
 import type { Instant } from '../../core/types.ts'
 import { scheduleText } from '../../verdict/sentence.ts'
 import { zonedTime } from '../local-time.ts'
-import { counted, type Labelled, labelled, printableLines, safeJson } from '../text.ts'
+import { counted, type Labelled, labelled, newLedgerText, printableLines, safeJson } from '../text.ts'
 
 export interface DeclarationReport {
   readonly task: string
   readonly changed: boolean
   readonly record: TaskRecord
+  readonly created?: string
   readonly unknownAfter?: readonly string[]
   readonly affected?: readonly Period[]
   readonly next: readonly Instant[]
@@ -28,7 +29,7 @@ export interface DeclarationReport {
 }
 
 export function declaredText(report: DeclarationReport): string {
-  const { task, changed, record, unknownAfter = [], affected, next, now } = report
+  const { task, changed, record, created, unknownAfter = [], affected, next, now } = report
   const zoneAt = (at: Instant) => inForceAt(record.schedules, at)?.spec.zone ?? 'UTC'
   const slots = next.map((slot) => `${formatInstant(slot)}  ${zonedTime(slot, zoneAt(slot))}`)
   const facts = [
@@ -36,13 +37,13 @@ export function declaredText(report: DeclarationReport): string {
     ...labelled('next slots', slots, 'none'),
     ...labelled('effect', affected?.map(periodText) ?? [], affected && changed ? NOTHING_AFFECTED : undefined),
     ...openTexts(record, now, zoneAt(now)),
-    ...labelled(
-      'note',
-      unknownAfter.map(
+    ...labelled('note', [
+      ...(created === undefined ? [] : [newLedgerText(created)]),
+      ...unknownAfter.map(
         (name) =>
           `${name.endsWith('*') ? 'a task' : 'task'} ${name} of --after is not recorded yet. Until it is, a run is a usage error (${EXIT.usage})`,
       ),
-    ),
+    ]),
     ...labelled('warning', changed ? signWarnings(record.schedules.at(-1)?.spec.zone ?? '') : []),
   ]
   const end = '  No scheduled run of this task is recorded yet. A slot from then on without a run is missed.'
@@ -79,9 +80,24 @@ function currentAndLater(schedules: TaskRecord['schedules'], now: Instant): Task
   return schedules.filter((one) => one === current || one.since > now)
 }
 
-export function declaredJson({ task, changed, record, unknownAfter, affected, next, now }: DeclarationReport): string {
+export function declaredJson({
+  task,
+  changed,
+  record,
+  created,
+  unknownAfter,
+  affected,
+  next,
+  now,
+}: DeclarationReport): string {
   const schedules = currentAndLater(record.schedules, now).map(storedScheduleJson)
-  const facts = { task, changed, ...defined({ unknownAfter, affected }), schedules, nextSlots: next.map(formatInstant) }
+  const facts = {
+    task,
+    changed,
+    ...defined({ created, unknownAfter, affected }),
+    schedules,
+    nextSlots: next.map(formatInstant),
+  }
   return safeJson({ ...facts, ...openJson(record, now) }, 2)
 }
 

@@ -7,7 +7,7 @@ import { AFTER_ALL, after, slotBounds, storedKey, TASK_ENTRY } from '../page.ts'
 import { columnReader, SLOTS_PER_PAGE, slotsPage } from '../sql-rows.ts'
 import type { CallOptions, Expected, ListQuery, PutResult, Store, StoredKey } from '../store.ts'
 import { openFileDatabase, type Transaction } from './database.ts'
-import { openLockWait, PATIENT, untilUnlocked } from './lock-wait.ts'
+import { openLockWait, PATIENT } from './lock-wait.ts'
 
 const INSERT = `INSERT INTO rows (day, version, schema_version, document, notes, task, slot)
   VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
@@ -40,7 +40,7 @@ const SELECT_ENTRIES = `SELECT task, version, document FROM entries
   WHERE kind = ? AND task IN (SELECT value FROM json_each(?))`
 
 /** It is safe between the processes of one host. The first claim makes the file, and calls `onCreated` with its path. */
-export function openFileStore(path: string, onCreated: (path: string) => void = () => {}): Store {
+export function openFileStore(path: string, onCreated: (path: string) => void = () => {}) {
   const database = openFileDatabase(path)
   const soon = openLockWait(path)
   const patiently = <T>(call: CallOptions, work: () => T) => soon(call, work, PATIENT)
@@ -111,7 +111,11 @@ export function openFileStore(path: string, onCreated: (path: string) => void = 
       const found = await soon(call, () => database.transact('read', read) ?? [])
       return new Map(found.map((entry) => [String(entry['task']), columns.readEntry(entry)]))
     },
-  }
+
+    async create(call) {
+      return soon(call, () => database.transact('create', ({ isNew }) => (isNew ? absolute : null)))
+    },
+  } satisfies Store
 }
 
 function putRow({ run, all }: Transaction, row: Row, expected: Expected): PutResult {
@@ -174,14 +178,10 @@ function find(all: Transaction['all'], { task, slot }: StoredKey): StoredRow | n
 }
 
 export async function setUpFile(path: string, call: CallOptions): Promise<'created' | 'found'> {
-  const database = openFileDatabase(path)
+  const store = openFileStore(path)
   try {
-    return await untilUnlocked(
-      path,
-      call,
-      () => database.transact('create', ({ isNew }) => (isNew ? 'created' : 'found')) ?? 'found',
-    )
+    return (await store.create(call)) === null ? 'found' : 'created'
   } finally {
-    database.close()
+    store.close()
   }
 }

@@ -211,6 +211,32 @@ test('two operators at once, one of whom is killed: each slot has its effect onc
   expect(readFileSync(effects, 'utf8').trim().split('\n').sort()).toEqual(slots.sort())
 })
 
+// promise: plan-runs
+test('two repairs of one user with one reason at once: one runs a slot, the other one says that another run did it', async () => {
+  const { run, env } = task(newFile())
+  await run(day(10), ['true'])
+  await run(day(13), ['true'])
+  const [go, tool] = [newPath('go'), openShell(folder, env)]
+  await tool(`mkfifo ${go}`)
+  const batch = ['sh', '-c', `echo ready; read -r _ <${go}`]
+  const args = ['rerun', 'night*', ...WEEK.slice(0, 2), '--until', day(13), '--yes', '--reason', 'x', '--', ...batch]
+  const first = start(args, { env })
+  await first.printed('ready')
+  const second = start(args, { env })
+  await second.logged('nightly 2026-11-11 03:00 UTC: runs already: waiting for its end')
+  for (const _ of [11, 12]) await tool(`echo >${go}`)
+  const ended = await Promise.all([first.ended, second.ended])
+  const lines = ended.flatMap(({ stderr }) => stderr.match(/2026-11-1[12] 03:00 UTC: done[^(]*/g) ?? []).sort()
+  expect(lines).toEqual(
+    [11, 12].flatMap((date) => ['done ', 'done by another run '].map((end) => `2026-11-${date} 03:00 UTC: ${end}`)),
+  )
+  expect(ended.map(({ code }) => code)).toEqual([0, 0])
+  const rows = await task(env).rows()
+  const plans = rows.flatMap(({ attempts }) => attempts.at(-1).trigger.plan ?? [])
+  expect(plans).toHaveLength(2)
+  for (const plan of plans) expect(plan).toMatch(/^[\da-f-]{36}$/)
+})
+
 describe('on a terminal', () => {
   const HALF = ['--schedule', '30 2 * * *']
   /** Four slots of nightly, and one of each other task, which one owner has. */

@@ -7,7 +7,7 @@ import { type PlannedStep, selectedSlot } from '../../../src/format/rerun/plan.t
 import { planSteps } from '../../../src/verdict/repair-plan.ts'
 import { FARGATE } from '../../support/aws/ecs.ts'
 import { ON_KUBERNETES } from '../../support/places.ts'
-import { FAILED, FORCED, judgedAt, NOW, rowWith, SUCCEEDED } from '../../support/rows.ts'
+import { FAILED, FORCE, FORCED, judgedAt, NOW, rowWith, SUCCEEDED } from '../../support/rows.ts'
 
 // The run of one slot of a repair, and of its lanes, with a clock, a ledger, and an aws and a kubectl that answer as documented.
 
@@ -90,8 +90,7 @@ async function play({ step = stepOn(ON_ECS), answers, rows }: World) {
     },
     startHere: async () => expect.unreachable(),
     say: (_, text) => said.push(text),
-    plan: { store: 'file:a.db', only: ['missed', 'failed'], by: 'ada', reason: 'bad input file' },
-    planId: 'p',
+    plan: { id: 'p', store: 'file:a.db', only: ['missed', 'failed'] },
     stop: new AbortController().signal,
   })
   return {
@@ -200,6 +199,25 @@ describe('a slot on ECS', () => {
       const played = await onEcs([], [], ...rows)
       expect([played.end, played.asked]).toEqual([expect.objectContaining(end), []])
     }
+  })
+
+  // promise: plan-runs
+  test('an attempt without a place is its own only by the id of the plan, not by the person and the reason', async () => {
+    const endOf = async (plan: string, ending: typeof FAILED) => {
+      const ended = rowWith({ trigger: { kind: 'forced', ...FORCE, plan }, ending })
+      return (await onEcs([STARTED], [stopped([{ name: 'batch', exitCode: 3 }])], null, ended)).end
+    }
+    expect(await endOf('p', SUCCEEDED)).toEqual({ kind: 'done', byOthers: false })
+    expect(await endOf('q', SUCCEEDED)).toEqual({ kind: 'done', byOthers: true })
+    expect(await endOf('p', FAILED)).toEqual({ kind: 'failed', exitCode: 3, why: 'exit code 3' })
+    expect(await endOf('q', FAILED)).toMatchObject({ why: expect.stringContaining('exit code 3 in another run at ') })
+  })
+
+  test('the run on a place gets the id of the plan as a variable', async () => {
+    const { asked } = await onEcs([STARTED], RUNNING, null, done)
+    expect(asked[0]?.find((word) => word.startsWith('--overrides='))).toContain(
+      '{"name":"CRONLEDGER_PLAN","value":"p"}',
+    )
   })
 })
 

@@ -6,7 +6,7 @@ import { rerun } from '../../../src/cli/commands/rerun.ts'
 import { run, runOptions } from '../../../src/cli/commands/run.ts'
 import { helpOf } from '../../../src/cli/help.ts'
 import { readOptions } from '../../../src/cli/options/arguments.ts'
-import { KNOWN_ELSEWHERE } from '../../../src/cli/options/mistakes.ts'
+import { FLAGS_ONLY, KNOWN_ELSEWHERE } from '../../../src/cli/options/mistakes.ts'
 import { defaultText, valueName, variableOf, withNewNames } from '../../../src/cli/options/options.ts'
 import { RUN_GROUPS, RUN_OPTIONS } from '../../../src/cli/options/run-options.ts'
 import {
@@ -152,7 +152,8 @@ test.each(Object.entries<OptionSpec>(SETTINGS))(
 
 test('a batch gets none of the variables by which a slot is forced', () => {
   const names = Object.keys({ ...run.help.options, ...rerun.help.options }).map(variableOf)
-  expect(names).toEqual(expect.arrayContaining(FORCING_VARIABLES))
+  // The id of a repair has a variable and no option.
+  expect([...names, variableOf('plan')]).toEqual(expect.arrayContaining(FORCING_VARIABLES))
   expect(FORCING_VARIABLES).toEqual(expect.arrayContaining(Object.keys(RUN_GROUPS.force).map(variableOf)))
 })
 
@@ -192,11 +193,16 @@ test('each option of a command that starts no batch is known to the warning abou
   expect([...KNOWN_ELSEWHERE]).toEqual([
     ...new Set(others),
     'ecs-network',
+    'plan',
     'pod',
     'password-command',
     'delivery-attempt',
     'secrets',
   ])
+  // Another command reads the variable of the others, in the same environment.
+  const read = new Set([...Object.keys(RUN_OPTIONS).map(optionName), ...KNOWN_ELSEWHERE])
+  const flags = new Set(specs.flatMap(([name, { isFlagOnly }]) => (isFlagOnly ? [optionName(name)] : [])))
+  expect([...FLAGS_ONLY].sort()).toEqual([...flags].filter((name) => !read.has(name)).sort())
 })
 
 test('--status has the words of one list in each command, and only those that start or decide read its variable', async () => {

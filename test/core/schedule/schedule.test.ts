@@ -41,6 +41,9 @@ it.each([
   ['0 1 * * MON-SUN', ['01:00:00']],
   ['0 1 * * 5-0', []],
   ['0 1 * * 1-0/3', ['01:00:00']],
+  // With a name and an L at the end, six fields have seconds first: no user of a system crontab has such a name.
+  ['5 0 1 * * tuel', []],
+  ['5 0 1 * * MON,TUEL', ['01:00:05']],
 ])('crontab fields: %j', (expression, expected) => {
   expect(times(expression)).toEqual(expected)
 })

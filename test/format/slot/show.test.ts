@@ -120,7 +120,7 @@ test('one slot for a person says how many rejections were counted and not kept',
   const row = { ...rowWith({ ending: SUCCEEDED }), rejections: notes }
   expect(show(row)).toContain('rejected      30, 9 of them only counted')
   expect(timeline(row)?.filter((line) => line.includes('duplicate'))).toEqual([
-    '03:01:05  21 duplicate triggers ignored (completed) on host other, the last one at 03:30:05 (--json lists them)',
+    '03:01:05  21 duplicate triggers ignored (completed) on host other (9 more are only counted), the last one at 03:30:05 (--json lists them)',
   ])
 })
 

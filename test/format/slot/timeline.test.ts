@@ -57,13 +57,15 @@ test('the hosts of equal rejections are counted', () => {
   expect(linesOf(rejecting([{}, { host: 'c' }, {}]))).toEqual(['3 duplicate triggers ignored (completed) on 2 hosts'])
 })
 
-test('rejections that are only counted stand in no entry', () => {
-  expect(linesOf(rejecting(many(45)))).toEqual(['21 duplicate triggers ignored (completed) on host b'])
+test('rejections that are only counted are told with the latest one, so that the timeline has as many as the slot', () => {
+  expect(linesOf(rejecting(many(45)))).toEqual([
+    '21 duplicate triggers ignored (completed) on host b (24 more are only counted)',
+  ])
   const refused = { kind: 'refused', cause: 'failed' } as const
   const listed = '20 duplicate triggers ignored (completed) on host b'
   expect(linesOf(rejecting([...many(29), refused]))).toEqual([
     listed,
-    expect.stringMatching(/^trigger refused \(failed\)/),
+    expect.stringMatching(/^trigger refused \(failed\).* \(9 more are only counted\) \/ run dup-29$/),
   ])
   // The attempt of the force comes before the latest rejection.
   const row = rejecting(many(30), rowWith({ ending: SUCCEEDED }, { trigger: FORCED, ending: FAILED }), -25_000)
@@ -75,6 +77,7 @@ test('rejections that are only counted stand in no entry', () => {
     'attempt 2 failed (exit code 3) after 1s',
     'duplicate trigger ignored (completed)',
   ])
+  expect(slotTimeline(row).at(-1)?.text).toMatch(/ on host b \(9 more are only counted\)$/)
 })
 
 test('attempts that ended alike are one entry, from the first to the last', () => {

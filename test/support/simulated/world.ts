@@ -1,5 +1,6 @@
 import type { RunEvent } from '../../../src/core/event.ts'
 import type { KnownPlace } from '../../../src/core/place.ts'
+import { claimedAtOf } from '../../../src/core/row/attempts.ts'
 import type { Rerunnable } from '../../../src/core/row/policy.ts'
 import { isUnreadable } from '../../../src/core/row/status.ts'
 import { isNewerRecord, type TaskRecord } from '../../../src/core/task/task-record.ts'
@@ -337,6 +338,7 @@ export const isFinish = (call: Call) =>
   call.verb === 'put' && call.row.state !== 'PENDING' && attemptOf(call)?.outcome !== 'notStarted'
 
 function isFirstLease(row: Row): boolean {
-  const startedAt = row.attempts.at(-1)?.startedAt ?? 0
-  return (row.leaseUntil ?? 0) - startedAt === readSettings({}).leaseMs
+  const attempt = row.attempts.at(-1)
+  if (attempt === undefined) return false
+  return [claimedAtOf(attempt), attempt.startedAt].includes((row.leaseUntil ?? 0) - readSettings({}).leaseMs)
 }

@@ -8,6 +8,7 @@ import type { PlannedSlot, RepairPlan } from '../../../format/rerun/plan.ts'
 import { type CommandContext, isGiven } from '../../options/arguments.ts'
 import { variableOf } from '../../options/options.ts'
 import { SUPERVISION_OPTIONS } from '../../options/run-options.ts'
+import { PLAN_VARIABLE } from '../../runner.ts'
 
 /** What a repair takes over from the shell of the operator. The task record has the other options of a run. */
 const KEPT = ['store', 'log', 'ledgerTimeoutMs', 'notify', 'notifyFormat', 'notifyOn', 'passwordCommand'].map(
@@ -20,7 +21,7 @@ const KEPT = ['store', 'log', 'ledgerTimeoutMs', 'notify', 'notifyFormat', 'noti
  */
 export function startSupervisor(
   { task, slot, options }: PlannedSlot,
-  { only }: Pick<RepairPlan, 'only'>,
+  { id, only }: Pick<RepairPlan, 'id' | 'only'>,
   batch: readonly string[],
   { argv, env }: Pick<CommandContext, 'argv' | 'env'>,
 ): Promise<number> {
@@ -30,7 +31,7 @@ export function startSupervisor(
   const program = isSea() ? [] : [...process.execArgv, process.argv[1] ?? '']
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [...program, 'rerun', ...words, '--', ...batch], {
-      env: environmentOf(argv, env),
+      env: { ...environmentOf(argv, env), [PLAN_VARIABLE]: id },
       detached: true,
       stdio: ['ignore', 'inherit', 'inherit'],
     })

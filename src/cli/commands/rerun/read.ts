@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import type { Ledger } from '../../../api.ts'
 import { concurrently } from '../../../audit/concurrently.ts'
 import { readableRows } from '../../../audit/history.ts'
@@ -66,6 +67,7 @@ export async function readRepair(
   stop: AbortSignal,
 ): Promise<{ readonly plan: RepairPlan; readonly known: KnownTasks }> {
   const { slot, status: only, store, reason, by, batch, isOne } = values
+  const id = randomUUID()
   const leftOut: LeftOutSlot[] = []
   const planned: PlannedSlot[] = []
   const known = new Map<string, KnownTask>()
@@ -101,7 +103,7 @@ export async function readRepair(
   const foreign = await clusters.foreignOf(planned)
   const usualMs = await usualOf(known, values, ledger, stop)
   const steps = planSteps(related(planned, upstreams), upstreams)
-  return { plan: { store, reason, by, only, leftOut, foreign, steps, usualMs }, known }
+  return { plan: { id, store, reason, by, only, leftOut, foreign, steps, usualMs }, known }
 }
 
 /** Leaves out a slot that runs, unless another one is to wait for its end. */

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import { createInterface } from 'node:readline'
 import { isatty } from 'node:tty'
@@ -37,7 +36,7 @@ import { factsOf } from '../../../verdict/found.ts'
 import { usualTimeOf } from '../../../verdict/repair-plan.ts'
 import { type Step, showStep } from '../../../verdict/steps.ts'
 import { type CommandContext, isGiven } from '../../options/arguments.ts'
-import { misspeltVariables } from '../../options/mistakes.ts'
+import { variableWarnings } from '../../options/mistakes.ts'
 import { SUPERVISION_OPTIONS } from '../../options/run-options.ts'
 import { printTexts } from '../../output.ts'
 import { type LaneScreen, openLaneScreen, showsProgress } from '../../progress.ts'
@@ -61,7 +60,7 @@ export async function repair(asked: Asked, context: CommandContext): Promise<num
   const values = { ...asked, by: asked.by ?? operatorOf({ host: hostname() }), canAsk: isTerminal || dryRun }
   const form = log ?? (isatty(2) ? 'text' : 'json')
   const tell = openTeller(form, context.sink)
-  warnOfMisspelt(tell, asked, env)
+  for (const warning of variableWarnings('rerun', { ...asked }, env)) tell.say('warn', warning)
   const ledger = createLedger({ store: asked.store })
   const kinds = new Set<ErrorKind>()
   const fault = (text: string, kind: ErrorKind) => {
@@ -98,7 +97,6 @@ export async function repair(asked: Asked, context: CommandContext): Promise<num
   const progress = openProgress(plan, { jobs, tell, screen, isLogged: isHere && canShow })
   const io = {
     plan,
-    planId: randomUUID(),
     clock: systemClock,
     ask: askWith(env),
     stop: stops.aborted,
@@ -170,11 +168,6 @@ function openProgress(plan: RepairPlan, { jobs, tell, screen, isLogged }: Progre
       // The progress goes through the log, which never blocks: a terminal may be stopped (Ctrl-S).
       tell.lines([progressLine(done, steps.length, one)])
   }
-}
-
-function warnOfMisspelt(tell: ReturnType<typeof openTeller>, asked: Asked, env: CommandContext['env']): void {
-  const misspelt = misspeltVariables('rerun', { ...asked }, env)
-  if (misspelt !== null) tell.say('warn', misspelt)
 }
 
 function refuseBatchOptions(argv: readonly string[]): void {

@@ -12,6 +12,7 @@ import type { Clock } from '../../../process/clock.ts'
 import type { Ask, Look } from '../../../verdict/command.ts'
 import type { JudgedSlot } from '../../../verdict/judge.ts'
 import { type CommandPlace, commandsOf } from '../../../verdict/place/places.ts'
+import { PLAN_VARIABLE } from '../../runner.ts'
 
 /** How the run of a slot ended. `unknown`: neither the ledger nor the place says it. */
 export type SlotEnd =
@@ -21,9 +22,7 @@ export type SlotEnd =
   | { readonly kind: 'unknown'; readonly why: string }
 
 export interface SlotIo {
-  readonly plan: Pick<RepairPlan, 'store' | 'only' | 'by' | 'reason'>
-  /** No two plans have the same. */
-  readonly planId: string
+  readonly plan: Pick<RepairPlan, 'id' | 'store' | 'only'>
   readonly clock: Clock
   readonly ask: Ask
   read(one: PlannedSlot): Promise<JudgedSlot>
@@ -156,10 +155,10 @@ const unrecorded: SlotEnd = {
 /** Starts the run on its place. What is throttled, or finds no capacity, is tried again. */
 async function startThere(step: PlannedSlot, place: CommandPlace, io: SlotIo): Promise<Started | SlotEnd> {
   const { begin, look, isOwn } = commandsOf(place)
-  const variables = placeVariables(step, io.plan)
+  const variables = { ...placeVariables(step, io.plan), [PLAN_VARIABLE]: io.plan.id }
   let [tokens, mayRun, why] = [0, false, '']
   for (let tries = 1; tries <= TRIES; tries += 1) {
-    const token = createHash('sha256').update(`${io.planId} ${step.task} ${step.slot} ${tokens}`).digest('hex')
+    const token = createHash('sha256').update(`${io.plan.id} ${step.task} ${step.slot} ${tokens}`).digest('hex')
     const begun = await begin(io.ask, place, variables, token)
     if (begun.kind === 'started') {
       const { name } = begun
@@ -167,7 +166,7 @@ async function startThere(step: PlannedSlot, place: CommandPlace, io: SlotIo): P
       return {
         name,
         look: () => look(io.ask, place, name),
-        isOwn: (attempt) => isOwn(attempt, name) || (!hasPlace(attempt) && isOfPlan(attempt, io)),
+        isOwn: (attempt) => isOwn(attempt, name) || isOfPlan(attempt, io),
       }
     }
     why = begun.why
@@ -212,12 +211,8 @@ function lastNumber({ own }: JudgedSlot): number {
   return own?.attempts.at(-1)?.number ?? 0
 }
 
-function hasPlace({ place, ecsTask }: AttemptRecord): boolean {
-  return place !== undefined || ecsTask !== undefined
-}
-
-function isOfPlan({ trigger }: AttemptRecord, { plan: { by, reason } }: SlotIo): boolean {
-  return trigger.kind === 'forced' && trigger.by === by && trigger.reason === reason
+function isOfPlan({ trigger }: AttemptRecord, { plan }: SlotIo): boolean {
+  return trigger.kind === 'forced' && trigger.plan === plan.id
 }
 
 function textOfLedgerError(error: unknown): string {

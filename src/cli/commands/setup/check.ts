@@ -23,7 +23,7 @@ import { look, ok, type Role, type SetupFinding, wrong } from '../../../store/fi
 import { inspectStore } from '../../../store/open.ts'
 import { readOptions } from '../../options/arguments.ts'
 import { readEventTime } from '../../options/event.ts'
-import { misspeltVariables } from '../../options/mistakes.ts'
+import { variableWarnings } from '../../options/mistakes.ts'
 import { RUN_OPTIONS } from '../../options/run-options.ts'
 import { printTexts } from '../../output.ts'
 import { runOptions } from '../run.ts'
@@ -142,8 +142,9 @@ async function* inspectRun(
     const all = { ...values, task: task ?? '', schedule: values.schedule ?? '', eventTime: undefined }
     read.options = await runOptions(all, stop)
     readSettings(defined(read.options))
-    const warning = misspeltVariables(RUN.name, { ...values, store, task }, env)
-    return warning === null ? '' : `warning: ${warning}`
+    return variableWarnings(RUN.name, { ...values, store, task }, env)
+      .map((warning) => `warning: ${warning}`)
+      .join(' ')
   })
   if (options.wrong !== null || options.text !== '') yield options
   if (task !== undefined) {

@@ -29,7 +29,7 @@ export const variableOf = (parameter: string) => `CRONLEDGER_${parameter.replace
 
 /** Variables of one trigger, or of the batch that cronledger starts. */
 const OF_TRIGGER =
-  /^CRONLEDGER_(?:EVENT_TIME|FORCE_SLOT|STATUS|REASON|BY|FRESH|IGNORE_AFTER|PART_OF_REPAIR|DELIVERY_ATTEMPT|RUN_\w+)$/
+  /^CRONLEDGER_(?:EVENT_TIME|FORCE_SLOT|STATUS|REASON|BY|FRESH|IGNORE_AFTER|PART_OF_REPAIR|PLAN|DELIVERY_ATTEMPT|RUN_\w+)$/
 const SET_BY_ECS = '^(?:PATH|HOSTNAME|AWS_REGION|AWS_DEFAULT_REGION|AWS_EXECUTION_ENV|AWS_CONTAINER_.+|ECS_.+)$'
 
 /** The memory that Fargate has for each number of CPU units, in MiB: the least, the most, and the step. */
