@@ -99,7 +99,7 @@ export function checkOperator({ by, reason }: { readonly by: string; readonly re
 export function checkPlan(plan: string): void {
   if (isId(plan) && plan.length <= MAX_PLAN) return
   throw usageError(
-    `the id of the repair (CRONLEDGER_PLAN) ${quote(plan.slice(0, 100))} is not valid. rerun sets it: leave it out.`,
+    `the id of the repair, ${quote(plan.slice(0, 100))}, is not valid. Use up to ${MAX_PLAN} of the characters A-Z a-z 0-9 . _ : - and begin with a letter or a digit, or remove CRONLEDGER_PLAN, which rerun sets.`,
   )
 }
 

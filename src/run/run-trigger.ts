@@ -53,7 +53,7 @@ export interface Force {
    * the force is then refused: of two forces at the same time, one starts. It has no effect together with `partOfRepair`.
    */
   readonly askedAt?: Date | undefined
-  /** The id of the repair that this force is a part of, up to 64 letters, digits and hyphens. Each attempt has it in its row. */
+  /** The id of the repair that this force is a part of: up to 64 letters, digits and `.`, `_`, `:`, `-`. Each attempt has it in its row. */
   readonly plan?: string | undefined
   /**
    * The slot is one of those that `rerunnable` yielded. If another run has completed or skipped it since, the force is a

@@ -3,6 +3,7 @@ import {
   COMMAND_PLACEHOLDER,
   checkOperator,
   checkOwner,
+  checkPlan,
   checkTaskName,
   isPlaceholder,
   REASON_PLACEHOLDER,
@@ -18,6 +19,15 @@ test.each(['', '-a', '.a', '/a', '#lock', 'a b', 'a\n', 'ä', 'a'.repeat(129)])(
     expect(() => checkTaskName(name)).toThrow(/^task ".*" is not a valid name. Use 1 to 128 of /s)
   },
 )
+
+test('the id of a repair is one short word: any other one is a usage error that says what is allowed', () => {
+  for (const plan of ['b056a0db-dfd7-420e-acf5-51398324ab4e', 'backfill.7', 'a'.repeat(64)])
+    expect(() => checkPlan(plan)).not.toThrow()
+  for (const plan of ['', 'a b', '-a', 'a\n', 'a'.repeat(65)])
+    expect(() => checkPlan(plan)).toThrow(
+      /^the id of the repair, ".*", is not valid\. Use up to 64 of the characters /s,
+    )
+})
 
 test.each(['ada', 'https://wiki.example.org/nightly', 'データ基盤チーム', 'a'.repeat(200)])(
   '%s is a valid owner',
